@@ -1,0 +1,92 @@
+"""Milepost says what a training run took to reach a target: samples, minutes, dollars.
+
+This is the public API; each name is loaded when it is first used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from milepost.config import (
+        Config,
+        environment_from_curriculum,
+        get_default_arena_thresholds,
+        load_performance_thresholds,
+    )
+    from milepost.errors import ConfigError, MilepostError, MissingExtra, PriceUnavailable, StateError
+    from milepost.instance import Instance
+    from milepost.instances.skypilot import SkyPilotInstanceInfo
+    from milepost.ledger import Ledger
+    from milepost.prices.aws import AWSPricingClient
+    from milepost.quote import BillingRule, PriceStep, Quote
+    from milepost.thresholds import HalfLife, PerformanceThreshold, ThresholdResult
+    from milepost.total_cost import calculate_total_cost
+    from milepost.tracked_run import TrackedRun, track
+    from milepost.tracker import PerformanceThresholdTracker
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AWSPricingClient": "prices.aws",
+    "BillingRule": "quote",
+    "Config": "config",
+    "ConfigError": "errors",
+    "HalfLife": "thresholds",
+    "Instance": "instance",
+    "Ledger": "ledger",
+    "MilepostError": "errors",
+    "MissingExtra": "errors",
+    "PerformanceThreshold": "thresholds",
+    "PerformanceThresholdTracker": "tracker",
+    "PriceStep": "quote",
+    "PriceUnavailable": "errors",
+    "Quote": "quote",
+    "SkyPilotInstanceInfo": "instances.skypilot",
+    "StateError": "errors",
+    "ThresholdResult": "thresholds",
+    "TrackedRun": "tracked_run",
+    "calculate_total_cost": "total_cost",
+    "environment_from_curriculum": "config",
+    "get_default_arena_thresholds": "config",
+    "load_performance_thresholds": "config",
+    "track": "tracked_run",
+}
+
+__all__ = [
+    "AWSPricingClient",
+    "BillingRule",
+    "Config",
+    "ConfigError",
+    "HalfLife",
+    "Instance",
+    "Ledger",
+    "MilepostError",
+    "MissingExtra",
+    "PerformanceThreshold",
+    "PerformanceThresholdTracker",
+    "PriceStep",
+    "PriceUnavailable",
+    "Quote",
+    "SkyPilotInstanceInfo",
+    "StateError",
+    "ThresholdResult",
+    "TrackedRun",
+    "calculate_total_cost",
+    "environment_from_curriculum",
+    "get_default_arena_thresholds",
+    "load_performance_thresholds",
+    "track",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'milepost' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"milepost.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

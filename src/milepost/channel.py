@@ -1,0 +1,67 @@
+"""A metric under one smoothing, from the value that was logged to the thresholds that watch it."""
+
+import math
+from typing import Any
+
+from milepost.crossing import Position, Watch
+from milepost.smoothing import Smoother
+from milepost.thresholds import Smoothing
+
+
+class Channel(Smoother):
+    """The smoother of one metric, with the thresholds that watch it.
+
+    Attributes:
+        metric: Key of the metric.
+        watch: Its pending thresholds.
+        low: With ``high``, the open interval in which a smoothed value needs no second look.
+        high: See ``low``.
+        absent: Updates that bore no finite value of the metric.
+        skipped: Updates that bore a NaN or an infinity.
+        left_at: Where the metric was last observed, if that was not at the last update.
+    """
+
+    __slots__ = ("absent", "high", "left_at", "low", "metric", "skipped", "watch")
+
+    def __init__(self, metric: str, smoothing: Smoothing, watch: Watch) -> None:
+        super().__init__(smoothing)
+        self.metric = metric
+        self.watch = watch
+        self.absent = 0
+        self.skipped = 0
+        self.left_at: Position | None = None
+        self.set_bounds()
+
+    def set_bounds(self) -> None:
+        """Let the tracker pass over what needs no second look: its first value does, and what comes after a gap."""
+        even = self.smoothing.half_life is None and self.smoothing.bias_correction
+        flowing = self.weight > 0 and self.left_at is None
+        self.low = self.watch.low if even and flowing else math.inf
+        self.high = self.watch.high
+
+
+def as_float(value: Any) -> float:
+    """Return a logged value as a float, NaN where it is no number.
+
+    Takes Python and NumPy numbers, and zero-dimensional arrays and tensors of any framework.
+    """
+    if getattr(value, "ndim", 0) == 0:
+        if isinstance(value, int):
+            try:
+                return float(value)
+            except OverflowError:
+                return math.copysign(math.inf, value)
+        if hasattr(value, "item"):
+            value = value.item()
+        if isinstance(value, float | int) or (hasattr(value, "__float__") and not isinstance(value, complex)):
+            return float(value)
+    return math.nan
+
+
+def is_number(value: Any) -> bool:
+    """Say whether a logged value is a number, finite or not."""
+    number = as_float(value)
+    if not math.isnan(number):
+        return True
+    item = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+    return hasattr(item, "__float__") and getattr(item, "ndim", 0) == 0

@@ -1,0 +1,155 @@
+"""The first observation at which a smoothed metric satisfies a threshold."""
+
+import math
+from collections.abc import Iterable
+
+import msgspec
+
+from milepost.thresholds import ElapsedSource, PerformanceThreshold
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Where in a run an observation stands.
+
+    Attributes:
+        samples: What the trainer has counted so far.
+        elapsed_seconds: Seconds on the training timer.
+        wall_time: Unix seconds (UTC).
+        segment: Id of the ledger's segment, where there is a ledger.
+        marks: Marks that the segment had by then: they tell which lineage the position belongs to.
+    """
+
+    samples: int
+    elapsed_seconds: float
+    wall_time: float
+    segment: str | None = None
+    marks: int = 0
+
+
+class Crossing(msgspec.Struct, frozen=True):
+    """A threshold's crossing.
+
+    Attributes:
+        position: The first observation that satisfied the threshold.
+        value: The smoothed value there.
+        before: The observation before it: the metric crossed after that one and by this one. None where this was
+            the very first observation, which is then `already_met`.
+        confirmed_at_samples: Samples at the observation that confirmed it.
+        elapsed_source: Where elapsed time came from at the time.
+    """
+
+    position: Position
+    value: float
+    before: Position | None
+    confirmed_at_samples: int
+    elapsed_source: ElapsedSource
+
+    @property
+    def already_met(self) -> bool:
+        """Whether the very first observation satisfied the threshold."""
+        return self.before is None
+
+
+class Detector:
+    """One threshold, and how far a run has come with it.
+
+    Attributes:
+        threshold: The threshold.
+        held: Finite observations in a row that have satisfied it, up to now.
+        candidate: The crossing that the first of them will be once it is confirmed.
+        crossing: The crossing, once there is one.
+    """
+
+    __slots__ = ("candidate", "crossing", "held", "threshold")
+
+    def __init__(self, threshold: PerformanceThreshold) -> None:
+        self.threshold = threshold
+        self.held = 0
+        self.candidate: Crossing | None = None
+        self.crossing: Crossing | None = None
+
+    def hold(self, seen: Crossing) -> bool:
+        """Count one observation that satisfies the threshold; say whether that confirms the crossing.
+
+        Args:
+            seen: The crossing that it would be if this were the first such observation.
+        """
+        if self.held == 0:
+            self.candidate = seen
+        self.held += 1
+        if self.held < self.threshold.confirm:
+            return False
+        assert self.candidate is not None
+        confirmed_at = seen.position.samples
+        self.crossing = msgspec.structs.replace(self.candidate, confirmed_at_samples=confirmed_at)
+        self.drop()
+        return True
+
+    def drop(self) -> None:
+        """Forget the observations in a row: this one does not satisfy the threshold."""
+        self.held = 0
+        self.candidate = None
+
+
+class Watch:
+    """The pending thresholds of one smoother, sorted, so that only the next ones are compared.
+
+    Attributes:
+        low: A smoothed value in the open interval from ``low`` to ``high`` concerns no pending threshold.
+        high: See ``low``. While ``low`` is infinite, every observation is looked at.
+    """
+
+    __slots__ = ("_falling", "_level", "_rising", "high", "low")
+
+    def __init__(self, detectors: Iterable[Detector] = ()) -> None:
+        pending = [detector for detector in detectors if detector.crossing is None]
+        # In order of being satisfied: whatever value satisfies one of a list satisfies all that stand before it.
+        self._rising = sorted(
+            (detector for detector in pending if detector.threshold.comparison in (">=", ">")),
+            key=lambda detector: (detector.threshold.target_value, detector.threshold.comparison == ">"),
+        )
+        self._falling = sorted(
+            (detector for detector in pending if detector.threshold.comparison in ("<=", "<")),
+            key=lambda detector: (-detector.threshold.target_value, detector.threshold.comparison == "<"),
+        )
+        self._level = [detector for detector in pending if detector.threshold.comparison == "=="]
+        self._set_bounds()
+
+    def observe(self, seen: Crossing) -> list[Detector]:
+        """Hold one smoothed value against the pending thresholds; return those that it achieves.
+
+        Args:
+            seen: The crossing that this observation is, if it is one.
+        """
+        achieved: list[Detector] = []
+        for pending in (self._rising, self._falling):
+            satisfied = 0
+            for detector in pending:
+                if not detector.threshold.satisfied_by(seen.value):
+                    break
+                satisfied += 1
+                if detector.hold(seen):
+                    achieved.append(detector)
+            for detector in pending[satisfied:]:
+                if not detector.held:
+                    break
+                detector.drop()
+        for detector in self._level:
+            if not detector.threshold.satisfied_by(seen.value):
+                detector.drop()
+            elif detector.hold(seen):
+                achieved.append(detector)
+        if achieved:
+            self._rising, self._falling, self._level = (
+                [detector for detector in pending if detector.crossing is None]
+                for pending in (self._rising, self._falling, self._level)
+            )
+        self._set_bounds()
+        return achieved
+
+    def _set_bounds(self) -> None:
+        self.high = self._rising[0].threshold.target_value if self._rising else math.inf
+        self.low = self._falling[0].threshold.target_value if self._falling else -math.inf
+        holding = any(pending and pending[0].held for pending in (self._rising, self._falling))
+        if holding or self._level:
+            self.low = math.inf

@@ -1,0 +1,37 @@
+"""Everything that Milepost raises, in one tree.
+
+MilepostError
+├── ConfigError          a configuration, threshold or flag is wrong; says where, what was found and what was expected
+├── PriceUnavailable     no source could price an instance; says which were asked and what each answered
+├── StateError           a saved state cannot be read
+└── MissingExtra         an optional package is not installed; gives the ``pip install`` line
+"""
+
+
+class MilepostError(Exception):
+    """The root: catch this to catch all that Milepost raises on purpose."""
+
+
+class ConfigError(MilepostError, ValueError):
+    """Something its user wrote is wrong. The message says what was found, where, and what was expected."""
+
+
+class PriceUnavailable(MilepostError, LookupError):
+    """No price is known. The message says which sources were asked and why each had no answer."""
+
+
+class StateError(MilepostError, ValueError):
+    """A state (``state_dict``) is of another version or shape than this release can read."""
+
+
+class MissingExtra(MilepostError, ImportError):
+    """An optional package is needed and is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs {package}: pip install 'milepost[{extra}]'")
+
+
+def require(holds: bool, field: str, found: object, expected: str) -> None:
+    """Raise `ConfigError` unless ``holds``: this field was found so, and expected otherwise."""
+    if not holds:
+        raise ConfigError(f"{field}: found {found!r}, expected {expected}")

@@ -1,0 +1,71 @@
+"""What a node is, field by field, and where each field is known from."""
+
+from typing import Any, Literal
+
+import msgspec
+
+Market = Literal["on_demand", "spot", "reserved", "capacity_block"]
+MARKETS: tuple[Market, ...] = ("on_demand", "spot", "reserved", "capacity_block")
+
+
+class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One node of the machine a run is on; ``num_nodes`` of them make the fleet.
+
+    Every field may be None, which means unknown: a source of facts fills in what it knows, and
+    `completed_by` puts several sources together.
+
+    Attributes:
+        provider: ``aws``, ``gcp``, ``azure``, ``lambda`` and so on, lower case.
+        instance_type: The provider's own name for it, such as ``g5.4xlarge``.
+        region: The provider's region, such as ``us-east-1``.
+        zone: The provider's zone inside that region.
+        market: How it is paid for. What is not known to be spot is not therefore on-demand.
+        gpus: GPUs in one node; 0 on a CPU machine.
+        gpu: Model of those GPUs, such as ``A10G``.
+        num_nodes: Nodes in the fleet.
+        share: Part of each node that the run is charged for, above 0 and up to 1.
+        sources: For each known field, where it came from, such as ``SKYPILOT_USE_SPOT``.
+    """
+
+    provider: str | None = None
+    instance_type: str | None = None
+    region: str | None = None
+    zone: str | None = None
+    market: Market | None = None
+    gpus: int | None = None
+    gpu: str | None = None
+    num_nodes: int | None = None
+    share: float | None = None
+    sources: dict[str, str] = {}
+
+    @classmethod
+    def known(cls, source: str | dict[str, str], /, **fields: Any) -> "Instance":
+        """Return an instance of those ``fields`` that are not None, each marked as coming from ``source``.
+
+        ``source`` is one name for all fields, or a mapping from field to name.
+        """
+        known = {name: value for name, value in fields.items() if value is not None}
+        sources = {name: source if isinstance(source, str) else source[name] for name in known}
+        return cls(**known, sources=sources)
+
+    def completed_by(self, other: "Instance") -> "Instance":
+        """Return this instance with what it does not know filled in from ``other``."""
+        gained = {
+            name: value
+            for name in FIELDS
+            if getattr(self, name) is None and (value := getattr(other, name)) is not None
+        }
+        sources = {name: other.sources[name] for name in gained if name in other.sources}
+        return msgspec.structs.replace(self, **gained, sources=self.sources | sources)
+
+    def same_fleet(self, other: "Instance") -> bool:
+        """Say whether both are the same fleet, wherever that is known from."""
+        return all(getattr(self, name) == getattr(other, name) for name in FIELDS)
+
+    @property
+    def nodes_charged(self) -> float:
+        """Nodes that are paid for: ``num_nodes`` times ``share``, each 1 where unknown."""
+        return (1 if self.num_nodes is None else self.num_nodes) * (1.0 if self.share is None else self.share)
+
+
+FIELDS: tuple[str, ...] = tuple(name for name in Instance.__struct_fields__ if name != "sources")

@@ -1,0 +1,39 @@
+"""Loggers: ``milepost.<module>``, silent until asked; ``MILEPOST_LOG=debug`` asks."""
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import logging
+
+_configured = False
+
+
+def logger(module: str) -> "logging.Logger":
+    """Return the logger ``milepost.<module>``.
+
+    Called when there is something to say and not before: `logging` is not cheap to import.
+    """
+    import logging
+
+    global _configured
+    if not _configured:
+        _configured = True
+        root = logging.getLogger("milepost")
+        root.addHandler(logging.NullHandler())
+        if level := os.environ.get("MILEPOST_LOG", ""):
+            show(level)
+    return logging.getLogger(f"milepost.{module}")
+
+
+def show(level: str) -> None:
+    """Write Milepost's messages of ``level`` and above to standard error; an unknown level means ``warning``."""
+    import logging
+
+    root = logging.getLogger("milepost")
+    known = logging.getLevelNamesMapping()
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    root.addHandler(handler)
+    root.setLevel(known.get(level.upper(), logging.WARNING))
+    root.propagate = False

@@ -1,0 +1,47 @@
+"""Weights & Biases: keys of the run that is active, charted against samples, and in its summary."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from milepost.errors import MissingExtra
+from milepost.log import logger
+from milepost.sinks.sink import Scalar, Sink
+
+SAMPLES = "performance_threshold/samples"
+"""The key that W&B charts the others against."""
+
+
+class WandbSink(Sink):
+    """Writes to the W&B run that is active in this process, whoever started it.
+
+    Nothing is ever logged with a ``step``: keys join the row that the trainer logs next (``commit=False``), so that
+    W&B's step never goes back and none is used up. What is in that row twice, such as the cost so far, has its latest
+    value. The summary is set at once.
+
+    Raises:
+        MissingExtra: wandb is not installed.
+    """
+
+    name = "wandb"
+
+    def __init__(self) -> None:
+        super().__init__()
+        try:
+            import wandb
+        except ImportError as error:
+            raise MissingExtra("wandb", "wandb", "the W&B sink") from error
+        self._wandb = wandb
+        self._run: Any = None
+
+    def _write(self, changed: Mapping[str, Scalar], samples: int) -> bool:
+        run = self._wandb.run or self._run
+        if run is None:
+            logger("sinks.wandb").debug("there is no W&B run as yet: %d keys wait for wandb.init()", len(changed))
+            return False
+        if run is not self._run:
+            self._run = run
+            run.define_metric(SAMPLES, hidden=True)
+            run.define_metric("performance_threshold/*", step_metric=SAMPLES)
+        run.log({**changed, SAMPLES: samples}, commit=False)
+        run.summary.update(dict(changed))
+        return True

@@ -1,0 +1,186 @@
+"""Thresholds, and what a run has to say of each."""
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+import msgspec
+
+from milepost.errors import ConfigError, require
+
+Comparison = Literal[">=", ">", "<=", "<", "=="]
+COMPARISONS: tuple[Comparison, ...] = (">=", ">", "<=", "<", "==")
+Status = Literal["achieved", "not_reached", "never_observed"]
+ElapsedSource = Literal["caller", "clock", "wall"]
+
+SCHEMA_VERSION = 1
+"""Version of the keys that a result has in JSON and in the store."""
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+class HalfLife(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How far back half of the weight of a smoothed value lies: in samples, or in elapsed seconds."""
+
+    samples: float | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        given = [(name, value) for name in ("samples", "seconds") if (value := getattr(self, name)) is not None]
+        if len(given) != 1:
+            raise ConfigError(f"samples/seconds: found {len(given)} of them, expected exactly one")
+        name, value = given[0]
+        require(0 < value < math.inf, name, value, "a finite number above 0")
+
+
+class Smoothing(msgspec.Struct, frozen=True):
+    """How a metric is smoothed; thresholds that share a metric and a smoothing share one smoother.
+
+    Attributes:
+        smoothing_factor: α of the moving average, 1 for the raw value; not used where ``half_life`` is given.
+        half_life: Weighting by distance instead, for metrics logged at uneven intervals.
+        bias_correction: Whether the average is corrected for its short past.
+    """
+
+    smoothing_factor: float = 0.1
+    half_life: HalfLife | None = None
+    bias_correction: bool = True
+
+
+class PerformanceThreshold(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A target that a metric is to reach.
+
+    Attributes:
+        name: Unique among a run's thresholds; letters, digits and ``_ . -``.
+        metric: Key of the metric in what the trainer logs, such as ``env_agent/heart.gained``.
+        target_value: The value to reach, in the metric's own unit.
+        comparison: How the smoothed value is held against the target.
+        smoothing_factor: α of the bias-corrected exponential moving average, above 0; 1 is the raw value.
+        half_life: In place of ``smoothing_factor``: the half-life of the average in samples or elapsed seconds.
+        bias_correction: False starts the average at the first value instead of correcting for its short past.
+        tolerance: For ``==``: how far from the target still counts, in the metric's unit.
+        confirm: Finite observations in a row that must satisfy the threshold.
+
+    Raises:
+        ConfigError: A field is out of its range.
+    """
+
+    name: str
+    metric: str
+    target_value: float
+    comparison: Comparison = ">="
+    smoothing_factor: float = 0.1
+    half_life: HalfLife | None = None
+    bias_correction: bool = True
+    tolerance: float = 0.0
+    confirm: int = 1
+
+    def __post_init__(self) -> None:
+        require(_NAME.fullmatch(self.name) is not None, "name", self.name, "letters, digits, '_', '.' and '-' only")
+        require(self.metric != "", "metric", self.metric, "the key of a metric")
+        require(math.isfinite(self.target_value), "target_value", self.target_value, "a finite number")
+        require(self.comparison in COMPARISONS, "comparison", self.comparison, f"one of {' '.join(COMPARISONS)}")
+        require(0 < self.smoothing_factor <= 1, "smoothing_factor", self.smoothing_factor, "above 0 and up to 1")
+        require(0 <= self.tolerance < math.inf, "tolerance", self.tolerance, "a finite number, 0 or above")
+        require(self.confirm >= 1, "confirm", self.confirm, "1 or more")
+        if self.tolerance and self.comparison != "==":
+            raise ConfigError(
+                f"tolerance: found {self.tolerance} with comparison {self.comparison!r}, expected it with '=='"
+            )
+
+    @property
+    def smoothing(self) -> Smoothing:
+        """How its metric is smoothed."""
+        factor = self.smoothing_factor if self.half_life is None else 1.0
+        return Smoothing(factor, self.half_life, self.bias_correction)
+
+    def satisfied_by(self, value: float) -> bool:
+        """Say whether a smoothed ``value`` satisfies the threshold."""
+        return TESTS[self.comparison](value, self.target_value, self.tolerance)
+
+
+TESTS: dict[str, Callable[[float, float, float], bool]] = {
+    ">=": lambda value, target, _: value >= target,
+    ">": lambda value, target, _: value > target,
+    "<=": lambda value, target, _: value <= target,
+    "<": lambda value, target, _: value < target,
+    "==": lambda value, target, tolerance: abs(value - target) <= tolerance,
+}
+
+
+class ThresholdResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run has to say of one threshold. What is not known is None, never 0, NaN or infinity.
+
+    Attributes:
+        run: Id of the run.
+        group: Group that the run belongs to, such as the seeds of one recipe.
+        threshold: Name of the threshold.
+        metric: Key of its metric.
+        comparison: How the smoothed value is held against the target.
+        target_value: The target, in the metric's unit.
+        status: ``achieved``, ``not_reached``, or ``never_observed`` where no observation ever bore the metric.
+        achieved: Whether the threshold was crossed; it stays so.
+        samples_to_threshold: Samples at the crossing.
+        minutes_to_threshold: Elapsed training minutes at the crossing.
+        cost_to_threshold: USD for the elapsed time of the crossing's lineage.
+        billed_cost_to_threshold: USD for the wall-clock time of everything the run had used by then.
+        after_samples: Samples at the observation before: the metric crossed after it and by the crossing.
+        after_minutes: Elapsed minutes at the observation before.
+        after_cost: USD for the elapsed time of the lineage at the observation before.
+        confirmed_at_samples: Samples at the observation that confirmed the crossing.
+        already_met: Whether the very first observation satisfied it: then the figures are upper bounds.
+        retained: Whether the latest smoothed value still satisfies it.
+        checkpointed: Whether a saved state holds the crossing; None where no state was ever taken or loaded.
+        smoothed_value_at_threshold: Smoothed value at the crossing.
+        final_smoothed_value: The latest smoothed value.
+        observations: Finite observations of the metric.
+        skipped: Observations that were NaN or infinite, and skipped.
+        elapsed_source: Where elapsed time comes from: the ``caller``, the tracked run's ``clock``, or ``wall`` time.
+        usd_per_hour: USD an hour of one node in the crossing's segment, else in the last.
+        num_nodes: Nodes in that segment.
+        share: Part of each node that the run is charged for in that segment.
+        price_source: Source of that price.
+        price_as_of: When that price was true.
+        price_assumed: Whether that price was substituted for one that is not known.
+    """
+
+    run: str | None = None
+    group: str | None = None
+    threshold: str
+    metric: str
+    comparison: Comparison
+    target_value: float
+    status: Status
+    achieved: bool
+    samples_to_threshold: int | None = None
+    minutes_to_threshold: float | None = None
+    cost_to_threshold: float | None = None
+    billed_cost_to_threshold: float | None = None
+    after_samples: int | None = None
+    after_minutes: float | None = None
+    after_cost: float | None = None
+    confirmed_at_samples: int | None = None
+    already_met: bool = False
+    retained: bool | None = None
+    checkpointed: bool | None = None
+    smoothed_value_at_threshold: float | None = None
+    final_smoothed_value: float | None = None
+    observations: int = 0
+    skipped: int = 0
+    elapsed_source: ElapsedSource | None = None
+    usd_per_hour: float | None = None
+    num_nodes: int | None = None
+    share: float | None = None
+    price_source: str | None = None
+    price_as_of: str | None = None
+    price_assumed: bool | None = None
+
+
+def require_unique_names(thresholds: Iterable[PerformanceThreshold]) -> None:
+    """Raise `ConfigError` where two thresholds bear one name."""
+    seen: set[str] = set()
+    for threshold in thresholds:
+        if threshold.name in seen:
+            raise ConfigError(f"thresholds: found two named {threshold.name!r}, expected each name once")
+        seen.add(threshold.name)

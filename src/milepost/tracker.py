@@ -1,0 +1,546 @@
+"""The tracker: takes observations, finds crossings, and says what each took."""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from milepost.channel import Channel, as_float, is_number
+from milepost.crossing import Crossing, Detector, Position, Watch
+from milepost.ledger import Ledger, MarkKind, Segment, billed_cost, cost, position_at, total_cost
+from milepost.log import logger
+from milepost.state import STATE_VERSION, Checkpoints, SmootherState, ThresholdState, TrackerState
+from milepost.thresholds import ElapsedSource, PerformanceThreshold, ThresholdResult, require_unique_names
+
+
+class Clock:
+    """Wall time that cannot jump: UTC is read once, and advanced by the monotonic clock.
+
+    Args:
+        monotonic: Seconds that only go forward.
+        utc: Unix seconds (UTC); called once.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic, utc: Callable[[], float] = time.time) -> None:
+        self.monotonic = monotonic
+        self.offset = utc() - monotonic()
+
+    def now(self) -> float:
+        """Return Unix seconds (UTC)."""
+        return self.monotonic() + self.offset
+
+
+SYSTEM_CLOCK = Clock()
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened to a run, handed to ``on_event``.
+
+    Attributes:
+        kind: A ``crossing``, a ``rewind`` to an earlier position, or the ``resume`` of a saved state.
+        position: Where the run was.
+        results: Of a crossing: the results of the thresholds achieved.
+    """
+
+    kind: Literal["crossing", "rewind", "resume"]
+    position: Position
+    results: tuple[ThresholdResult, ...] = ()
+
+
+class PerformanceThresholdTracker:
+    """Tracks metrics against thresholds, and says what each crossing took.
+
+        tracker = PerformanceThresholdTracker([PerformanceThreshold("solved", "reward", 200.0)])
+        tracker.update({"reward": 215.0}, samples=10_000)     # every step; returns what was newly achieved
+        tracker.get_results()["solved"].minutes_to_threshold  # what it took
+
+    Not thread-safe: one thread updates and reads it.
+
+    Args:
+        thresholds: What is to be reached; names are unique.
+        ledger: What the run is on and at what price; its last segment is the one under way. Where not given, minutes
+            are known and dollars are not.
+        available_metrics: Names that the trainer is known to log: a threshold on another name is warned about at once.
+        clock: Wall and training time, where the caller gives none.
+        on_event: Called on crossings, rewinds and resumes, on the thread that updates.
+
+    Attributes:
+        thresholds: The thresholds, in their order.
+        ledger: The ledger as it stands.
+        run: Id of the run, for results.
+        group: Group of the run, for results.
+
+    Raises:
+        ConfigError: Two thresholds bear one name.
+    """
+
+    def __init__(
+        self,
+        thresholds: Iterable[PerformanceThreshold],
+        *,
+        ledger: Ledger | None = None,
+        available_metrics: Iterable[str] = (),
+        clock: Clock = SYSTEM_CLOCK,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        self.thresholds = tuple(thresholds)
+        require_unique_names(self.thresholds)
+        self.run: str | None = None
+        self.group: str | None = None
+        self.ledger = ledger or Ledger()
+        self._monotonic = clock.monotonic
+        self._clock_offset = clock.offset
+        self._on_event = on_event
+        self._detectors = {threshold.name: Detector(threshold) for threshold in self.thresholds}
+        self._channels = {
+            key: Channel(*key, Watch(watchers)) for key, watchers in _by_channel(self._detectors.values()).items()
+        }
+        self._flow = tuple(self._channels.values())
+
+        # Where the last update stood.
+        start = self.ledger.current.marks[0] if self.ledger.current else None
+        self._updates = 0
+        self._samples: int = start.samples if start else 0
+        self._elapsed: float = start.elapsed_seconds if start else 0.0
+        self._wall: float = start.wall_time if start else clock.now()
+
+        # The training timer.
+        self._origin: float = self._wall - self._elapsed  # the wall time at which it stood at 0
+        self._timed_here: bool | None = None  # by the clock or wall time, and not by the caller; None as yet
+        self._wall_is_given = False
+        self._elapsed_source: ElapsedSource | None = None
+        self._pauses: list[str | None] = []
+
+        self._checkpoints = Checkpoints()
+        self._warned: set[str] = set()
+        if available := set(available_metrics):
+            self.warn_of_missing(available)
+
+    def update(
+        self,
+        metrics: Mapping[str, Any],
+        samples: int,
+        elapsed_seconds: float | None = None,
+        *,
+        wall_time: float | None = None,
+    ) -> tuple[ThresholdResult, ...]:
+        """Take what was logged at one position of the run; cheap enough for every step.
+
+        Args:
+            metrics: Any of the metrics, among whatever else is logged. Values are Python, NumPy or zero-dimensional
+                torch numbers. NaN and infinities are skipped and counted; what is no number is warned about once.
+            samples: What the trainer has counted so far. Going back is a rewind, and recorded.
+            elapsed_seconds: Seconds on the training timer; where not given, the clock's time since the start, less
+                pauses, plus what was restored.
+            wall_time: Unix seconds (UTC) of the observation; where not given, now.
+
+        Returns:
+            The results of the thresholds that this observation achieved, in the order of the thresholds.
+        """
+        wall = self._monotonic() + self._clock_offset if wall_time is None else wall_time
+        if elapsed_seconds is None:
+            elapsed = self._elapsed if self._pauses else wall - self._origin
+        else:
+            elapsed = elapsed_seconds
+        if not (
+            samples >= self._samples and elapsed >= self._elapsed and (elapsed_seconds is None) is self._timed_here
+        ):
+            moved = self._move(samples, elapsed_seconds, wall, wall_time is not None)
+            if moved is None:
+                return ()
+            elapsed = moved
+        achieved: list[Detector] | None = None
+        for channel in self._flow:
+            x = metrics.get(channel.metric)
+            if type(x) is not float:
+                x = as_float(x)
+            # The recurrence of Smoother.push, written out. NaN and infinities fail the comparison.
+            total = channel.decay * channel.total + x
+            weight = channel.decay * channel.weight + 1.0
+            if channel.low < total / weight < channel.high:
+                channel.total = total
+                channel.weight = weight
+            elif found := self._observe(channel, x, metrics, self._position(samples, elapsed, wall)):
+                achieved = found if achieved is None else achieved + found
+        self._samples = samples
+        self._elapsed = elapsed
+        self._wall = wall
+        self._updates += 1
+        return () if achieved is None else self._achieve(achieved)
+
+    def pause(self, name: str | None = None) -> None:
+        """Stop the training timer. Pauses may be nested; each is ended by one `resume`.
+
+        Args:
+            name: What the time is spent on, such as ``evaluation``: a named phase of the run.
+        """
+        here = self.here
+        self._elapsed = here.elapsed_seconds
+        self._pauses.append(name)
+        self._mark("pause" if name is None else "phase", here, name)
+
+    def resume(self) -> None:
+        """Start the training timer again, after as many calls as there were to `pause`."""
+        if not self._pauses:
+            self._warn_once("resume", "resume() was called without a pause()")
+            return
+        here = self.here
+        self._pauses.pop()
+        if self._pauses:
+            outer = self._pauses[-1]
+            self._mark("pause" if outer is None else "phase", here, outer)
+        else:
+            self._origin = here.wall_time - here.elapsed_seconds
+            self._mark("resume", here)
+
+    def mark(self, kind: MarkKind, name: str | None = None) -> None:
+        """Tie elapsed to wall time here: a ``heartbeat`` says that the run is alive, an ``end`` why it is over."""
+        self._mark(kind, self.here, name)
+
+    @property
+    def here(self) -> Position:
+        """Where the run is now."""
+        return self._here(self._wall if self._wall_is_given else self._monotonic() + self._clock_offset)
+
+    def get_results(self) -> dict[str, ThresholdResult]:
+        """Return a result for each threshold, by name, as the ledger and its prices stand now."""
+        return {name: self._result(detector) for name, detector in self._detectors.items()}
+
+    def is_complete(self) -> bool:
+        """Say whether every threshold is achieved."""
+        return all(detector.crossing is not None for detector in self._detectors.values())
+
+    def calculate_total_cost(self, *, billed: bool = False) -> float | None:
+        """Return the USD for everything so far, lost work included; None where a part of it has no price.
+
+        Args:
+            billed: Count wall-clock time, as the provider bills it, in place of elapsed time.
+        """
+        return (billed_cost if billed else total_cost)(self.ledger, self.here)
+
+    def get_wandb_metrics(self) -> dict[str, float | bool | str]:
+        """Return what is known, under the keys that sinks use (``performance_threshold/…``)."""
+        metrics: dict[str, float | bool | str | None] = {}
+        for name, result in self.get_results().items():
+            for key in WANDB_KEYS:
+                metrics[f"performance_threshold/{name}/{key}"] = getattr(result, key)
+        metrics["performance_threshold/cost_so_far"] = self.calculate_total_cost()
+        if (segment := self.ledger.current) and (quote := segment.quote):
+            metrics["performance_threshold/usd_per_hour"] = quote.usd_per_hour_at(self.here.wall_time)
+            metrics["performance_threshold/price_source"] = quote.source
+            metrics["performance_threshold/price_assumed"] = quote.assumed
+        return {key: value for key, value in metrics.items() if value is not None}
+
+    def smoothed_value(self, threshold_name: str) -> float | None:
+        """Return the latest smoothed value of a threshold's metric, None before its first observation."""
+        return self._channel(self._detectors[threshold_name].threshold).value
+
+    def warn_of_missing(self, names: Iterable[str]) -> None:
+        """Warn, once for each, of metrics that no observation has borne so far and that are not among ``names``.
+
+        Args:
+            names: Names of the metrics that there are.
+        """
+        known = set(names)
+        for channel in self._flow:
+            if channel.metric in known or self._observations(channel) or channel.skipped:
+                continue
+            from difflib import get_close_matches
+
+            nearest = get_close_matches(channel.metric, known, n=3, cutoff=0.5)
+            hint = f"; nearest: {', '.join(nearest)}" if nearest else ""
+            self._warn_once(f"missing {channel.metric}", "metric %r was never observed%s", channel.metric, hint)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a later process needs to go on from here: JSON-able, versioned, ledger included."""
+        here = self.here
+        self._mark("heartbeat", here)
+        self._checkpoints.saved(self._crossings)
+        return TrackerState(
+            version=STATE_VERSION,
+            samples=here.samples,
+            elapsed_seconds=here.elapsed_seconds,
+            elapsed_source=self._elapsed_source,
+            ledger=self.ledger,
+            smoothers=tuple(
+                SmootherState(
+                    metric=channel.metric,
+                    smoothing=channel.smoothing,
+                    total=channel.total,
+                    weight=channel.weight,
+                    samples=channel.samples,
+                    elapsed_seconds=channel.elapsed_seconds,
+                    observations=self._observations(channel),
+                    skipped=channel.skipped,
+                    last=(channel.left_at or self._last) if channel.weight else None,
+                )
+                for channel in self._flow
+            ),
+            thresholds=tuple(
+                ThresholdState(each.threshold, each.held, each.candidate, each.crossing)
+                for each in self._detectors.values()
+            ),
+        ).to_builtins()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a saved state: samples, smoothers and elapsed follow it; the ledgers are merged.
+
+        Crossings and segments that are here and not in the state stay: what was achieved stays achieved.
+
+        Raises:
+            StateError: It is of another version, or no state at all.
+        """
+        saved = TrackerState.read(state)
+        here = self.here
+        self._join_ledger(saved, here)
+        self._samples, self._elapsed, self._wall = saved.samples, saved.elapsed_seconds, here.wall_time
+        self._restore(saved)
+        in_state = {each.threshold.name for each in saved.thresholds if each.crossing}
+        self._checkpoints.loaded(self._crossings, in_state)
+        self._tell(Event("resume", self._last))
+
+    # ── observations ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _observe(self, channel: Channel, x: float, metrics: Mapping[str, Any], at: Position) -> list[Detector]:
+        """Take one value that needs a closer look; return the thresholds that it achieves."""
+        if not math.isfinite(x):
+            if channel.metric in metrics:
+                value = metrics[channel.metric]
+                if is_number(value):
+                    channel.skipped += 1
+                else:
+                    found = type(value).__name__
+                    self._warn_once(
+                        f"value {channel.metric}", "metric %r: found %s, expected a number", channel.metric, found
+                    )
+            if channel.weight and channel.left_at is None:
+                channel.left_at = self._last
+            channel.absent += 1
+            channel.set_bounds()
+            return []
+        before = (channel.left_at or self._last) if channel.weight else None
+        channel.left_at = None
+        value = channel.push(x, at.samples, at.elapsed_seconds)
+        assert self._elapsed_source is not None
+        achieved = channel.watch.observe(Crossing(at, value, before, at.samples, self._elapsed_source))
+        channel.set_bounds()
+        return achieved
+
+    def _achieve(self, achieved: list[Detector]) -> tuple[ThresholdResult, ...]:
+        position = self._last
+        self._mark("crossing", position)
+        names = {detector.threshold.name for detector in achieved}
+        results = tuple(self._result(detector) for name, detector in self._detectors.items() if name in names)
+        self._tell(Event("crossing", position, results))
+        return results
+
+    def _move(self, samples: int, elapsed_seconds: float | None, wall: float, wall_is_given: bool) -> float | None:
+        """Take up a position that does not simply follow the last one: the first, a rewind, or no position at all.
+
+        Returns:
+            Its elapsed seconds, or None where the update is to be passed over.
+        """
+        if not all(math.isfinite(each) for each in (samples, elapsed_seconds or 0.0, wall)):
+            found = f"samples={samples!r}, elapsed_seconds={elapsed_seconds!r}, wall_time={wall!r}"
+            self._warn_once("position", "an update was passed over: found %s, expected finite numbers", found)
+            return None
+        first = self._timed_here is None
+        self._wall_is_given = wall_is_given
+        self._elapsed_source = "caller" if elapsed_seconds is not None else "wall" if wall_is_given else "clock"
+        if first and wall_is_given and self.ledger.current is None:
+            self._wall = self._origin = wall
+        if self._timed_here is False and elapsed_seconds is None and not self._pauses:
+            self._origin = self._wall - self._elapsed
+        self._timed_here = elapsed_seconds is None
+        self._open_segment()
+        if elapsed_seconds is not None:
+            elapsed = elapsed_seconds
+        else:
+            elapsed = self._elapsed if self._pauses else wall - self._origin
+        if samples >= self._samples and (elapsed >= self._elapsed or first):
+            return elapsed
+        return self._rewind(samples, elapsed, wall)
+
+    def _rewind(self, samples: int, elapsed: float, wall: float) -> float:
+        """Record that the run went back, and return the elapsed seconds that it went back to."""
+        for channel in self._flow:
+            if channel.weight and channel.left_at is None:
+                channel.left_at = self._last
+                channel.set_bounds()
+        gone = self._here(wall) if self._timed_here else self._last
+        self._mark("heartbeat", gone)
+        if samples < self._samples:
+            self._checkpoints.gone_back(self._crossings, self._samples, samples)
+            if self._timed_here:
+                elapsed = position_at(self.ledger, self._here(wall), samples)
+                self._origin = wall - elapsed
+        else:
+            self._warn_once("elapsed", "elapsed time went back from %.1f s to %.1f s", self._elapsed, elapsed)
+        back = self._position(samples, elapsed, wall)
+        self._mark("rewind", back)
+        self._tell(Event("rewind", back))
+        return elapsed
+
+    def _result(self, detector: Detector) -> ThresholdResult:
+        threshold, crossing = detector.threshold, detector.crossing
+        channel = self._channel(threshold)
+        observations = self._observations(channel)
+        unseen = observations == 0 and channel.skipped == 0
+        latest = channel.value
+        segment = self.ledger.segment(crossing.position.segment if crossing else None)
+        quote = segment.quote if segment else None
+        at = crossing.position if crossing else self.here
+        known: dict[str, Any] = {}
+        if crossing:
+            before = crossing.before
+            known = {
+                "samples_to_threshold": at.samples,
+                "minutes_to_threshold": at.elapsed_seconds / 60,
+                "cost_to_threshold": cost(self.ledger, at),
+                "billed_cost_to_threshold": billed_cost(self.ledger, at),
+                "after_samples": before.samples if before else None,
+                "after_minutes": before.elapsed_seconds / 60 if before else None,
+                "after_cost": cost(self.ledger, before) if before else None,
+                "confirmed_at_samples": crossing.confirmed_at_samples,
+                "already_met": crossing.already_met,
+                "retained": None if latest is None else threshold.satisfied_by(latest),
+                "checkpointed": self._checkpoints.hold(threshold.name, crossing, self._samples),
+                "smoothed_value_at_threshold": crossing.value,
+            }
+        return ThresholdResult(
+            run=self.run,
+            group=self.group,
+            threshold=threshold.name,
+            metric=threshold.metric,
+            comparison=threshold.comparison,
+            target_value=threshold.target_value,
+            status="achieved" if crossing else "never_observed" if unseen else "not_reached",
+            achieved=crossing is not None,
+            **known,
+            final_smoothed_value=latest,
+            observations=observations,
+            skipped=channel.skipped,
+            elapsed_source=crossing.elapsed_source if crossing else self._elapsed_source,
+            usd_per_hour=quote.usd_per_hour_at(at.wall_time) if quote else None,
+            num_nodes=segment.instance.num_nodes if segment else None,
+            share=segment.instance.share if segment else None,
+            price_source=quote.source if quote else None,
+            price_as_of=quote.as_of if quote else None,
+            price_assumed=quote.assumed if quote else None,
+        )
+
+    # ── saved states ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _join_ledger(self, saved: TrackerState, here: Position) -> None:
+        """Bring the state's ledger in, and this process's segment to where the state left off."""
+        live = self.ledger.current
+        if live is None:
+            # No ledger of this process says otherwise: go on under the terms of the state's last segment.
+            self.ledger = saved.ledger
+            if saved.ledger.current:
+                self.ledger = self.ledger.continued(saved.samples, saved.elapsed_seconds, here.wall_time)
+            self._origin = here.wall_time - saved.elapsed_seconds
+        elif live.id in {segment.id for segment in saved.ledger.segments}:
+            self.ledger = self.ledger.merged(saved.ledger)
+            if (saved.samples, saved.elapsed_seconds) != (here.samples, here.elapsed_seconds):
+                self._mark("heartbeat", here)
+                self._mark("rewind", self._position(saved.samples, saved.elapsed_seconds, here.wall_time))
+                self._origin = here.wall_time - saved.elapsed_seconds
+        elif self._updates == 0:
+            # This process has only just begun: its segment begins where the state left off.
+            self._origin -= saved.elapsed_seconds - live.marks[0].elapsed_seconds
+            self.ledger = self.ledger.started_at(saved.elapsed_seconds, saved.samples).merged(saved.ledger)
+        else:
+            self._mark("end", here, "rewind")
+            self.ledger = self.ledger.continued(saved.samples, saved.elapsed_seconds, here.wall_time)
+            self.ledger = self.ledger.merged(saved.ledger)
+            self._origin = here.wall_time - saved.elapsed_seconds
+
+    def _restore(self, saved: TrackerState) -> None:
+        """Take over smoothers and crossings of a state, where they are defined as they are here."""
+        for kept in saved.thresholds:
+            name = kept.threshold.name
+            detector = self._detectors.get(name)
+            if detector is None or detector.threshold != kept.threshold:
+                what = "is not among the thresholds" if detector is None else "is defined otherwise now"
+                self._warn_once(f"state {name}", "the saved state's threshold %r %s: it is left out", name, what)
+            elif detector.crossing is None:
+                detector.held, detector.candidate, detector.crossing = kept.held, kept.candidate, kept.crossing
+        smoothers = {(each.metric, each.smoothing): each for each in saved.smoothers}
+        for key, watchers in _by_channel(self._detectors.values()).items():
+            channel = self._channels[key]
+            if smoother := smoothers.get(key):
+                channel.total, channel.weight = smoother.total, smoother.weight
+                channel.samples, channel.elapsed_seconds = smoother.samples, smoother.elapsed_seconds
+                channel.absent = self._updates - smoother.observations
+                channel.skipped = smoother.skipped
+                channel.left_at = smoother.last
+            channel.watch = Watch(watchers)
+            channel.set_bounds()
+
+    # ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _last(self) -> Position:
+        """Where the last update stood."""
+        return self._position(self._samples, self._elapsed, self._wall)
+
+    @property
+    def _crossings(self) -> dict[str, Crossing]:
+        return {name: each.crossing for name, each in self._detectors.items() if each.crossing}
+
+    def _here(self, wall: float) -> Position:
+        """Where the run is at a wall time: only the caller knows how far a timer of theirs has come since."""
+        stopped = self._pauses or self._timed_here is False
+        return self._position(self._samples, self._elapsed if stopped else wall - self._origin, wall)
+
+    def _position(self, samples: int, elapsed: float, wall: float) -> Position:
+        segment = self._open_segment()
+        return Position(int(samples), float(elapsed), float(wall), segment.id, len(segment.marks))
+
+    def _open_segment(self) -> Segment:
+        if self.ledger.current is None:
+            why = "the tracker was given no ledger"
+            self.ledger = self.ledger.opened(wall_time=self._wall, unpriced_because=why)
+        assert self.ledger.current is not None
+        return self.ledger.current
+
+    def _mark(self, kind: MarkKind, at: Position, name: str | None = None) -> None:
+        self.ledger = self.ledger.marked(kind, at, name)
+
+    def _channel(self, threshold: PerformanceThreshold) -> Channel:
+        return self._channels[threshold.metric, threshold.smoothing]
+
+    def _observations(self, channel: Channel) -> int:
+        return self._updates - channel.absent
+
+    def _tell(self, event: Event) -> None:
+        if self._on_event is not None:
+            self._on_event(event)
+
+    def _warn_once(self, about: str, message: str, *values: object) -> None:
+        if about not in self._warned:
+            self._warned.add(about)
+            logger("tracker").warning(message, *values)
+
+
+def _by_channel(detectors: Iterable[Detector]) -> dict[tuple[str, Any], list[Detector]]:
+    """Group detectors by what they share a smoother by: metric and smoothing."""
+    grouped: dict[tuple[str, Any], list[Detector]] = {}
+    for detector in detectors:
+        grouped.setdefault((detector.threshold.metric, detector.threshold.smoothing), []).append(detector)
+    return grouped
+
+
+WANDB_KEYS = (
+    "achieved",
+    "target_value",
+    "already_met",
+    "final_smoothed_value",
+    "samples_to_threshold",
+    "minutes_to_threshold",
+    "cost_to_threshold",
+)
+"""Attributes of a result that sinks show under its threshold's name."""
