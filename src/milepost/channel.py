@@ -45,12 +45,14 @@ def as_float(value: Any) -> float:
 
     Takes Python and NumPy numbers, and zero-dimensional arrays and tensors of any framework.
     """
+    if isinstance(value, float):  # NumPy's float64 is one
+        return float(value)
     if getattr(value, "ndim", 0) == 0:
         if isinstance(value, int):
             try:
                 return float(value)
             except OverflowError:
-                return math.copysign(math.inf, value)
+                return math.inf if value > 0 else -math.inf
         if hasattr(value, "item"):
             value = value.item()
         if isinstance(value, float | int) or (hasattr(value, "__float__") and not isinstance(value, complex)):

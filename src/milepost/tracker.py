@@ -346,6 +346,7 @@ class PerformanceThresholdTracker:
             found = f"samples={samples!r}, elapsed_seconds={elapsed_seconds!r}, wall_time={wall!r}"
             self._warn_once("position", "an update was passed over: found %s, expected finite numbers", found)
             return None
+        wall = float(wall)
         first = self._timed_here is None
         self._wall_is_given = wall_is_given
         self._elapsed_source = "caller" if elapsed_seconds is not None else "wall" if wall_is_given else "clock"

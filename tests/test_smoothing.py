@@ -1,0 +1,66 @@
+import math
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from milepost.smoothing import Smoother, half_life_decay
+from milepost.thresholds import HalfLife, Smoothing
+
+finite = st.floats(-1e6, 1e6)
+logged = st.lists(finite | st.just(math.nan), min_size=1, max_size=60)
+factors = st.floats(0.001, 1.0)
+
+
+def smoothed(values: list[float], smoothing: Smoothing) -> list[float]:
+    smoother = Smoother(smoothing)
+    return [smoother.push(value, index, index) for index, value in enumerate(values) if not math.isnan(value)]
+
+
+@given(logged, factors, st.booleans())
+def test_average_is_that_of_pandas(values: list[float], factor: float, bias_correction: bool) -> None:
+    ours = smoothed(values, Smoothing(factor, None, bias_correction))
+    theirs = pd.Series(values).ewm(alpha=factor, adjust=bias_correction, ignore_na=True).mean()
+    kept = [value for value, logged_value in zip(theirs, values, strict=True) if not math.isnan(logged_value)]
+    assert ours == pytest.approx(kept, rel=1e-9, abs=1e-6)
+
+
+@given(st.lists(finite, min_size=1))
+def test_factor_of_one_is_the_raw_value_to_the_bit(values: list[float]) -> None:
+    assert smoothed(values, Smoothing(1.0)) == values
+
+
+@given(st.lists(st.tuples(finite, st.integers(-5, 50)), min_size=1, max_size=30), st.floats(0.5, 100), st.booleans())
+def test_half_life_weighs_by_distance(points: list[tuple[float, int]], half_life: float, corrected: bool) -> None:
+    smoother = Smoother(Smoothing(1.0, HalfLife(samples=half_life), corrected))
+    position = 0
+    seen: list[tuple[float, float]] = []  # value, decay since the one before
+    for value, step in points:
+        position += step
+        seen.append((value, 0.5 ** (max(step, 0) / half_life)))
+        ours = smoother.push(value, position, 0.0)
+        # Written out: each value weighs the product of all decays that came after it.
+        weights = [math.prod(decay for _, decay in seen[index + 1 :]) for index in range(len(seen))]
+        if not corrected:
+            weights[1:] = [w * (1 - decay) for w, (_, decay) in zip(weights[1:], seen[1:], strict=True)]
+        expected = sum(w * v for w, (v, _) in zip(weights, seen, strict=True)) / (sum(weights) if corrected else 1.0)
+        assert ours == pytest.approx(expected, rel=1e-9, abs=1e-5)
+
+
+def test_half_life_in_seconds_follows_elapsed_time() -> None:
+    smoother = Smoother(Smoothing(1.0, HalfLife(seconds=10.0)))
+    smoother.push(0.0, samples=0, elapsed_seconds=0.0)
+    assert smoother.push(3.0, samples=1, elapsed_seconds=10.0) == 2.0  # (0.5 · 0 + 3) / (0.5 + 1)
+
+
+def test_decay_halves_at_the_half_life_and_never_grows() -> None:
+    assert half_life_decay(50.0, 50.0) == 0.5
+    assert half_life_decay(-50.0, 50.0) == 1.0
+    assert half_life_decay(0.0, 50.0) == 1.0
+
+
+def test_nothing_starts_at_zero() -> None:
+    for smoothing in (Smoothing(0.1), Smoothing(0.1, None, False), Smoothing(1.0, HalfLife(samples=9))):
+        assert Smoother(smoothing).value is None
+        assert Smoother(smoothing).push(3.0, 1, 1.0) == 3.0
