@@ -1,0 +1,185 @@
+"""Results and live progress in a terminal."""
+
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from milepost.ledger import Segment
+from milepost.thresholds import ThresholdResult
+from milepost.tracked_run import TrackedRun
+
+UNKNOWN = "–"
+PLAIN_EVERY_SECONDS = 10.0
+
+
+def usd(value: float | None, *, assumed: bool | None = False) -> str:
+    """Show dollars: to the cent, or to two digits that say something; ``*`` where the price is assumed."""
+    if value is None:
+        return UNKNOWN
+    digits = 2 if value >= 1 or value == 0 else 4
+    return f"${value:,.{digits}f}{'*' if assumed else ''}"
+
+
+def results_table(results: Iterable[ThresholdResult]) -> Table:
+    """Return a table of results: what each threshold took. ``≤`` marks figures that are upper bounds."""
+    results = list(results)
+    table = Table(title="What it took", title_justify="left", caption_justify="left")
+    table.add_column("threshold", overflow="fold")
+    table.add_column("target", overflow="fold")
+    table.add_column("status")
+    for name in ("samples", "minutes", "USD", "USD billed", "final value"):
+        table.add_column(name, justify="right")
+    for result in results:
+        bound = "≤ " if result.already_met else ""
+        status = Text("achieved", "green") if result.achieved else Text(result.status.replace("_", " "), "yellow")
+        if result.retained is False:
+            status.append(", not retained", "yellow")
+        samples, minutes = result.samples_to_threshold, result.minutes_to_threshold
+        table.add_row(
+            Text(result.threshold),
+            Text(f"{result.metric} {result.comparison} {result.target_value:g}"),
+            status,
+            UNKNOWN if samples is None else f"{bound}{samples:,}",
+            UNKNOWN if minutes is None else f"{bound}{minutes:.2f}",
+            bound * (result.cost_to_threshold is not None)
+            + usd(result.cost_to_threshold, assumed=result.price_assumed),
+            usd(result.billed_cost_to_threshold, assumed=result.price_assumed),
+            UNKNOWN if result.final_smoothed_value is None else f"{result.final_smoothed_value:.3f}",
+        )
+    if any(result.price_assumed for result in results):
+        table.caption = "* at an assumed price: see where it comes from above, or `milepost detect`"
+    return table
+
+
+def price_line(segment: Segment | None) -> Text:
+    """Say in a line what an hour costs, who says so, and whether that is assumed."""
+    quote = segment.quote if segment else None
+    if segment is None or quote is None:
+        why = segment.unpriced_because if segment else None
+        return Text(f"price unknown: {why or 'there is no quote'}", "yellow")
+    instance = segment.instance
+    nodes = instance.num_nodes or 1
+    fleet = f" × {nodes} node{'s' * (nodes != 1)}"
+    share = "" if instance.share in (None, 1) else f" × {instance.share:g} of each"
+    what = " ".join(filter(None, (quote.instance_type, (quote.market or "").replace("_", "-"), quote.region)))
+    since = f", as of {quote.as_of}" if quote.as_of else ""
+    line = Text(f"${quote.usd_per_hour:,.4g}/h{fleet}{share}  {what}  (source: {quote.source}{since})")
+    if quote.assumed:
+        line.append(f"\nassumed price: {quote.assumed_because or 'substituted'}", "yellow")
+    if quote.provisional:
+        line.append("\nprovisional: a live price is under way", "yellow")
+    return line
+
+
+class LivePanel:
+    """Shows a tracked run while it goes on: a panel on a terminal, a line now and then elsewhere.
+
+    Used around the training loop, with `refresh` called once an iteration; it draws four times a second at most.
+
+    Args:
+        tracked_run: What to show.
+        total_samples: Where training ends, in samples, if that is known.
+        console: Where to draw; standard output where not given.
+    """
+
+    def __init__(
+        self, tracked_run: TrackedRun, *, total_samples: int | None = None, console: Console | None = None
+    ) -> None:
+        self._run = tracked_run
+        self._total_samples = total_samples
+        self._console = console or Console()
+        self._live = Live(console=self._console, refresh_per_second=4, auto_refresh=False, transient=True)
+        self._metrics: Mapping[str, Any] = {}
+        self._drawn = 0.0
+
+    def __enter__(self) -> "LivePanel":
+        if self._console.is_terminal:
+            self._live.start()
+        else:
+            self._console.print(price_line(self._run.ledger.current))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def refresh(self, metrics: Mapping[str, Any] | None = None) -> None:
+        """Show where the run is.
+
+        Args:
+            metrics: Other figures to show, by name.
+        """
+        self._metrics = metrics or {}
+        now = time.monotonic()
+        if now - self._drawn < (0.25 if self._console.is_terminal else PLAIN_EVERY_SECONDS):
+            return
+        self._drawn = now
+        if self._console.is_terminal:
+            self._live.update(self.panel(), refresh=True)
+        else:
+            self._console.print(self.line(), highlight=False)
+
+    def panel(self) -> RenderableType:
+        """Return the panel as it stands now."""
+        here = self._run.here
+        if here is None:
+            return Text("this process does not track: it is not rank 0")
+        table = Table(box=None, pad_edge=False)
+        for name, justify in (("threshold", "left"), ("target", "left"), ("smoothed", "right"), ("", "left")):
+            table.add_column(name, justify=justify)  # type: ignore[arg-type]
+        for result in self._run.get_results().values():
+            value = result.final_smoothed_value
+            table.add_row(
+                Text(result.threshold),
+                Text(f"{result.metric} {result.comparison} {result.target_value:g}"),
+                UNKNOWN if value is None else f"{value:.3f}",
+                self._progress(result),
+            )
+        others = "  ".join(f"{name} {value:.4g}" for name, value in self._metrics.items() if isinstance(value, float))
+        return Group(
+            Text(self._where(), "bold"),
+            price_line(self._run.ledger.current),
+            table,
+            Text(others, "dim", overflow="fold"),
+        )
+
+    def line(self) -> str:
+        """Return the same in one line, for logs."""
+        values = [
+            f"{result.threshold}: "
+            + ("achieved" if result.achieved else f"{result.final_smoothed_value or 0:.3f} of {result.target_value:g}")
+            for result in self._run.get_results().values()
+        ]
+        return escape("  ".join([self._where(), *values]))
+
+    def _where(self) -> str:
+        here = self._run.here
+        assert here is not None
+        segment = self._run.ledger.current
+        assumed = bool(segment and segment.quote and segment.quote.assumed)
+        total = f" of {self._total_samples:,}" if self._total_samples else ""
+        minutes, seconds = divmod(int(here.elapsed_seconds), 60)
+        spent = usd(self._run.calculate_total_cost(), assumed=assumed)
+        return f"{here.samples:,}{total} samples  {minutes}:{seconds:02d} elapsed  {spent} so far"
+
+    def _progress(self, result: ThresholdResult) -> RenderableType:
+        if result.achieved:
+            return Text(
+                f"achieved at {result.samples_to_threshold:,} samples, {result.minutes_to_threshold:.2f} min, "
+                f"{usd(result.cost_to_threshold, assumed=result.price_assumed)}",
+                "green",
+            )
+        value = result.final_smoothed_value
+        if value is None or result.comparison not in (">=", ">") or result.target_value <= 0:
+            return Text("")
+        return ProgressBar(total=result.target_value, completed=max(0.0, min(value, result.target_value)), width=30)
