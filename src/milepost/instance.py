@@ -69,3 +69,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 FIELDS: tuple[str, ...] = tuple(name for name in Instance.__struct_fields__ if name != "sources")
+
+DEFAULT_INSTANCE = Instance.known(
+    "default", provider="aws", instance_type="g5.4xlarge", market="on_demand", num_nodes=1, share=1.0
+)
+"""What a node is taken for where nothing tells."""

@@ -31,6 +31,7 @@ from milepost.uptime import machine_age_seconds, machine_start_id, process_age_s
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Method = Callable[Concatenate["TrackedRun", P], T]
 
 LATER_SINKS = ("mlflow", "tensorboard", "prometheus")
 """Sinks that a configuration may name already."""
@@ -88,23 +89,19 @@ def track(
     return TrackedRun(tracker, sinks=_sinks(sinks, settings), heartbeat_seconds=settings.heartbeat_seconds)
 
 
-def _never_raises(
-    default: Callable[[], T],
-) -> Callable[[Callable[Concatenate["TrackedRun", P], T]], Callable[Concatenate["TrackedRun", P], T]]:
+def _never_raises(default: Callable[[], Any]) -> Callable[[Method[P, T]], Method[P, T]]:
     """Make a method of a tracked run do nothing on other ranks than 0, and log what goes wrong in place of raising."""
 
-    def decorate(
-        method: Callable[Concatenate["TrackedRun", P], T],
-    ) -> Callable[Concatenate["TrackedRun", P], T]:
+    def decorate(method: Method[P, T]) -> Method[P, T]:
         @wraps(method)
         def guarded(self: "TrackedRun", /, *args: P.args, **kwargs: P.kwargs) -> T:
             if self._tracker is None:
-                return default()
+                return default()  # type: ignore[no-any-return]
             try:
                 return method(self, *args, **kwargs)
             except Exception:
                 self._failed(method.__name__)
-                return default()
+                return default()  # type: ignore[no-any-return]
 
         return guarded
 
@@ -320,7 +317,7 @@ def _quote(settings: Config, detection: Detection, price_per_hour: float | None)
         logger("prices").warning("costs are unknown: %s", error)
         return None, str(error)
     if quote.source != "user" and detection.assumed_because and not quote.assumed:
-        if prices.strict_pricing:
+        if prices.strict_pricing and detection.instance.sources["instance_type"] in ("aws:", "default"):
             return None, detection.assumed_because
         quote = msgspec.structs.replace(quote, assumed=True, assumed_because=detection.assumed_because)
     return quote, None

@@ -31,5 +31,5 @@ def detect(
         table.add_row(name, *(Text("–" if each is None else str(each)) for each in field.values()))
     console = Console()
     console.print(table)
-    for note in filter(None, (found.assumed_because, *found.notes)):
-        console.print(Text(note, "yellow"))
+    if found.assumed_because:
+        console.print(Text(f"assumed: {found.assumed_because}", "yellow"))

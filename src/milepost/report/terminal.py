@@ -137,7 +137,8 @@ class LivePanel:
         table = Table(box=None, pad_edge=False)
         for name, justify in (("threshold", "left"), ("target", "left"), ("smoothed", "right"), ("", "left")):
             table.add_column(name, justify=justify)  # type: ignore[arg-type]
-        for result in self._run.get_results().values():
+        results: list[ThresholdResult] = list(self._run.get_results().values())
+        for result in results:
             value = result.final_smoothed_value
             table.add_row(
                 Text(result.threshold),

@@ -1,0 +1,1 @@
+"""What this machine is: one file per environment. `milepost.instances.detect` is the way in."""

@@ -1,0 +1,122 @@
+"""Finding out what a node is, field by field, each from the first source that knows. The only way into this folder."""
+
+import os
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from milepost.data import machines
+from milepost.instance import DEFAULT_INSTANCE, Instance
+from milepost.instances.reading import read, whole
+from milepost.instances.skypilot import SkyPilotInstanceInfo
+from milepost.instances.variables import from_variables
+from milepost.log import logger
+
+
+class Detection(msgspec.Struct, frozen=True):
+    """What was found out.
+
+    Attributes:
+        instance: What a node is, how many there are, and where each field is known from.
+        rank: Which process of the run this is; 0 tracks.
+        rank_source: Where that is known from.
+        assumed_because: Why its price is an assumption: type, market or region are not known, and what stands in.
+    """
+
+    instance: Instance
+    rank: int
+    rank_source: str
+    assumed_because: str | None = None
+
+
+def detect(
+    configured: Instance | None = None,
+    *,
+    share: float | Literal["gpus"] | None = None,
+    defaults: Instance | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Detection:
+    """Find out what a node is. Never raises: what is malformed is warned about and passed over.
+
+    Args:
+        configured: What the configuration says; stands behind ``MILEPOST_*`` variables only.
+        share: ``gpus`` takes the visible GPUs over the instance's as the share that is charged for.
+        defaults: What the configuration takes where nothing else tells (``aws:``).
+        environ: Environment variables; this process's where not given.
+    """
+    variables = os.environ if environ is None else environ
+    found = (
+        from_variables(variables)
+        .completed_by(configured or Instance())
+        .completed_by(SkyPilotInstanceInfo.get_instance_info(variables))
+    )
+    found = found.completed_by(_machine(found))
+    stand_ins = (defaults or Instance()).completed_by(DEFAULT_INSTANCE)
+    because = _assumption(found, stand_ins)
+    if found.instance_type is not None:
+        stand_ins = msgspec.structs.replace(stand_ins, provider=None)
+    elif found.provider not in (None, stand_ins.provider):
+        stand_ins = msgspec.structs.replace(stand_ins, instance_type=None)  # no better than none, on another provider
+    found = found.completed_by(msgspec.structs.replace(stand_ins, share=None))
+    found = found.completed_by(_machine(found))
+    if share == "gpus":
+        found = found.completed_by(_share_of_gpus(found, variables))
+    found = found.completed_by(Instance.known("default", share=1.0))
+    rank, rank_source = _rank(variables)
+    return Detection(found, rank, rank_source, because)
+
+
+def find_rank(environ: Mapping[str, str] | None = None) -> int:
+    """Return which process of the run this is: torchrun's ``RANK``, else ``SKYPILOT_NODE_RANK``, else 0."""
+    return _rank(os.environ if environ is None else environ)[0]
+
+
+def _rank(environ: Mapping[str, str]) -> tuple[int, str]:
+    for name in ("RANK", "SKYPILOT_NODE_RANK"):
+        rank = read(environ, name, whole, "a whole number, 0 or more")
+        if rank is not None:
+            return rank, name
+    return 0, "default"
+
+
+def _machine(found: Instance) -> Instance:
+    """Return what the type alone tells: provider and GPUs."""
+    machine = machines().get(found.instance_type or "")
+    if machine is None or found.provider not in (None, machine.provider):
+        return Instance()
+    return Instance.known("machines table", provider=machine.provider, gpu=machine.gpu, gpus=machine.gpus)
+
+
+def _assumption(found: Instance, stand_ins: Instance) -> str | None:
+    """Say in a sentence what is not known of a node that decides its price."""
+    unknown = [name for name in ("instance_type", "market", "region") if getattr(found, name) is None]
+    if not unknown:
+        return None
+    words = [name.replace("_", " ") for name in unknown]
+    sentence = f"this machine's {' and '.join(words)} {'is' if len(words) == 1 else 'are'} not known"
+    taken = [getattr(stand_ins, name) for name in unknown if name != "region"]
+    if taken:
+        sentence += f": taken for {' '.join(each.replace('_', '-') for each in taken)}"
+    return sentence
+
+
+def _share_of_gpus(found: Instance, environ: Mapping[str, str]) -> Instance:
+    """Return the share of an instance that the GPUs visible to this process are."""
+    source = "CUDA_VISIBLE_DEVICES"
+    visible = environ.get(source)
+    number = len([each for each in visible.split(",") if each.strip()]) if visible is not None else None
+    if number is None:
+        source = "SKYPILOT_NUM_GPUS_PER_NODE"
+        number = read(environ, source, whole, "a whole number, 0 or more")
+    machine = machines().get(found.instance_type or "")
+    whole_machine = machine.gpus if machine else found.gpus
+    if not number or not whole_machine or number > whole_machine:
+        logger("instances").warning(
+            "share: gpus: found %s visible GPUs on an instance with %s, expected 1 or more of them; "
+            "the whole instance is charged for",
+            number,
+            whole_machine,
+        )
+        return Instance()
+    return Instance.known(f"{source} over the instance's {whole_machine}", share=number / whole_machine)

@@ -1,0 +1,70 @@
+"""Reading values out of environment variables: what is malformed is warned about, and gives way."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from milepost.log import logger
+
+T = TypeVar("T")
+
+TRUE = ("true", "1", "yes", "on")
+FALSE = ("false", "0", "no", "off")
+
+
+def read(environ: Mapping[str, str], name: str, parse: Callable[[str], T | None], expected: str) -> T | None:
+    """Return what a variable holds, or None, with a warning, where it is malformed.
+
+    Args:
+        environ: Environment variables.
+        name: The variable.
+        parse: Turns its text into a value; None where that cannot be done.
+        expected: What it should hold, for the warning.
+    """
+    text = environ.get(name)
+    if text is None:
+        return None
+    value = parse(text.strip())
+    if value is None:
+        warn(name, text, expected)
+    return value
+
+
+def warn(name: str, found: str, expected: str) -> None:
+    """Warn that a variable holds something else than expected."""
+    shown = repr(found[:80]) + ("…" if len(found) > 80 else "")
+    logger("instances").warning("%s: found %s, expected %s; it is passed over", name, shown, expected)
+
+
+def text(value: str) -> str | None:
+    """Parse text: anything on one line but nothing."""
+    return value if value and value.isprintable() else None
+
+
+def lower(value: str) -> str | None:
+    """Parse a name that is written in lower case."""
+    return text(value.lower())
+
+
+def truth(value: str) -> bool | None:
+    """Parse a yes or no."""
+    return True if value.lower() in TRUE else False if value.lower() in FALSE else None
+
+
+def count(value: str) -> int | None:
+    """Parse a whole number, 1 or more."""
+    number = whole(value)
+    return number if number else None
+
+
+def whole(value: str) -> int | None:
+    """Parse a whole number, 0 or more."""
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
+
+
+def share(value: str) -> float | None:
+    """Parse a part, above 0 and up to 1."""
+    try:
+        part = float(value)
+    except ValueError:
+        return None
+    return part if 0 < part <= 1 else None

@@ -1,0 +1,35 @@
+"""``default``: what stands in when nobody knows: always assumed."""
+
+import msgspec
+
+from milepost.errors import PriceUnavailable
+from milepost.instance import DEFAULT_INSTANCE, Instance
+from milepost.prices.listed import quote_of, rows_of
+from milepost.prices.source import PriceSource
+from milepost.quote import Quote
+
+
+class DefaultPrice(PriceSource):
+    """A known type whose market's price nobody knows at its on-demand list price; an unknown type as the default.
+
+    Reserved instances and capacity blocks are priced by contract, and SageMaker's ``ml.`` types are not EC2's: for
+    these nothing stands in.
+    """
+
+    name = "default"
+
+    def quote(self, instance: Instance) -> Quote:
+        """Return an assumed price, and why it is assumed."""
+        kind = instance.instance_type
+        if instance.market in ("reserved", "capacity_block"):
+            raise PriceUnavailable(f"no price stands in for a {instance.market} instance: give price_per_hour")
+        if (kind or "").startswith("ml."):
+            raise PriceUnavailable(f"{kind} is billed as SageMaker, not as EC2: give price_per_hour")
+        try:
+            quote = quote_of(rows_of(instance), instance.region)
+            because = f"no {instance.market} price of {kind} is known: its on-demand list price stands in"
+        except PriceUnavailable:
+            quote = quote_of(rows_of(DEFAULT_INSTANCE), None)
+            what = "the instance type is not known" if kind is None else f"no price of {kind!r} is known"
+            because = f"{what}: that of an on-demand {DEFAULT_INSTANCE.instance_type} stands in"
+        return msgspec.structs.replace(quote, source=self.name, assumed=True, assumed_because=because)
