@@ -39,7 +39,7 @@ def ledger(usd_per_hour: float | None = 3.6, *steps: tuple[float, float], **fiel
 
 def threshold(target: float = 2.0, comparison: Any = ">=", **fields: Any) -> PerformanceThreshold:
     """A threshold on the raw value of ``m``, unless told otherwise."""
-    fields = {"name": "t", "metric": "m", "smoothing_factor": 1.0} | fields
+    fields = dict[str, Any](name="t", metric="m", smoothing_factor=1.0) | fields
     return PerformanceThreshold(target_value=target, comparison=comparison, **fields)
 
 

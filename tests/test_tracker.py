@@ -146,7 +146,8 @@ def test_cost_of_the_bracket_is_that_of_the_observation_before() -> None:
         clock.advance(100)
         tracker.update({"m": value}, 1)
     result = tracker.get_results()["t"]
-    assert (result.after_minutes, result.after_cost) == (pytest.approx(200 / 60), pytest.approx(0.2))
+    assert result.after_minutes == pytest.approx(200 / 60)
+    assert result.after_cost == pytest.approx(0.2)
 
 
 def test_late_price_restates_results() -> None:
@@ -218,7 +219,8 @@ def test_samples_that_go_back_are_a_rewind_and_the_timer_follows() -> None:
     assert result.minutes_to_threshold == pytest.approx(20 / 60)
     assert result.cost_to_threshold == pytest.approx(0.02)
     assert tracker.calculate_total_cost() == pytest.approx(0.035)
-    assert (result.after_samples, result.after_minutes) == (150, pytest.approx(15 / 60))
+    assert result.after_samples == 150
+    assert result.after_minutes == pytest.approx(15 / 60)
 
 
 def test_observation_before_a_rewind_is_still_the_one_before() -> None:

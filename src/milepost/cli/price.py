@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -50,30 +51,32 @@ def price(
             typer.echo(msgspec.json.encode({key: getattr(quote, key) for key in KEYS}).decode())
         return
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=120)  # piped into a file or a pager: nothing is cut
     console.print(_table(quotes))
-    for quote in quotes if not every else ():
+    for quote in () if every else quotes:
         if quote.assumed:
-            console.print(Text(f"assumed: {quote.assumed_because}", "yellow"))
+            console.print(Text(f"* assumed: {quote.assumed_because}", "yellow"))
 
 
 def _table(quotes: list[Quote]) -> Table:
-    table = Table()
-    for name in ("type", "provider", "region", "market", "GPUs"):
-        table.add_column(name, overflow="fold")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
+    table.add_column("type", overflow="fold")
+    for name in ("provider", "region", "market", "GPUs"):
+        table.add_column(name, no_wrap=True)
     for name in ("USD/h", "USD/GPU-h"):
-        table.add_column(name, justify="right")
-    for name in ("source", "as of", "assumed"):
-        table.add_column(name)
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("source", no_wrap=True)
     for quote in quotes:
-        gpus = f"{quote.gpus} × {quote.gpu}" if quote.gpus else "–"
+        mark = "*" if quote.assumed else ""
         table.add_row(
             *(Text(each or "–") for each in (quote.instance_type, quote.provider, quote.region)),
             (quote.market or "–").replace("_", "-"),
-            gpus,
-            f"{quote.usd_per_hour:,.4f}",
-            f"{quote.usd_per_hour / quote.gpus:,.4f}" if quote.gpus else "–",
-            quote.source,
-            quote.as_of or "–",
-            "yes" if quote.assumed else "no",
+            f"{quote.gpus} {quote.gpu}" if quote.gpus else "–",
+            f"{quote.usd_per_hour:,.4f}{mark}",
+            f"{quote.usd_per_hour / quote.gpus:,.4f}{mark}" if quote.gpus else "–",
+            " ".join(filter(None, (quote.source, quote.as_of))),
         )
+    if any(quote.assumed for quote in quotes):
+        table.caption = "* assumed"
     return table

@@ -94,7 +94,8 @@ def _assumption(found: Instance, stand_ins: Instance) -> str | None:
     if not unknown:
         return None
     words = [name.replace("_", " ") for name in unknown]
-    sentence = f"this machine's {' and '.join(words)} {'is' if len(words) == 1 else 'are'} not known"
+    listed = " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
+    sentence = f"this machine's {listed} {'are' if len(words) > 1 else 'is'} not known"
     taken = [getattr(stand_ins, name) for name in unknown if name != "region"]
     if taken:
         sentence += f": taken for {' '.join(each.replace('_', '-') for each in taken)}"

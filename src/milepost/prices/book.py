@@ -85,10 +85,12 @@ class PriceBook:
         raise PriceUnavailable(f"no price of {what} is known ({'; '.join(answers)})")
 
     def every_quote(self) -> Iterable[Quote]:
-        """Return all that the asked sources know without being asked about a type."""
+        """Return all that is known without being asked about a type, each type and market from the first that knows."""
+        known: set[tuple[str | None, str | None]] = set()
         for name in self._asked:
-            if name in self._sources:
-                yield from map(self._discounted, self._sources[name].every_quote())
+            quotes = list(self._sources[name].every_quote()) if name in self._sources else []
+            yield from (self._discounted(each) for each in quotes if (each.instance_type, each.market) not in known)
+            known.update((each.instance_type, each.market) for each in quotes)
 
     def _discounted(self, quote: Quote) -> Quote:
         if not self._discount or quote.source == UserPrice.name:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from milepost.errors import PriceUnavailable, require
 from milepost.instance import Instance
-from milepost.prices.source import PriceSource, gpus_of
+from milepost.prices.source import PriceSource
 from milepost.quote import Quote
 
 
@@ -37,5 +37,4 @@ class UserPrice(PriceSource):
             market=instance.market,
             gpus=instance.gpus,
             gpu=instance.gpu,
-            **({} if instance.gpus is not None else gpus_of(instance.instance_type)),  # type: ignore[arg-type]
         )

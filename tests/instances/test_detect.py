@@ -1,0 +1,123 @@
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from milepost.instance import FIELDS, Instance
+from milepost.instances.detect import detect, find_rank
+from tests.instances.test_skypilot import TWO_NODES
+
+
+def test_on_a_machine_that_tells_nothing_the_default_is_taken_and_said() -> None:
+    found = detect(environ={})
+    instance = found.instance
+    assert (instance.provider, instance.instance_type, instance.market) == ("aws", "g5.4xlarge", "on_demand")
+    assert (instance.num_nodes, instance.share, instance.gpus, instance.gpu) == (1, 1.0, 1, "A10G")
+    assert instance.sources["instance_type"] == "default"
+    assert found.assumed_because == (
+        "this machine's instance type, market and region are not known: taken for g5.4xlarge on-demand"
+    )
+
+
+def test_first_that_knows_wins_field_by_field() -> None:
+    environ = {**TWO_NODES, "MILEPOST_REGION": "eu-central-1"}
+    configured = Instance.known("instance:", region="us-west-2", market="on_demand")
+    defaults = Instance.known("aws:", instance_type="g5.xlarge", market="spot")
+    found = detect(configured, defaults=defaults, environ=environ).instance
+    assert {name: (getattr(found, name), found.sources[name]) for name in ("region", "market", "instance_type")} == {
+        "region": ("eu-central-1", "MILEPOST_REGION"),
+        "market": ("on_demand", "instance:"),
+        "instance_type": ("p4d.24xlarge", "SKYPILOT_INSTANCE_TYPE"),
+    }
+
+
+def test_defaults_of_the_configuration_come_before_milepost_s() -> None:
+    found = detect(defaults=Instance.known("aws:", instance_type="g5.xlarge", market="spot"), environ={})
+    assert (found.instance.instance_type, found.instance.sources["instance_type"]) == ("g5.xlarge", "aws:")
+    assert found.instance.market == "spot"
+    assert found.assumed_because is not None
+
+
+def test_nothing_is_assumed_where_all_is_told() -> None:
+    assert detect(environ=TWO_NODES).assumed_because is None
+
+
+def test_type_alone_tells_provider_and_gpus() -> None:
+    found = detect(environ={"MILEPOST_INSTANCE_TYPE": "a2-highgpu-8g"}).instance
+    assert (found.provider, found.gpu, found.gpus) == ("gcp", "A100", 8)
+    assert found.sources["provider"] == "machines table"
+
+
+def test_unknown_type_is_not_given_a_provider() -> None:
+    assert detect(environ={"MILEPOST_INSTANCE_TYPE": "quantum.9xlarge"}).instance.provider is None
+
+
+def test_default_type_is_not_put_on_another_provider() -> None:
+    environ = {"SKYPILOT_CLUSTER_INFO": '{"cloud": "GCP", "region": "us-central1", "zone": null}'}
+    found = detect(environ=environ)
+    assert (found.instance.provider, found.instance.region, found.instance.instance_type) == (
+        "gcp",
+        "us-central1",
+        None,
+    )
+    assert "instance type" in (found.assumed_because or "")
+
+
+@pytest.mark.parametrize("market", ["spot", "Spot", "on-demand", "capacity_block", "reserved"])
+def test_markets_are_read_as_people_write_them(market: str) -> None:
+    assert detect(environ={"MILEPOST_MARKET": market}).instance.market == market.lower().replace("-", "_")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("MILEPOST_MARKET", "spott", "one of on_demand, spot, reserved, capacity_block"),
+        ("MILEPOST_NUM_NODES", "0", "a whole number, 1 or more"),
+        ("MILEPOST_SHARE", "1.5", "a number above 0 and up to 1"),
+        ("MILEPOST_INSTANCE_TYPE", "", "an instance type"),
+        ("RANK", "first", "a whole number, 0 or more"),
+    ],
+)
+def test_malformed_variables_are_named(name: str, value: str, expected: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert detect(environ={name: value}).instance == detect(environ={}).instance
+    assert f"{name}: found {value!r}, expected {expected}" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("environ", "rank"),
+    [
+        ({}, 0),
+        ({"RANK": "0"}, 0),
+        ({"RANK": "3"}, 3),
+        ({"SKYPILOT_NODE_RANK": "1"}, 1),
+        ({"RANK": "0", "SKYPILOT_NODE_RANK": "1"}, 0),  # torchrun may give rank 0 to any node
+        ({"RANK": "x", "SKYPILOT_NODE_RANK": "1"}, 1),
+    ],
+)
+def test_rank(environ: dict[str, str], rank: int) -> None:
+    assert find_rank(environ) == rank
+
+
+def test_share_of_gpus(caplog: pytest.LogCaptureFixture) -> None:
+    eight = {"MILEPOST_INSTANCE_TYPE": "p4d.24xlarge"}
+    assert detect(share="gpus", environ={**eight, "CUDA_VISIBLE_DEVICES": "0,3"}).instance.share == 0.25
+    assert detect(share="gpus", environ={**eight, "SKYPILOT_NUM_GPUS_PER_NODE": "4"}).instance.share == 0.5
+    assert detect(share="gpus", environ={**eight, "MILEPOST_SHARE": "0.1"}).instance.share == 0.1
+    with caplog.at_level(logging.WARNING):
+        assert detect(share="gpus", environ=eight).instance.share == 1.0
+    assert "the whole instance is charged for" in caplog.text
+
+
+names = st.sampled_from(
+    [*TWO_NODES, "RANK", "CUDA_VISIBLE_DEVICES", *(f"MILEPOST_{name.upper()}" for name in FIELDS), "MILEPOST_TASK_YAML"]
+)
+
+
+@given(st.dictionaries(names, st.text(st.characters(blacklist_categories=["Cs"]))))
+def test_whatever_the_environment_holds_every_field_but_place_is_there(environ: dict[str, str]) -> None:
+    found = detect(share="gpus", environ=environ).instance
+    assert found.num_nodes is not None
+    assert found.market is not None
+    assert 0 < (found.share or 0) <= 1

@@ -1,0 +1,143 @@
+import logging
+import math
+from typing import Any
+
+import pytest
+
+from milepost.errors import ConfigError, PriceUnavailable
+from milepost.instance import Instance
+from milepost.prices import book as book_module
+from milepost.prices.book import PriceBook
+from milepost.total_cost import calculate_total_cost
+
+
+@pytest.fixture(autouse=True)
+def _bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "MILEPOST_MARKET", "MILEPOST_NUM_NODES", "SKYPILOT_NUM_NODES", "SKYPILOT_USE_SPOT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(book_module, "_warned", set())
+
+
+def ask(
+    instance_type: str | None = None, *, sources: list[str] | None = None, strict: bool = False, **fields: Any
+) -> Any:
+    quote = PriceBook(sources=sources, strict=strict).quote(Instance(instance_type=instance_type, **fields))
+    return quote.usd_per_hour, quote.source, quote.assumed
+
+
+def test_list_comes_before_fallback() -> None:
+    assert ask("g5.4xlarge") == (1.624, "list", False)
+    assert ask("g5.4xlarge", sources=["fallback"]) == (2.424, "fallback", True)
+
+
+def test_spot_offline_is_known_to_the_fallback_only() -> None:
+    assert ask("g5.4xlarge", market="spot") == (0.727, "fallback", True)
+
+
+def test_region_that_the_table_lacks_is_substituted_and_said() -> None:
+    assert ask("g6.4xlarge", region="eu-central-1") == (1.65466, "list", False)
+    quote = PriceBook().quote(Instance(instance_type="g5.4xlarge", region="eu-west-1"))
+    assert (quote.usd_per_hour, quote.region, quote.assumed) == (1.624, "us-east-1", True)
+    assert quote.assumed_because == ("no list price is known for g5.4xlarge in eu-west-1: that of us-east-1 stands in")
+
+
+def test_lambda_costs_the_same_in_every_region() -> None:
+    quote = PriceBook().quote(Instance(instance_type="gpu_8x_a100", region="us-west-9", provider="lambda"))
+    assert (quote.usd_per_hour, quote.region, quote.assumed) == (15.92, "us-west-9", False)
+
+
+def test_unknown_type_does_not_look_priced(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            assert ask("quantum.9xlarge") == (1.624, "default", True)
+    assert len(caplog.records) == 1
+    assert "'quantum.9xlarge'" in caplog.text
+    with pytest.raises(PriceUnavailable, match=r"quantum.9xlarge.*list: it does not know.*default: not asked"):
+        ask("quantum.9xlarge", strict=True)
+
+
+def test_known_type_without_a_spot_price_is_not_priced_as_another_type() -> None:
+    quote = PriceBook().quote(Instance(instance_type="p4d.24xlarge", market="spot"))
+    assert (quote.usd_per_hour, quote.source, quote.assumed) == (21.957642, "default", True)
+    assert quote.assumed_because == "no spot price of p4d.24xlarge is known: its on-demand list price stands in"
+
+
+@pytest.mark.parametrize(
+    "instance",
+    [
+        Instance(instance_type="p4d.24xlarge", market="reserved"),
+        Instance(instance_type="p5.48xlarge", market="capacity_block"),
+        Instance(instance_type="ml.p4d.24xlarge", market="on_demand"),
+    ],
+)
+def test_nothing_stands_in_for_a_contract_or_for_sagemaker(instance: Instance) -> None:
+    with pytest.raises(PriceUnavailable, match="give price_per_hour"):
+        PriceBook().quote(instance)
+    assert PriceBook(price_per_hour=2.5).quote(instance).usd_per_hour == 2.5
+
+
+def test_type_of_another_provider_is_not_known() -> None:
+    with pytest.raises(PriceUnavailable, match=r"knows g5\.4xlarge as aws's, not as gcp's"):
+        ask("g5.4xlarge", provider="gcp", sources=["list"])
+
+
+def test_gpus_are_those_of_the_machine_and_not_of_the_fallback_table() -> None:
+    quote = PriceBook(sources=["fallback"]).quote(Instance(instance_type="g5.24xlarge"))
+    assert (quote.gpus, quote.gpu) == (4, "A10G")
+
+
+def test_users_price_wins_and_is_not_discounted() -> None:
+    quote = PriceBook(price_per_hour=0.0, discount=0.5).quote(Instance(instance_type="g5.4xlarge"))
+    assert (quote.usd_per_hour, quote.source, quote.assumed) == (0.0, "user", False)
+    assert PriceBook(discount=0.25).quote(Instance(instance_type="g5.4xlarge")).usd_per_hour == 1.624 * 0.75
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"price_per_hour": -1.0}, "price_per_hour: found -1.0"),
+        ({"price_per_hour": math.nan}, "price_per_hour: found nan"),
+        ({"discount": 1.0}, "discount: found 1.0"),
+        ({"sources": ["lst"]}, "sources: found 'lst'.*nearest: 'list'"),
+    ],
+)
+def test_wrong_arguments(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        PriceBook(**arguments)
+
+
+def test_source_of_a_later_release_is_passed_over_and_said() -> None:
+    assert ask("g5.4xlarge", sources=["aws", "list"]) == (1.624, "list", False)
+    with pytest.raises(PriceUnavailable, match="azure: comes in a later release"):
+        ask("g5.4xlarge", sources=["azure"])
+
+
+def test_everything_known_has_each_type_and_market_once_per_region() -> None:
+    quotes = list(PriceBook().every_quote())
+    keys = [(quote.instance_type, quote.market, quote.region) for quote in quotes]
+    assert len(keys) == len(set(keys)) > 150
+    assert {quote.source for quote in quotes if quote.instance_type == "g5.4xlarge"} == {"list", "fallback"}
+    assert all(quote.market == "spot" for quote in quotes if quote.source == "fallback")
+
+
+def test_total_cost_of_hours() -> None:
+    fallback = calculate_total_cost(2.5, "g5.4xlarge", use_spot=False, num_nodes=2, sources=["fallback"])
+    assert fallback == pytest.approx(12.12)
+    assert calculate_total_cost(2.5, "g5.4xlarge", use_spot=False, num_nodes=2) == pytest.approx(8.12)
+    assert calculate_total_cost(1.0, "g5.xlarge", use_spot=True) == pytest.approx(0.302)
+    assert calculate_total_cost(1.0, "quantum.9xlarge", strict_pricing=True) is None
+    assert calculate_total_cost(1.0, "quantum.9xlarge") == pytest.approx(1.624)
+    assert calculate_total_cost(1.0) == pytest.approx(1.624)
+
+
+def test_total_cost_takes_what_is_not_said_from_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILEPOST_NUM_NODES", "4")
+    assert calculate_total_cost(1.0, "g5.4xlarge") == pytest.approx(4 * 1.624)
+    monkeypatch.setenv("MILEPOST_INSTANCE_TYPE", "p4d.24xlarge")
+    assert calculate_total_cost(1.0) == pytest.approx(4 * 21.957642)
+
+
+@pytest.mark.parametrize("arguments", [{"hours": -1.0}, {"hours": math.nan}, {"hours": 1.0, "num_nodes": 0}])
+def test_total_cost_of_nonsense_is_refused(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        calculate_total_cost(instance_type="g5.4xlarge", **arguments)

@@ -1,0 +1,236 @@
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import milepost
+from milepost.config import Config, InstanceSettings, PriceSettings
+from milepost.errors import ConfigError
+from milepost.instance import Instance
+from milepost.sinks.sink import Scalar, Sink
+from milepost.tracked_run import TrackedRun, track
+from milepost.tracker import PerformanceThresholdTracker
+from milepost.uptime import machine_age_seconds, process_age_seconds
+from tests.helpers import FakeClock, ledger, threshold
+
+
+@pytest.fixture(autouse=True)
+def _bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in list(os.environ):
+        if name.startswith(("MILEPOST_", "SKYPILOT_")) or name == "RANK":
+            monkeypatch.delenv(name)
+
+
+class Shelf(Sink):
+    """Keeps what is written to it."""
+
+    name = "shelf"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[tuple[int, dict[str, Scalar]]] = []
+
+    def _write(self, changed: Mapping[str, Scalar], samples: int) -> bool:
+        self.rows.append((samples, dict(changed)))
+        return True
+
+
+class Broken(Sink):
+    name = "broken"
+
+    def _write(self, changed: Mapping[str, Scalar], samples: int) -> bool:
+        raise ConnectionError("the service is gone")
+
+
+def test_a_run_from_start_to_end() -> None:
+    shelf = Shelf()
+    with track(thresholds=[threshold()], run="r", group="g", price_per_hour=3.6, sinks=[shelf]) as run:
+        assert run.update({"m": 1.0}, 1) == ()
+        (result,) = run.update({"m": 3.0}, 2)
+        with run.phase("evaluation"):
+            run.update({"m": 2.5}, 3)
+        assert run.is_complete()
+    assert (result.run, result.group, result.usd_per_hour, result.price_source) == ("r", "g", 3.6, "user")
+    assert result.price_assumed is False
+    assert 0 < (result.cost_to_threshold or 0) < 0.1
+    assert (result.billed_cost_to_threshold or 0) > (result.cost_to_threshold or 0)  # from the process's start
+    marks = run.ledger.segments[0].marks
+    assert [(mark.kind, mark.name) for mark in marks if mark.kind in ("phase", "end")] == [
+        ("phase", "evaluation"),
+        ("end", "closed"),
+    ]
+    assert shelf.rows[-1][0] == 3
+
+
+def test_nothing_told_is_priced_as_the_default_and_marked_assumed() -> None:
+    with track(thresholds=[threshold()], sinks=[]) as run:
+        (result,) = run.update({"m": 3.0}, 1)
+    assert (result.usd_per_hour, result.num_nodes, result.share) == (1.624, 1, 1.0)
+    assert result.price_assumed is True
+    quote = run.ledger.segments[0].quote
+    assert quote is not None
+    assert "are not known: taken for g5.4xlarge on-demand" in (quote.assumed_because or "")
+
+
+def test_what_is_told_is_priced_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILEPOST_REGION", "us-east-1")
+    monkeypatch.setenv("SKYPILOT_USE_SPOT", "false")
+    with track(thresholds=[threshold()], instance="p4d.24xlarge", sinks=[]) as run:
+        (result,) = run.update({"m": 3.0}, 1)
+    assert (result.usd_per_hour, result.price_source, result.price_assumed) == (21.957642, "list", False)
+
+
+def test_call_wins_over_configuration_and_detection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKYPILOT_INSTANCE_TYPE", "g5.xlarge")
+    monkeypatch.setenv("SKYPILOT_NUM_NODES", "4")
+    config = Config(
+        thresholds=(threshold(),),
+        instance=InstanceSettings(instance_type="g5.2xlarge", share=0.5),
+        prices=PriceSettings(price_per_hour=9.0),
+    )
+    with track(config, instance=Instance(instance_type="g5.8xlarge"), price_per_hour=1.0, sinks=[]) as run:
+        (result,) = run.update({"m": 3.0}, 1)
+    assert (result.usd_per_hour, result.num_nodes, result.share) == (1.0, 4, 0.5)
+    assert run.ledger.segments[0].instance.instance_type == "g5.8xlarge"
+
+
+@pytest.mark.parametrize(
+    ("prices", "reason"),
+    [
+        ("off", "prices: off"),
+        (PriceSettings(strict_pricing=True), "not known"),
+        (PriceSettings(sources=("azure",)), "comes in a later release"),
+    ],
+)
+def test_no_price_is_no_cost_and_says_why(prices: Any, reason: str) -> None:
+    with track(Config(thresholds=(threshold(),), prices=prices), sinks=[]) as run:
+        (result,) = run.update({"m": 3.0}, 1)
+    assert (result.cost_to_threshold, result.usd_per_hour, result.price_assumed) == (None, None, None)
+    assert run.calculate_total_cost() is None
+    assert reason in (run.ledger.segments[0].unpriced_because or "")
+
+
+@pytest.mark.parametrize("variables", [{"RANK": "1"}, {"SKYPILOT_NODE_RANK": "3"}])
+def test_other_ranks_do_nothing(variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    shelf = Shelf()
+    with track("no-such-file.yaml", sinks=[shelf]) as run, run.phase("evaluation"):
+        assert run.update({"m": 3.0}, 1) == ()
+        assert run.state_dict() == {}
+        run.load_state_dict({"version": 1})
+        run.pause()
+        run.resume()
+        assert (run.get_results(), run.get_wandb_metrics(), run.calculate_total_cost()) == ({}, {}, None)
+        assert (run.is_complete(), run.run, run.here, run.thresholds) == (False, None, None, ())
+    assert shelf.rows == []
+
+
+def test_configuration_that_the_call_names_has_to_be_right(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml"):
+        track(tmp_path / "none.yaml")
+
+
+def test_run_id_comes_from_the_call_then_the_environment_then_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    new = {track(thresholds=[], sinks=[]).run for _ in range(3)}
+    assert len(new) == 3
+    monkeypatch.setenv("MILEPOST_RUN_ID", "from-the-environment")
+    assert track(thresholds=[], sinks=[]).run == "from-the-environment"
+    assert track(thresholds=[], run="mine", sinks=[]).run == "mine"
+
+
+def test_settings_that_wait_for_a_later_release_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    config = Config.loads("thresholds: []\nbudget: {usd: 5}\nstore: a.db\nsinks: [tensorboard]")
+    with caplog.at_level(logging.WARNING):
+        track(config).close()
+    assert "budget: is not acted on" in caplog.text
+    assert "store: is not acted on" in caplog.text
+    assert "'tensorboard' comes in a later release" in caplog.text
+
+
+def test_unknown_sink_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"found 'wnadb', expected one of wandb; nearest: 'wandb'"):
+        track(thresholds=[], sinks=["wnadb"])
+
+
+def test_nothing_raises_into_training(caplog: pytest.LogCaptureFixture) -> None:
+    shelf = Shelf()
+    run = track(thresholds=[threshold()], sinks=[Broken(), shelf])
+    with caplog.at_level(logging.ERROR):
+        for samples in range(3):
+            run.update(None, samples)  # type: ignore[arg-type]
+        run.load_state_dict({"version": 99})
+        assert len(run.update({"m": 3.0}, 4)) == 1
+        run.update({"m": 3.0}, "many")  # type: ignore[arg-type]
+        run.close()
+    messages = [record.getMessage() for record in caplog.records]
+    assert [message.split(" failed")[0] for message in messages] == ["update", "load_state_dict", "the sink broken"]
+    assert all(record.exc_info for record in caplog.records)
+    assert shelf.rows  # one broken sink does not stop the others
+
+
+def test_sinks_are_written_when_something_changes_and_at_heartbeats_only() -> None:
+    clock = FakeClock()
+    shelf = Shelf()
+    tracker = PerformanceThresholdTracker([threshold()], ledger=ledger(), clock=clock)
+    run = TrackedRun(tracker, sinks=[shelf], heartbeat_seconds=15.0, monotonic=clock.monotonic)
+    for step in range(100):
+        clock.advance(1)
+        run.update({"m": 3.0 if step > 50 else 1.0}, step)
+    run.close()
+    samples = [at for at, _ in shelf.rows]
+    assert samples == [0, 15, 30, 45, 51, 60, 75, 90, 99]
+    assert shelf.rows[1][1].keys() == {"performance_threshold/cost_so_far"}
+    assert shelf.rows[4][1]["performance_threshold/t/achieved"] is True
+    assert [mark.kind for mark in run.ledger.segments[0].marks].count("heartbeat") == 6
+
+
+@pytest.mark.parametrize(("error", "why"), [(None, "closed"), (KeyboardInterrupt, "interrupted"), (OSError, "failed")])
+def test_end_says_why(error: type[BaseException] | None, why: str) -> None:
+    run = track(thresholds=[threshold()], sinks=[])
+    try:
+        with run:
+            if error is not None:
+                raise error
+    except (KeyboardInterrupt, OSError):
+        pass
+    last = run.ledger.segments[0].marks[-1]
+    assert (last.kind, last.name) == ("end", why)
+
+
+def test_state_goes_from_one_tracked_run_to_the_next() -> None:
+    first = track(thresholds=[threshold()], price_per_hour=3.6, sinks=[])
+    first.update({"m": 1.0}, 10)
+    state = first.state_dict()
+    second = track(thresholds=[threshold()], price_per_hour=7.2, sinks=[])
+    second.load_state_dict(state)
+    assert second.here is not None
+    assert second.here.samples == 10
+    assert [segment.quote.usd_per_hour for segment in second.ledger.segments if segment.quote] == [3.6, 7.2]
+
+
+def test_never_observed_metric_is_named_at_the_first_heartbeat(caplog: pytest.LogCaptureFixture) -> None:
+    clock = FakeClock()
+    tracker = PerformanceThresholdTracker([threshold(metric="rewrd")], ledger=ledger(), clock=clock)
+    run = TrackedRun(tracker, monotonic=clock.monotonic)
+    for step in range(40):
+        clock.advance(1)
+        run.update({"reward": 1.0}, step)
+    assert "metric 'rewrd' was never observed; nearest: reward" in caplog.text
+
+
+def test_process_is_younger_than_its_machine() -> None:
+    process, machine = process_age_seconds(), machine_age_seconds()
+    if process is None or machine is None:
+        pytest.skip("this system does not tell when it started")
+    assert 0 <= process < machine
+    assert process == pytest.approx(time.time() - Path("/proc/self").stat().st_ctime, abs=60)
+
+
+def test_public_track_is_this_one() -> None:
+    assert milepost.track is track
