@@ -19,15 +19,21 @@ def logger(module: str) -> "logging.Logger":
     global _configured
     if not _configured:
         _configured = True
-        root = logging.getLogger("milepost")
-        root.addHandler(logging.NullHandler())
-        if level := os.environ.get("MILEPOST_LOG", ""):
-            show(level)
+        logging.getLogger("milepost").addHandler(logging.NullHandler())
+        if level := os.environ.get("MILEPOST_LOG"):
+            _show(level)
     return logging.getLogger(f"milepost.{module}")
 
 
-def show(level: str) -> None:
-    """Write Milepost's messages of ``level`` and above to standard error; an unknown level means ``warning``."""
+def show_warnings() -> None:
+    """Write warnings to standard error, or what ``MILEPOST_LOG`` asks for: a command has somebody who reads them."""
+    global _configured
+    _configured = True
+    _show(os.environ.get("MILEPOST_LOG") or "warning")
+
+
+def _show(level: str) -> None:
+    """Write messages of ``level`` and above to standard error; an unknown level means ``warning``."""
     import logging
 
     root = logging.getLogger("milepost")

@@ -82,6 +82,7 @@ def track(
     detection = _detect(settings, instance)
     _warn_of_what_waits(settings, store)
     quote, unpriced_because = _quote(settings, detection, price_per_hour)
+    logger("tracked_run").debug("runs on %s; priced by %s", detection.instance, quote or unpriced_because)
     ledger = _open_ledger(SYSTEM_CLOCK, settings, detection.instance, quote, unpriced_because)
     tracker = PerformanceThresholdTracker(settings.thresholds, ledger=ledger)
     tracker.run = run or os.environ.get("MILEPOST_RUN_ID") or _new_run_id()

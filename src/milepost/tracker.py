@@ -299,6 +299,7 @@ class PerformanceThresholdTracker:
         self._restore(saved)
         in_state = {each.threshold.name for each in saved.thresholds if each.crossing}
         self._checkpoints.loaded(self._crossings, in_state)
+        logger("tracker").debug("goes on from a saved state, at %s", self._last)
         self._tell(Event("resume", self._last))
 
     # ── observations ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -333,6 +334,8 @@ class PerformanceThresholdTracker:
         self._mark("crossing", position)
         names = {detector.threshold.name for detector in achieved}
         results = tuple(self._result(detector) for name, detector in self._detectors.items() if name in names)
+        for result in results:
+            logger("tracker").debug("crossed: %s", result)
         self._tell(Event("crossing", position, results))
         return results
 
@@ -381,6 +384,7 @@ class PerformanceThresholdTracker:
             self._warn_once("elapsed", "elapsed time went back from %.1f s to %.1f s", self._elapsed, elapsed)
         back = self._position(samples, elapsed, wall)
         self._mark("rewind", back)
+        logger("tracker").debug("went back from %s to %s", gone, back)
         self._tell(Event("rewind", back))
         return elapsed
 

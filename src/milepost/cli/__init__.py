@@ -31,7 +31,7 @@ def _options(
 
 def main() -> None:
     """Run the command line. Exit status: 0 done, 1 no, 2 wrong call or input, 3 can't tell yet, 4 Milepost failed."""
-    log.show("warning")
+    log.show_warnings()
     try:
         app()
     except MilepostError as error:

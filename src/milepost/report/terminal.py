@@ -24,8 +24,11 @@ def usd(value: float | None, *, assumed: bool | None = False) -> str:
     """Show dollars: to the cent, or to two digits that say something; ``*`` where the price is assumed."""
     if value is None:
         return UNKNOWN
+    mark = "*" if assumed else ""
+    if 0 < value < 0.0001:
+        return f"<$0.0001{mark}"
     digits = 2 if value >= 1 or value == 0 else 4
-    return f"${value:,.{digits}f}{'*' if assumed else ''}"
+    return f"${value:,.{digits}f}{mark}"
 
 
 def results_table(results: Iterable[ThresholdResult]) -> Table:
@@ -82,7 +85,8 @@ def price_line(segment: Segment | None) -> Text:
 class LivePanel:
     """Shows a tracked run while it goes on: a panel on a terminal, a line now and then elsewhere.
 
-    Used around the training loop, with `refresh` called once an iteration; it draws four times a second at most.
+    Used around the training loop, with `refresh` called once an iteration; it draws four times a second at most, and
+    nothing on a process that does not track.
 
     Args:
         tracked_run: What to show.
@@ -103,7 +107,7 @@ class LivePanel:
     def __enter__(self) -> "LivePanel":
         if self._console.is_terminal:
             self._live.start()
-        else:
+        elif self._run.here is not None:
             self._console.print(price_line(self._run.ledger.current))
         return self
 
@@ -121,7 +125,7 @@ class LivePanel:
         """
         self._metrics = metrics or {}
         now = time.monotonic()
-        if now - self._drawn < (0.25 if self._console.is_terminal else PLAIN_EVERY_SECONDS):
+        if self._run.here is None or now - self._drawn < (0.25 if self._console.is_terminal else PLAIN_EVERY_SECONDS):
             return
         self._drawn = now
         if self._console.is_terminal:
@@ -131,9 +135,6 @@ class LivePanel:
 
     def panel(self) -> RenderableType:
         """Return the panel as it stands now."""
-        here = self._run.here
-        if here is None:
-            return Text("this process does not track: it is not rank 0")
         table = Table(box=None, pad_edge=False)
         for name, justify in (("threshold", "left"), ("target", "left"), ("smoothed", "right"), ("", "left")):
             table.add_column(name, justify=justify)  # type: ignore[arg-type]

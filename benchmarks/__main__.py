@@ -1,0 +1,17 @@
+"""Measure everything and print a Markdown table: ``make bench``."""
+
+from benchmarks.timing import machine
+from benchmarks.tracker import against_wandb, of_imports, of_updates
+
+
+def main() -> None:
+    """Print a row as soon as it is measured."""
+    print(f"On {machine()}:\n")
+    print("| what | median | against | ratio | bound | |\n| --- | --- | --- | --- | --- | --- |")
+    for measure in (against_wandb, of_updates, of_imports):
+        for ratio in measure():
+            print(ratio.row(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Timing two things side by side."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+Work = Callable[[], object]
+
+
+class Ratio(NamedTuple):
+    """Two medians of one run, and how they compare.
+
+    Attributes:
+        name: What was measured.
+        seconds: Median of one piece of work.
+        against: Median of what it is held against.
+        bound: The most that the ratio may be.
+    """
+
+    name: str
+    seconds: float
+    against: float
+    bound: float
+
+    @property
+    def ratio(self) -> float:
+        """The first over the second."""
+        return self.seconds / self.against
+
+    def row(self) -> str:
+        """Return it as a row of a Markdown table."""
+        verdict = "kept" if self.ratio <= self.bound else "**missed**"
+        times = f"{_shown(self.seconds)} | {_shown(self.against)}"
+        return f"| {self.name} | {times} | {self.ratio:.4g} | {self.bound:g} | {verdict} |"
+
+
+def side_by_side(
+    name: str, work: Work, against: Work, *, bound: float, rounds: int = 200, calls: tuple[int, int] = (1, 1)
+) -> Ratio:
+    """Time two pieces of work in turns, so that whatever else the machine does meets both.
+
+    Args:
+        name: What is measured.
+        work: Does ``calls[0]`` calls of the first.
+        against: Does ``calls[1]`` calls of the second.
+        bound: The most that the ratio may be.
+        rounds: How often each is timed.
+        calls: Calls in one piece of each.
+    """
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(rounds):
+        for each, spent, number in zip((work, against), times, calls, strict=True):
+            start = time.perf_counter()
+            each()
+            spent.append((time.perf_counter() - start) / number)
+    return Ratio(name, statistics.median(times[0]), statistics.median(times[1]), bound)
+
+
+def machine() -> str:
+    """Say what this ran on."""
+    import platform
+
+    return f"{len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}"
+
+
+def _shown(seconds: float) -> str:
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= scale:
+            return f"{seconds / scale:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
