@@ -197,7 +197,7 @@ class Config(_Section, frozen=True):
     def dumps(self) -> str:
         """Write it as YAML that `loads` reads back to an equal configuration."""
         data = msgspec.to_builtins(self)
-        return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+        return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def load_performance_thresholds(path: str | Path, *, strict: bool = False) -> Config:
@@ -279,9 +279,14 @@ class _Loader(yaml.SafeLoader):
         return mapping
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+"), list("-+0123456789")
-)
+class _Dumper(yaml.SafeDumper):
+    """Writes what `_Loader` reads: text that looks like a number is quoted."""
+
+
+for _reader_or_writer in (_Loader, _Dumper):
+    _reader_or_writer.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+"), list("-+0123456789")
+    )
 
 
 def _check(data: Any, kind: Any, path: str) -> None:
