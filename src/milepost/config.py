@@ -197,7 +197,7 @@ class Config(_Section, frozen=True):
     def dumps(self) -> str:
         """Write it as YAML that `loads` reads back to an equal configuration."""
         data = msgspec.to_builtins(self)
-        return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+        return yaml.dump(data, Dumper=_Dumper, sort_keys=False)
 
 
 def load_performance_thresholds(path: str | Path, *, strict: bool = False) -> Config:
