@@ -203,6 +203,19 @@ def test_end_says_why(error: type[BaseException] | None, why: str) -> None:
     assert (last.kind, last.name) == ("end", why)
 
 
+def test_what_a_run_cost_stands_still_once_it_is_closed() -> None:
+    clock = FakeClock()
+    tracker = PerformanceThresholdTracker([threshold()], ledger=ledger(), clock=clock)
+    run = TrackedRun(tracker, monotonic=clock.monotonic)
+    clock.advance(10)
+    run.update({"m": 1.0}, 1)
+    clock.advance(5)
+    run.close()
+    clock.advance(1000)
+    assert run.calculate_total_cost() == pytest.approx(0.015)
+    assert run.calculate_total_cost(billed=True) == pytest.approx(0.015)
+
+
 def test_state_goes_from_one_tracked_run_to_the_next() -> None:
     first = track(thresholds=[threshold()], price_per_hour=3.6, sinks=[])
     first.update({"m": 1.0}, 10)

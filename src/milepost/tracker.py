@@ -155,6 +155,11 @@ class PerformanceThresholdTracker:
         for channel in self._flow:
             x = metrics.get(channel.metric)
             if type(x) is not float:
+                if x is None:
+                    channel.absent += 1
+                    if channel.left_at is None or channel.metric in metrics:
+                        self._miss(channel, metrics)
+                    continue
                 x = as_float(x)
             # The recurrence of Smoother.push, written out. NaN and infinities fail the comparison.
             total = channel.decay * channel.total + x
@@ -201,7 +206,9 @@ class PerformanceThresholdTracker:
 
     @property
     def here(self) -> Position:
-        """Where the run is now."""
+        """Where the run is now; where it ended, once that is marked."""
+        if self.ledger.current and (last := self.ledger.current.marks[-1]).kind == "end":
+            return self._position(last.samples, last.elapsed_seconds, last.wall_time)
         return self._here(self._wall if self._wall_is_given else self._monotonic() + self._clock_offset)
 
     def get_results(self) -> dict[str, ThresholdResult]:
@@ -307,19 +314,8 @@ class PerformanceThresholdTracker:
     def _observe(self, channel: Channel, x: float, metrics: Mapping[str, Any], at: Position) -> list[Detector]:
         """Take one value that needs a closer look; return the thresholds that it achieves."""
         if not math.isfinite(x):
-            if channel.metric in metrics:
-                value = metrics[channel.metric]
-                if is_number(value):
-                    channel.skipped += 1
-                else:
-                    found = type(value).__name__
-                    self._warn_once(
-                        f"value {channel.metric}", "metric %r: found %s, expected a number", channel.metric, found
-                    )
-            if channel.weight and channel.left_at is None:
-                channel.left_at = self._last
             channel.absent += 1
-            channel.set_bounds()
+            self._miss(channel, metrics)
             return []
         before = (channel.left_at or self._last) if channel.weight else None
         channel.left_at = None
@@ -328,6 +324,20 @@ class PerformanceThresholdTracker:
         achieved = channel.watch.observe(Crossing(at, value, before, at.samples, self._elapsed_source))
         channel.set_bounds()
         return achieved
+
+    def _miss(self, channel: Channel, metrics: Mapping[str, Any]) -> None:
+        """Note that an update bore no finite value of a metric: it was last observed where it was."""
+        if channel.left_at is None:
+            channel.left_at = self._last
+            channel.set_bounds()
+        if channel.metric not in metrics:
+            return
+        value = metrics[channel.metric]
+        if is_number(value):
+            channel.skipped += 1
+        else:
+            found = type(value).__name__
+            self._warn_once(f"value {channel.metric}", "metric %r: found %s, expected a number", channel.metric, found)
 
     def _achieve(self, achieved: list[Detector]) -> tuple[ThresholdResult, ...]:
         position = self._last
@@ -370,7 +380,7 @@ class PerformanceThresholdTracker:
     def _rewind(self, samples: int, elapsed: float, wall: float) -> float:
         """Record that the run went back, and return the elapsed seconds that it went back to."""
         for channel in self._flow:
-            if channel.weight and channel.left_at is None:
+            if channel.left_at is None:
                 channel.left_at = self._last
                 channel.set_bounds()
         gone = self._here(wall) if self._timed_here else self._last
