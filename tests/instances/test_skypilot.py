@@ -101,6 +101,9 @@ def task(tmp_path: Path, text: str, **arguments: Any) -> dict[str, Any]:
     [
         ("{infra: aws/us-east-1/us-east-1a}", {"provider": "aws", "region": "us-east-1", "zone": "us-east-1a"}),
         ("{infra: gcp}", {"provider": "gcp"}),
+        ("{infra: ' AWS / us-east-1 '}", {"provider": "aws", "region": "us-east-1"}),
+        ("{infra: k8s/teams/blue}", {"provider": "kubernetes", "region": "teams/blue"}),
+        ("{infra: 'aws/*/us-east-1a'}", {"provider": "aws", "zone": "us-east-1a"}),
         ("{infra: '*/us-west-2'}", {"region": "us-west-2"}),
         ("{cloud: AWS, region: us-east-1}", {"provider": "aws", "region": "us-east-1"}),
         ("{instance_type: p4d.24xlarge, use_spot: true}", {"instance_type": "p4d.24xlarge", "market": "spot"}),
@@ -109,6 +112,8 @@ def task(tmp_path: Path, text: str, **arguments: Any) -> dict[str, Any]:
         ("{accelerators: A100}", {"gpu": "A100", "gpus": 1}),
         ("{accelerators: {A10G: 4}}", {"gpu": "A10G", "gpus": 4}),
         ("{accelerators: {A10G: 1, L4: 1}}", {"gpus": 1}),
+        ("{accelerators: {A100:8, H100:8}}", {"gpus": 8}),  # a set: to YAML, two keys without values
+        ("{accelerators: {H100:8}}", {"gpu": "H100", "gpus": 8}),
         ("{accelerators: ['A100:8', 'H100:8']}", {"gpus": 8}),
         ("{use_spot: true, any_of: [{infra: aws}, {infra: gcp}]}", {"market": "spot"}),
         ("{any_of: [{infra: aws, use_spot: true}, {infra: aws}]}", {"provider": "aws"}),
@@ -161,6 +166,14 @@ def test_managed_job_says_which_task_of_the_file_it_is(tmp_path: Path) -> None:
         ("resources: {accelerators: 'A100:many'}", "resources.accelerators: found 'many'"),
         ("resources: {use_spot: 'yes'}", "resources.use_spot: found 'yes'"),
         ("resources: [a]", "resources: found list"),
+        ("resources: {infra: 3}", "resources.infra: found 3"),
+        ("name: 2026-13-45", "expected YAML, found ValueError"),
+        ("[" * 5_000, "expected YAML, found RecursionError"),
+        ("num_nodes: " + "9" * 5_000, "expected YAML, found ValueError"),
+        ("num_nodes: 0x" + "f" * 5_000, "num_nodes: found a int"),
+        ("resources: {accelerators: {A100: 1" + "0" * 400 + "}}", "resources.accelerators: found 1"),
+        ("resources: &a {any_of: [*a]}", "expected plain resources in it"),
+        ("resources: {accelerators: &a [*a]}", "resources.accelerators: found"),
         ("", "found 0 tasks"),
     ],
 )
@@ -177,3 +190,20 @@ def test_what_is_no_task_file(tmp_path: Path, text: str, message: str, caplog: p
 def test_missing_task_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         SkyPilotInstanceInfo.get_instance_info_from_task(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("path", ["a\0b", "\ud800", "/", ""])
+def test_path_that_is_none_is_passed_over(path: str) -> None:
+    assert known(SkyPilotInstanceInfo.get_instance_info({"MILEPOST_TASK_YAML": path})) == {}
+
+
+def test_what_a_task_file_holds_is_not_quoted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "task.yaml"
+    file.write_text("envs:\n  WANDB_API_KEY: hunter2: x\n")
+    with pytest.raises(ConfigError, match=r"expected YAML, found ScannerError at line 2, column 25$") as caught:
+        SkyPilotInstanceInfo.get_instance_info_from_task(file)
+    assert caught.value.__cause__ is None
+    with caplog.at_level(logging.DEBUG):
+        SkyPilotInstanceInfo.get_instance_info({"MILEPOST_TASK_YAML": str(file)})
+    assert "MILEPOST_TASK_YAML" in caplog.text
+    assert "hunter2" not in caplog.text
