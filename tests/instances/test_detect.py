@@ -110,6 +110,40 @@ def test_share_of_gpus(caplog: pytest.LogCaptureFixture) -> None:
     assert "the whole instance is charged for" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("visible", "share"),
+    [
+        ("0,1", 0.25),
+        ("GPU-8932f937-d72c-4106-c12f-20bd9faed9f6", 0.125),
+        ("0,-1,1", 0.125),  # CUDA shows those before the first invalid one
+        ("-1", 1.0),
+        ("NoDevFiles", 1.0),
+        ("", 1.0),
+        ("0,0", 1.0),
+        ("MIG-a,MIG-b", 1.0),
+        ("0,1,2,3,4,5,6,7,8", 1.0),
+    ],
+)
+def test_share_of_what_cuda_shows(visible: str, share: float) -> None:
+    environ = {"MILEPOST_INSTANCE_TYPE": "p4d.24xlarge", "CUDA_VISIBLE_DEVICES": visible}
+    assert detect(share="gpus", environ=environ).instance.share == share
+
+
+def test_share_that_is_a_number(caplog: pytest.LogCaptureFixture) -> None:
+    found = detect(share=0.25, environ={}).instance
+    assert (found.share, found.sources["share"]) == (0.25, "instance:")
+    assert detect(share=0.25, environ={"MILEPOST_SHARE": "0.5"}).instance.share == 0.5
+    with caplog.at_level(logging.WARNING):
+        assert detect(share=1.5, environ={}).instance.share == 1.0
+    assert "share: found '1.5'" in caplog.text
+
+
+def test_provider_of_the_configuration_is_read_as_people_write_it() -> None:
+    configured = Instance.known("instance:", provider="AWS", instance_type="p4d.24xlarge")
+    found = detect(configured, environ={}).instance
+    assert (found.provider, found.gpus, found.sources["provider"]) == ("aws", 8, "instance:")
+
+
 names = st.sampled_from(
     [*TWO_NODES, "RANK", "CUDA_VISIBLE_DEVICES", *(f"MILEPOST_{name.upper()}" for name in FIELDS), "MILEPOST_TASK_YAML"]
 )

@@ -8,7 +8,7 @@ import msgspec
 
 from milepost.data import machines
 from milepost.instance import DEFAULT_INSTANCE, Instance
-from milepost.instances.reading import read, whole
+from milepost.instances.reading import read, visible_gpus, warn, whole
 from milepost.instances.skypilot import SkyPilotInstanceInfo
 from milepost.instances.variables import from_variables
 from milepost.log import logger
@@ -41,14 +41,15 @@ def detect(
 
     Args:
         configured: What the configuration says; stands behind ``MILEPOST_*`` variables only.
-        share: ``gpus`` takes the visible GPUs over the instance's as the share that is charged for.
+        share: The part of a node that is charged for, where ``configured`` does not say; ``gpus`` takes the visible
+            GPUs over the instance's.
         defaults: What the configuration takes where nothing else tells (``aws:``).
         environ: Environment variables; this process's where not given.
     """
     variables = os.environ if environ is None else environ
     found = (
         from_variables(variables)
-        .completed_by(configured or Instance())
+        .completed_by(_lower(configured or Instance()))
         .completed_by(SkyPilotInstanceInfo.get_instance_info(variables))
     )
     found = found.completed_by(_machine(found))
@@ -62,9 +63,18 @@ def detect(
     found = found.completed_by(_machine(found))
     if share == "gpus":
         found = found.completed_by(_share_of_gpus(found, variables))
+    elif share is not None and 0 < share <= 1:
+        found = found.completed_by(Instance.known("instance:", share=share))
+    elif share is not None:
+        warn("share", str(share), "a number above 0 and up to 1, or gpus")
     found = found.completed_by(Instance.known("default", share=1.0))
     rank, rank_source = _rank(variables)
     return Detection(found, rank, rank_source, because)
+
+
+def _lower(configured: Instance) -> Instance:
+    """Return it with its provider in lower case: people write AWS."""
+    return msgspec.structs.replace(configured, provider=configured.provider and configured.provider.lower())
 
 
 def find_rank(environ: Mapping[str, str] | None = None) -> int:
@@ -105,8 +115,7 @@ def _assumption(found: Instance, stand_ins: Instance) -> str | None:
 def _share_of_gpus(found: Instance, environ: Mapping[str, str]) -> Instance:
     """Return the share of an instance that the GPUs visible to this process are."""
     source = "CUDA_VISIBLE_DEVICES"
-    visible = environ.get(source)
-    number = len([each for each in visible.split(",") if each.strip()]) if visible is not None else None
+    number = read(environ, source, visible_gpus, "indices or UUIDs of whole GPUs")
     if number is None:
         source = "SKYPILOT_NUM_GPUS_PER_NODE"
         number = read(environ, source, whole, "a whole number, 0 or more")

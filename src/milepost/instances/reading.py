@@ -68,3 +68,19 @@ def share(value: str) -> float | None:
     except ValueError:
         return None
     return part if 0 < part <= 1 else None
+
+
+def visible_gpus(value: str) -> int | None:
+    """Count the GPUs of ``CUDA_VISIBLE_DEVICES``; None where they are not whole GPUs (MIG) or are listed twice.
+
+    Those after the first invalid entry, such as -1 or ``NoDevFiles``, are not visible:
+    https://docs.nvidia.com/cuda/cuda-c-programming-guide/index.html#env-vars
+    """
+    devices: list[str] = []
+    for device in (each.strip() for each in value.split(",")):
+        if device.startswith("MIG-"):
+            return None
+        if not (device.isascii() and device.isdigit()) and not device.startswith("GPU-"):
+            break
+        devices.append(device)
+    return len(devices) if len(set(devices)) == len(devices) else None
