@@ -60,6 +60,29 @@ def test_known_type_without_a_spot_price_is_not_priced_as_another_type() -> None
     quote = PriceBook().quote(Instance(instance_type="p4d.24xlarge", market="spot"))
     assert (quote.usd_per_hour, quote.source, quote.assumed) == (21.957642, "default", True)
     assert quote.assumed_because == "no spot price of p4d.24xlarge is known: its on-demand list price stands in"
+    quote = PriceBook().quote(Instance(instance_type="p4d.24xlarge", market="spot", region="ap-south-1"))
+    assert quote.region == "us-east-1"
+    assert quote.assumed_because == (
+        "no spot price of p4d.24xlarge is known: its on-demand list price of us-east-1 stands in"
+    )
+
+
+@pytest.mark.parametrize("market", [None, "on_demand"])
+def test_default_alone_says_why_it_stands_in(market: Any) -> None:
+    quote = PriceBook(sources=["default"]).quote(Instance(instance_type="g5.xlarge", market=market))
+    assert (quote.usd_per_hour, quote.assumed) == (1.006, True)
+    assert quote.assumed_because == (
+        "no other source that was asked knows g5.xlarge: its on-demand list price stands in"
+    )
+
+
+def test_provider_is_read_as_people_write_it() -> None:
+    assert ask("p4d.24xlarge", provider="AWS") == (21.957642, "list", False)
+
+
+def test_fallback_table_is_of_no_region() -> None:
+    quote = PriceBook().quote(Instance(instance_type="g5.xlarge", market="spot", region="ap-south-1"))
+    assert (quote.usd_per_hour, quote.source, quote.region) == (0.302, "fallback", None)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +102,10 @@ def test_nothing_stands_in_for_a_contract_or_for_sagemaker(instance: Instance) -
 def test_type_of_another_provider_is_not_known() -> None:
     with pytest.raises(PriceUnavailable, match=r"knows g5\.4xlarge as aws's, not as gcp's"):
         ask("g5.4xlarge", provider="gcp", sources=["list"])
+    quote = PriceBook().quote(Instance(instance_type="g5.4xlarge", provider="gcp"))
+    assert quote.assumed_because == (
+        "no price of 'g5.4xlarge' of gcp is known: that of an on-demand g5.4xlarge stands in"
+    )
 
 
 def test_gpus_are_those_of_the_machine_and_not_of_the_fallback_table() -> None:
@@ -97,6 +124,10 @@ def test_users_price_wins_and_is_not_discounted() -> None:
     [
         ({"price_per_hour": -1.0}, "price_per_hour: found -1.0"),
         ({"price_per_hour": math.nan}, "price_per_hour: found nan"),
+        ({"price_per_hour": "3"}, "price_per_hour: found '3'"),
+        ({"price_per_hour": True}, "price_per_hour: found True"),
+        ({"price_per_hour": math.inf}, "price_per_hour: found inf"),
+        ({"discount": math.nan}, "discount: found nan"),
         ({"discount": 1.0}, "discount: found 1.0"),
         ({"sources": ["lst"]}, "sources: found 'lst'.*nearest: 'list'"),
     ],

@@ -62,6 +62,8 @@ class PriceBook:
         Raises:
             PriceUnavailable: No source knows; says what each answered.
         """
+        if instance.provider:
+            instance = msgspec.structs.replace(instance, provider=instance.provider.lower())  # people write AWS
         answers = []
         for name in self._asked:
             source = self._sources.get(name)

@@ -27,9 +27,13 @@ class DefaultPrice(PriceSource):
             raise PriceUnavailable(f"{kind} is billed as SageMaker, not as EC2: give price_per_hour")
         try:
             quote = quote_of(rows_of(instance), instance.region)
-            because = f"no {instance.market} price of {kind} is known: its on-demand list price stands in"
+            spot = instance.market == "spot"
+            what = f"no spot price of {kind} is known" if spot else f"no other source that was asked knows {kind}"
+            where = f" of {quote.region}" if quote.assumed else ""
+            because = f"{what}: its on-demand list price{where} stands in"
         except PriceUnavailable:
             quote = quote_of(rows_of(DEFAULT_INSTANCE), None)
-            what = "the instance type is not known" if kind is None else f"no price of {kind!r} is known"
+            whose = f" of {instance.provider}" if instance.provider else ""
+            what = "the instance type is not known" if kind is None else f"no price of {kind!r}{whose} is known"
             because = f"{what}: that of an on-demand {DEFAULT_INSTANCE.instance_type} stands in"
         return msgspec.structs.replace(quote, source=self.name, assumed=True, assumed_because=because)

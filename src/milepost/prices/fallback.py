@@ -24,15 +24,15 @@ class FallbackPrices(PriceSource):
             raise PriceUnavailable(f"it knows {kind} as aws's, not as {instance.provider}'s")
         if instance.market not in (None, "on_demand", "spot"):
             raise PriceUnavailable(f"it has no {instance.market} prices")
-        return _quote(row, instance.market or "on_demand", instance)
+        return _quote(row, instance.market or "on_demand")
 
     def every_quote(self) -> Iterable[Quote]:
         """Return the whole table."""
         markets: tuple[Market, ...] = ("on_demand", "spot")
-        return [_quote(row, market, Instance()) for row in fallback_prices().values() for market in markets]
+        return [_quote(row, market) for row in fallback_prices().values() for market in markets]
 
 
-def _quote(row: FallbackPrice, market: Market, instance: Instance) -> Quote:
+def _quote(row: FallbackPrice, market: Market) -> Quote:
     return Quote(
         usd_per_hour=row.spot_usd_per_hour if market == "spot" else row.on_demand_usd_per_hour,
         source=FallbackPrices.name,
@@ -41,8 +41,6 @@ def _quote(row: FallbackPrice, market: Market, instance: Instance) -> Quote:
         "fallback table, which has no region and no date",
         provider="aws",
         instance_type=row.instance_type,
-        region=instance.region,
-        zone=instance.zone,
         market=market,
         **gpus_of(row.instance_type),  # type: ignore[arg-type]
     )

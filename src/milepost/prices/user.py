@@ -19,7 +19,9 @@ class UserPrice(PriceSource):
 
     def __init__(self, price_per_hour: float | None) -> None:
         if price_per_hour is not None:
-            require(0 <= price_per_hour < float("inf"), "price_per_hour", price_per_hour, "USD an hour, 0 or above")
+            number = isinstance(price_per_hour, int | float) and not isinstance(price_per_hour, bool)
+            holds = number and 0 <= price_per_hour < float("inf")
+            require(holds, "price_per_hour", price_per_hour, "USD an hour, 0 or above")
         self._price_per_hour = price_per_hour
 
     def quote(self, instance: Instance) -> Quote:
