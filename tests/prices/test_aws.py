@@ -194,6 +194,33 @@ def test_no_spot_market_is_said(server: Server) -> None:
         ask(server, use_spot=True)
 
 
+def test_products_with_an_empty_software_field_are_asked_for_when_there_are_no_others(server: Server) -> None:
+    products = [product("55.04", preInstalledSw=""), product("61.0", "Q", preInstalledSw="SQL Std")]
+
+    def answer(question: dict[str, Any]) -> tuple[int, str]:
+        filtered = any(each["Field"] == "preInstalledSw" for each in question["Filters"])
+        return pages([] if filtered else products)(question)
+
+    server.answer = answer
+    assert ask(server).usd_per_hour == 55.04
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("usd", ["0.0", "-1", "nan", "inf"])
+def test_spot_price_that_is_none_is_passed_over(server: Server, usd: str) -> None:
+    server.answer = lambda question: (200, history(("us-west-2a", usd, "2026-11-03T00:00:00.000Z")))
+    with pytest.raises(PriceUnavailable, match="no spot price"):
+        ask(server, use_spot=True)
+
+
+@pytest.mark.parametrize(("status", "text"), [(200, "<html>log in"), (400, ""), (500, "{}")])
+def test_spot_answer_that_is_no_xml_is_a_price_that_is_not_available(server: Server, status: int, text: str) -> None:
+    server.answer = lambda question: (status, text)
+    with pytest.raises(PriceUnavailable, match="AWS could not be asked") as caught:
+        ask(server, use_spot=True)
+    assert "log in" not in str(caught.value)
+
+
 FAULTS = {
     "throttling": (400, '{"__type": "ThrottlingException", "message": "Rate exceeded"}', "ThrottlingException"),
     "server error": (500, "{}", "ClientError"),

@@ -5,6 +5,7 @@ Spot price history: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_D
 """
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -68,15 +69,8 @@ class AWSPricingClient:
         endpoint = self.region if self.region in PRICE_LIST_REGIONS else "us-east-1"
         pages = self._client("pricing", endpoint).get_paginator("get_products")
         asked = {"instanceType": instance_type, "regionCode": self.region, **FILTERS}
-        filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in asked.items()]
-        products = [
-            json.loads(product)
-            for page in pages.paginate(ServiceCode="AmazonEC2", Filters=filters, FormatVersion="aws_v1")
-            for product in page["PriceList"]
-        ]
-        # A server that knows a filter less answers with more than was asked for.
-        wanted = [each for each in products if _is_wanted(each["product"].get("attributes", {}), asked)]
-        prices = {price for product in wanted for price in _hourly_prices(product)}
+        # Some products bear an empty preInstalledSw: where none bears NA, those are asked for.
+        prices = _prices(pages, asked) or _prices(pages, asked | {"preInstalledSw": ""})
         if not prices:
             raise PriceUnavailable(f"AWS lists no on-demand price of {instance_type} in {self.region}")
         if len(prices) > 1:
@@ -97,7 +91,8 @@ class AWSPricingClient:
             for change in page["SpotPriceHistory"]:
                 found = (change["Timestamp"], float(change["SpotPrice"]))
                 place = change["AvailabilityZone"]
-                if change["InstanceType"] == instance_type and change["ProductDescription"] == "Linux/UNIX":
+                plain = change["InstanceType"] == instance_type and change["ProductDescription"] == "Linux/UNIX"
+                if plain and 0 < found[1] < math.inf:
                     latest[place] = max(found, latest.get(place, found))
         if not latest:
             where = zone or self.region
@@ -149,17 +144,31 @@ def _answer(ask: Callable[[], T], instance_type: str) -> T:
     """
     try:
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
     except ImportError:
         raise PriceUnavailable(str(MissingExtra("boto3", "aws", "asking AWS for prices"))) from None
     try:
         return ask()
     except ClientError as error:
         kind = f"ClientError {str(error.response.get('Error', {}).get('Code', ''))[:60]}"
-    except BotoCoreError as error:
+    except (BotoCoreError, ResponseParserError, OSError) as error:  # OSError: a file of credentials that can't be read
         kind = type(error).__name__
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         kind = f"its answer is not of the expected form ({type(error).__name__})"
     raise PriceUnavailable(f"AWS could not be asked about {instance_type}: {kind}")
+
+
+def _prices(pages: Any, asked: dict[str, str]) -> set[tuple[str, float]]:
+    """Return SKU and USD an hour of every product that is as asked; an empty value is one not filtered by."""
+    filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in asked.items() if value]
+    products = [
+        json.loads(product)
+        for page in pages.paginate(ServiceCode="AmazonEC2", Filters=filters, FormatVersion="aws_v1")
+        for product in page["PriceList"]
+    ]
+    # A server that knows a filter less answers with more than was asked for.
+    wanted = [each for each in products if _is_wanted(each["product"].get("attributes", {}), asked)]
+    return {price for product in wanted for price in _hourly_prices(product)}
 
 
 def _is_wanted(attributes: dict[str, str], asked: dict[str, str]) -> bool:
@@ -172,5 +181,5 @@ def _hourly_prices(product: dict[str, Any]) -> Iterator[tuple[str, float]]:
     for term in product.get("terms", {}).get("OnDemand", {}).values():
         for dimension in term["priceDimensions"].values():
             usd = float(dimension["pricePerUnit"].get("USD", 0.0))
-            if dimension["unit"] == "Hrs" and usd > 0:
+            if dimension["unit"] == "Hrs" and 0 < usd < math.inf:
                 yield product["product"]["sku"], usd
