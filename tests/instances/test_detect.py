@@ -64,6 +64,19 @@ def test_default_type_is_not_put_on_another_provider() -> None:
     assert "instance type" in (found.assumed_because or "")
 
 
+def test_default_type_is_not_put_on_a_node_with_other_gpus() -> None:
+    environ = {name: value for name, value in TWO_NODES.items() if name != "SKYPILOT_INSTANCE_TYPE"}
+    found = detect(environ=environ)  # what SkyPilot itself tells of two nodes with eight GPUs each
+    assert (found.instance.instance_type, found.instance.gpus, found.instance.gpu) == (None, 8, None)
+    assert found.assumed_because == (
+        "this machine's instance type is not known: taken for g5.4xlarge, though it has other GPUs"
+    )
+    # Half of a machine may be asked for.
+    defaults = Instance.known("aws:", provider="aws", instance_type="p4d.24xlarge")
+    half = detect(defaults=defaults, environ={"SKYPILOT_NUM_GPUS_PER_NODE": "4"}).instance
+    assert half.instance_type == "p4d.24xlarge"
+
+
 @pytest.mark.parametrize("market", ["spot", "Spot", "on-demand", "capacity_block", "reserved"])
 def test_markets_are_read_as_people_write_them(market: str) -> None:
     assert detect(environ={"MILEPOST_MARKET": market}).instance.market == market.lower().replace("-", "_")

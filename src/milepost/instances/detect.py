@@ -59,6 +59,9 @@ def detect(
         stand_ins = msgspec.structs.replace(stand_ins, provider=None)
     elif found.provider not in (None, stand_ins.provider):
         stand_ins = msgspec.structs.replace(stand_ins, instance_type=None)  # no better than none, on another provider
+    elif not _fits(found, stand_ins):
+        stand_ins = msgspec.structs.replace(stand_ins, instance_type=None, provider=None)
+        because = f"{because}, though it has other GPUs"
     found = found.completed_by(msgspec.structs.replace(stand_ins, share=None))
     found = found.completed_by(_machine(found))
     if share == "gpus":
@@ -96,6 +99,12 @@ def _machine(found: Instance) -> Instance:
     if machine is None or found.provider not in (None, machine.provider):
         return Instance()
     return Instance.known("machines table", provider=machine.provider, gpu=machine.gpu, gpus=machine.gpus)
+
+
+def _fits(found: Instance, stand_ins: Instance) -> bool:
+    """Say whether a node with these GPUs can be of the type that stands in: eight A100 are in no g5.4xlarge."""
+    machine = machines().get(stand_ins.instance_type or "")
+    return machine is None or ((found.gpus or 0) <= machine.gpus and found.gpu in (None, machine.gpu))
 
 
 def _assumption(found: Instance, stand_ins: Instance) -> str | None:
