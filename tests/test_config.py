@@ -140,6 +140,15 @@ def test_no_credential_reaches_an_error() -> None:
     with pytest.raises(ConfigError) as caught:
         Config.loads("thresholds: []\nstore: [postgresql://user:hunter2@host/db]")
     assert "hunter2" not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"expected YAML, .* at line 2, column") as caught:
+        Config.loads("thresholds: []\nalerts: {urls: [https://hooks.example/hunter2]")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_yaml_made_to_hurt_is_refused() -> None:
+    for text in ("[" * 100_000, "thresholds: 2026-13-45"):
+        with pytest.raises(ConfigError):
+            Config.loads(text)
 
 
 def test_file_that_its_user_named_has_to_be_there_and_right(tmp_path: Path) -> None:

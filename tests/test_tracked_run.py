@@ -85,6 +85,13 @@ def test_what_is_told_is_priced_as_it_is(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (result.usd_per_hour, result.price_source, result.price_assumed) == (21.957642, "list", False)
 
 
+def test_region_does_not_matter_where_the_price_is_the_same_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKYPILOT_USE_SPOT", "false")
+    with track(thresholds=[threshold()], instance="gpu_8x_a100", sinks=[]) as run:
+        (result,) = run.update({"m": 3.0}, 1)
+    assert (result.usd_per_hour, result.price_assumed) == (15.92, False)
+
+
 def test_call_wins_over_configuration_and_detection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKYPILOT_INSTANCE_TYPE", "g5.xlarge")
     monkeypatch.setenv("SKYPILOT_NUM_NODES", "4")

@@ -180,8 +180,13 @@ class Config(_Section, frozen=True):
         """
         try:
             data = yaml.load(text, _Loader)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{file}: expected YAML, found: {' '.join(str(error).split())}") from error
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            # Where, and what is wrong with it, but not the line: it may hold the URL of an alert or a store.
+            mark = getattr(error, "problem_mark", None)
+            where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+            raise ConfigError(
+                f"{file}: expected YAML, {getattr(error, 'problem', None) or 'found none'}{where}"
+            ) from None
         if not isinstance(data, dict):
             raise ConfigError(f"{file}: found {_shown(data)}, expected a mapping with the key 'thresholds'")
         if data.get("prices") is False:  # YAML 1.1 reads `off` as false

@@ -317,11 +317,12 @@ def _quote(settings: Config, detection: Detection, price_per_hour: float | None)
     except PriceUnavailable as error:
         logger("prices").warning("costs are unknown: %s", error)
         return None, str(error)
-    if quote.source != "user" and detection.assumed_because and not quote.assumed:
-        if prices.strict_pricing and detection.instance.sources["instance_type"] in ("aws:", "default"):
-            return None, detection.assumed_because
-        quote = msgspec.structs.replace(quote, assumed=True, assumed_because=detection.assumed_because)
-    return quote, None
+    same_everywhere = detection.unknown == ("region",) and quote.region is None
+    if quote.source == "user" or quote.assumed or not detection.unknown or same_everywhere:
+        return quote, None
+    if prices.strict_pricing and "instance_type" in detection.unknown:
+        return None, detection.assumed_because
+    return msgspec.structs.replace(quote, assumed=True, assumed_because=detection.assumed_because), None
 
 
 def _open_ledger(

@@ -21,12 +21,14 @@ class Detection(msgspec.Struct, frozen=True):
         instance: What a node is, how many there are, and where each field is known from.
         rank: Which process of the run this is; 0 tracks.
         rank_source: Where that is known from.
-        assumed_because: Why its price is an assumption: type, market or region are not known, and what stands in.
+        unknown: Which of type, market and region no source told.
+        assumed_because: What that makes an assumption of its price, and what stands in.
     """
 
     instance: Instance
     rank: int
     rank_source: str
+    unknown: tuple[str, ...] = ()
     assumed_because: str | None = None
 
 
@@ -54,7 +56,8 @@ def detect(
     )
     found = found.completed_by(_machine(found))
     stand_ins = (defaults or Instance()).completed_by(DEFAULT_INSTANCE)
-    because = _assumption(found, stand_ins)
+    unknown = tuple(name for name in ("instance_type", "market", "region") if getattr(found, name) is None)
+    because = _assumption(unknown, stand_ins)
     if found.instance_type is not None:
         stand_ins = msgspec.structs.replace(stand_ins, provider=None)
     elif found.provider not in (None, stand_ins.provider):
@@ -72,7 +75,7 @@ def detect(
         warn("share", str(share), "a number above 0 and up to 1, or gpus")
     found = found.completed_by(Instance.known("default", share=1.0))
     rank, rank_source = _rank(variables)
-    return Detection(found, rank, rank_source, because)
+    return Detection(found, rank, rank_source, unknown, because)
 
 
 def _lower(configured: Instance) -> Instance:
@@ -107,18 +110,15 @@ def _fits(found: Instance, stand_ins: Instance) -> bool:
     return machine is None or ((found.gpus or 0) <= machine.gpus and found.gpu in (None, machine.gpu))
 
 
-def _assumption(found: Instance, stand_ins: Instance) -> str | None:
-    """Say in a sentence what is not known of a node that decides its price."""
-    unknown = [name for name in ("instance_type", "market", "region") if getattr(found, name) is None]
+def _assumption(unknown: tuple[str, ...], stand_ins: Instance) -> str | None:
+    """Say in a sentence what is not known of a node that decides its price, and what it is taken for."""
     if not unknown:
         return None
     words = [name.replace("_", " ") for name in unknown]
     listed = " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
     sentence = f"this machine's {listed} {'are' if len(words) > 1 else 'is'} not known"
-    taken = [getattr(stand_ins, name) for name in unknown if name != "region"]
-    if taken:
-        sentence += f": taken for {' '.join(each.replace('_', '-') for each in taken)}"
-    return sentence
+    taken = [getattr(stand_ins, name).replace("_", "-") for name in unknown if name != "region"]
+    return f"{sentence}: taken for {' '.join(taken)}" if taken else sentence
 
 
 def _share_of_gpus(found: Instance, environ: Mapping[str, str]) -> Instance:
