@@ -4,12 +4,12 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from milepost.instance import FIELDS
 from milepost.instances.detect import detect as find_out
+from milepost.report.terminal import open_console
 
 
 def detect(
@@ -29,7 +29,7 @@ def detect(
         table.add_column(name, overflow="fold")
     for name, field in fields.items():
         table.add_row(name, *(Text("–" if each is None else str(each)) for each in field.values()))
-    console = Console()
+    console = open_console()
     console.print(table)
     if found.assumed_because:
         console.print(Text(f"assumed: {found.assumed_because}", "yellow"))

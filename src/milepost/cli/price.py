@@ -5,7 +5,6 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -13,6 +12,7 @@ from milepost.errors import ConfigError
 from milepost.instance import Instance
 from milepost.prices.book import PriceBook
 from milepost.quote import Quote
+from milepost.report.terminal import open_console
 
 KEYS = (
     *("instance_type", "provider", "region", "zone", "market", "usd_per_hour"),
@@ -50,9 +50,7 @@ def price(
         for quote in quotes:
             typer.echo(msgspec.json.encode({key: getattr(quote, key) for key in KEYS}).decode())
         return
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=120)  # piped into a file or a pager: nothing is cut
+    console = open_console()
     console.print(_table(quotes))
     for quote in () if every else quotes:
         if quote.assumed:

@@ -18,6 +18,16 @@ from milepost.tracked_run import TrackedRun
 
 UNKNOWN = "–"
 PLAIN_EVERY_SECONDS = 10.0
+"""How often a line is printed where there is no terminal."""
+
+WIDE = 120
+"""Columns where there is no terminal to ask."""
+
+
+def open_console() -> Console:
+    """Return a console on standard output; wide where it is no terminal, so that a file or pipe gets nothing cut."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDE)
 
 
 def usd(value: float | None, *, assumed: bool | None = False) -> str:
@@ -99,7 +109,7 @@ class LivePanel:
     ) -> None:
         self._run = tracked_run
         self._total_samples = total_samples
-        self._console = console or Console()
+        self._console = console or open_console()
         self._live = Live(console=self._console, refresh_per_second=4, auto_refresh=False, transient=True)
         self._metrics: Mapping[str, Any] = {}
         self._drawn = 0.0
@@ -108,7 +118,7 @@ class LivePanel:
         if self._console.is_terminal:
             self._live.start()
         elif self._run.here is not None:
-            self._console.print(price_line(self._run.ledger.current))
+            self._console.print(price_line(self._run.ledger.current), soft_wrap=True)
         return self
 
     def __exit__(
@@ -131,7 +141,7 @@ class LivePanel:
         if self._console.is_terminal:
             self._live.update(self.panel(), refresh=True)
         else:
-            self._console.print(self.line(), highlight=False)
+            self._console.print(self.line(), highlight=False, soft_wrap=True)
 
     def panel(self) -> RenderableType:
         """Return the panel as it stands now."""
