@@ -14,9 +14,6 @@ COMPARISONS: tuple[Comparison, ...] = (">=", ">", "<=", "<", "==")
 Status = Literal["achieved", "not_reached", "never_observed"]
 ElapsedSource = Literal["caller", "clock", "wall"]
 
-SCHEMA_VERSION = 1
-"""Version of the keys that a result has in JSON and in the store."""
-
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
