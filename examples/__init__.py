@@ -1,0 +1,1 @@
+"""Examples of training runs that Milepost tracks."""
