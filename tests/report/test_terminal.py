@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from milepost.report.terminal import LivePanel, price_line, results_table, usd
+from milepost.report.terminal import LivePanel, price_line, print_results, results_table, usd
 from milepost.tracked_run import TrackedRun, track
 from milepost.tracker import PerformanceThresholdTracker
 from tests.helpers import FakeClock, ledger, quote, threshold
@@ -46,6 +46,19 @@ def test_assumed_price_is_shown_as_such_wherever_it_is_shown() -> None:
     assert "*" in next(line for line in table.splitlines() if "achieved" in line)
     assert "assumed price: this machine's instance type, market and region are not known" in panel
     assert "* so far" in panel
+
+
+def test_results_come_with_the_price_they_are_reckoned_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(file=io.StringIO(), width=140)
+    with track(thresholds=[threshold()], price_per_hour=2.0, sinks=[]) as run:
+        run.update({"m": 3.0}, 1)
+    print_results(run, console)
+    out = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "achieved" in out
+    assert "$2/h × 1 node" in out
+    monkeypatch.setenv("RANK", "1")
+    print_results(track(thresholds=[threshold()]), console)
+    assert console.file.getvalue() == out  # type: ignore[attr-defined]
 
 
 def test_unknown_price_says_why() -> None:

@@ -68,8 +68,17 @@ def results_table(results: Iterable[ThresholdResult]) -> Table:
             UNKNOWN if result.final_smoothed_value is None else f"{result.final_smoothed_value:.3f}",
         )
     if any(result.price_assumed for result in results):
-        table.caption = "* at an assumed price: see where it comes from above, or `milepost detect`"
+        table.caption = "* at an assumed price"
     return table
+
+
+def print_results(tracked_run: TrackedRun, console: Console | None = None) -> None:
+    """Print what each threshold took, and the price that this is reckoned with; nothing where nothing is tracked."""
+    if tracked_run.here is None:
+        return
+    console = console or open_console()
+    console.print(results_table(tracked_run.get_results().values()))
+    console.print(price_line(tracked_run.ledger.current), soft_wrap=True)
 
 
 def price_line(segment: Segment | None) -> Text:
@@ -86,7 +95,7 @@ def price_line(segment: Segment | None) -> Text:
     since = f", as of {quote.as_of}" if quote.as_of else ""
     line = Text(f"${quote.usd_per_hour:,.4g}/h{fleet}{share}  {what}  (source: {quote.source}{since})")
     if quote.assumed:
-        line.append(f"\nassumed price: {quote.assumed_because or 'substituted'}", "yellow")
+        line.append(f"\n* assumed price: {quote.assumed_because or 'substituted'}", "yellow")
     if quote.provisional:
         line.append("\nprovisional: a live price is under way", "yellow")
     return line
