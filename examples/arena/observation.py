@@ -34,8 +34,8 @@ class ObservationEncoder:
         image_size = int(np.prod(self.image_shape))
         self.size = image_size + self.num_scalars
 
-        # A token puts `weight[feature, value]` at `base[feature, value] + offset[location]`; where the weight is 0, it is
-        # left out. Tables over bytes take all the tokens of all the agents at once. A location is row << 4 | column,
+        # A token puts `weight[feature, value]` at `base[feature, value] + offset[location]`; where the weight is 0, it
+        # is left out. Tables over bytes take all the tokens of all the agents at once. A location is row << 4 | column,
         # or 0xFE for what belongs to no cell; an empty token is all 0xFF, which is no feature and so weighs 0.
         rows, columns = np.arange(256) >> 4, np.arange(256) & 0x0F
         in_sight = (rows < game.obs.height) & (columns < game.obs.width)

@@ -47,15 +47,13 @@ def _train(settings: ArenaSettings) -> int:
 
     log.show_warnings()
     try:
-        with ArenaTrainer(settings) as trainer:
-            with _stopping_on_signals(trainer):
-                trainer.train()
-            trainer.tracked_run.close("closed" if trainer.stop_signal is None else "interrupted")
-            _print_results(trainer)
+        with ArenaTrainer(settings) as trainer, _stopping_on_signals(trainer):
+            trainer.train()
     except (CheckpointError, MilepostError, SettingsError) as error:
         return _refuse(error)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    _print_results(trainer)
     if trainer.stop_signal is not None:
         return 128 + trainer.stop_signal
     return 1 if settings.require_thresholds and not trainer.tracked_run.is_complete() else 0
@@ -63,7 +61,7 @@ def _train(settings: ArenaSettings) -> int:
 
 @contextmanager
 def _stopping_on_signals(trainer: "ArenaTrainer") -> Iterator[None]:
-    """End training at the end of an iteration, where a checkpoint is whole; a second signal ends it at once."""
+    """End training at the end of an iteration, where a checkpoint is whole; a second signal doesn't wait."""
     if threading.current_thread() is not threading.main_thread():
         yield  # Only the main thread may set handlers.
         return
@@ -82,14 +80,13 @@ def _stopping_on_signals(trainer: "ArenaTrainer") -> Iterator[None]:
 
 
 def _print_results(trainer: "ArenaTrainer") -> None:
-    from rich.console import Console
+    """Print what it took, last of all: W&B has said its own by now."""
+    from milepost.report.terminal import open_console, print_results
 
-    from milepost.report.terminal import results_table
-
-    console = Console()
-    console.print(results_table(trainer.tracked_run.get_results().values()))
+    console = open_console()
     for name, value in trainer.evaluated.items():
         console.print(f"{name} {value:.2f} on maps that were not trained on", highlight=False)
+    print_results(trainer.tracked_run, console)
     if trainer.stop_signal is not None:
         console.print("stopped; trainer.resume=true goes on from", trainer.checkpoint_path, highlight=False)
 

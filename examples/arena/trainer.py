@@ -96,7 +96,8 @@ class ArenaTrainer:
     def train(self) -> None:
         """Train until the budget of samples is used up, every threshold is achieved (if so set), or a stop is asked.
 
-        Ends with an evaluation, unless it was stopped, and with a checkpoint.
+        Ends with an evaluation, unless it was stopped, and with a checkpoint. A KeyboardInterrupt stops it within an
+        iteration, which then doesn't count: a resume plays it again.
         """
         saved_seconds = time.monotonic()
         try:
