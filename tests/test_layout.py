@@ -12,7 +12,7 @@ import milepost
 SOURCE = Path(milepost.__file__).parent
 GROUND = (
     *("errors", "instance", "quote", "log", "thresholds", "smoothing", "crossing", "ledger"),
-    *("channel", "state", "tracker"),
+    *("channel", "checkpoints", "state", "tracker"),
 )
 
 

@@ -13,6 +13,7 @@ class Channel(Smoother):
 
     Attributes:
         metric: Key of the metric.
+        even: Whether one decay serves every observation, so that the tracker may smooth in its own loop.
         watch: Its pending thresholds.
         low: With ``high``, the open interval in which a smoothed value needs no second look.
         high: See ``low``.
@@ -21,11 +22,12 @@ class Channel(Smoother):
         left_at: Where the metric was last observed, if that was not at the last update.
     """
 
-    __slots__ = ("absent", "high", "left_at", "low", "metric", "skipped", "watch")
+    __slots__ = ("absent", "even", "high", "left_at", "low", "metric", "skipped", "watch")
 
     def __init__(self, metric: str, smoothing: Smoothing, watch: Watch) -> None:
         super().__init__(smoothing)
         self.metric = metric
+        self.even = smoothing.half_life is None and smoothing.bias_correction
         self.watch = watch
         self.absent = 0
         self.skipped = 0
@@ -34,9 +36,8 @@ class Channel(Smoother):
 
     def set_bounds(self) -> None:
         """Let the tracker pass over what needs no second look: its first value does, and what comes after a gap."""
-        even = self.smoothing.half_life is None and self.smoothing.bias_correction
         flowing = self.weight > 0 and self.left_at is None
-        self.low = self.watch.low if even and flowing else math.inf
+        self.low = self.watch.low if self.even and flowing else math.inf
         self.high = self.watch.high
 
 

@@ -147,6 +147,11 @@ class Watch:
         self._set_bounds()
         return achieved
 
+    @property
+    def pending(self) -> bool:
+        """Whether any threshold is still to be achieved."""
+        return bool(self._rising or self._falling or self._level)
+
     def _set_bounds(self) -> None:
         self.high = self._rising[0].threshold.target_value if self._rising else math.inf
         self.low = self._falling[0].threshold.target_value if self._falling else -math.inf

@@ -1,7 +1,6 @@
 """Thresholds, and what a run has to say of each."""
 
 import math
-import re
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -13,8 +12,6 @@ Comparison = Literal[">=", ">", "<=", "<", "=="]
 COMPARISONS: tuple[Comparison, ...] = (">=", ">", "<=", "<", "==")
 Status = Literal["achieved", "not_reached", "never_observed"]
 ElapsedSource = Literal["caller", "clock", "wall"]
-
-_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 class HalfLife(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -74,7 +71,8 @@ class PerformanceThreshold(msgspec.Struct, frozen=True, omit_defaults=True, forb
     confirm: int = 1
 
     def __post_init__(self) -> None:
-        require(_NAME.fullmatch(self.name) is not None, "name", self.name, "letters, digits, '_', '.' and '-' only")
+        fits = self.name != "" and all(each.isascii() and (each.isalnum() or each in "_.-") for each in self.name)
+        require(fits, "name", self.name, "letters, digits, '_', '.' and '-' only")
         require(self.metric != "", "metric", self.metric, "the key of a metric")
         require(math.isfinite(self.target_value), "target_value", self.target_value, "a finite number")
         require(self.comparison in COMPARISONS, "comparison", self.comparison, f"one of {' '.join(COMPARISONS)}")

@@ -3,16 +3,19 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from milepost.channel import Channel, as_float, is_number
+from milepost.checkpoints import Checkpoints
 from milepost.crossing import Crossing, Detector, Position, Watch
 from milepost.ledger import Ledger, MarkKind, Segment, billed_cost, cost, position_at, total_cost
 from milepost.log import logger
-from milepost.state import STATE_VERSION, Checkpoints, SmootherState, ThresholdState, TrackerState
 from milepost.thresholds import ElapsedSource, PerformanceThreshold, ThresholdResult, require_unique_names
+
+if TYPE_CHECKING:
+    from milepost.state import TrackerState
 
 
 class Clock:
@@ -97,7 +100,9 @@ class PerformanceThresholdTracker:
         self._channels = {
             key: Channel(*key, Watch(watchers)) for key, watchers in _by_channel(self._detectors.values()).items()
         }
-        self._flow = tuple(self._channels.values())
+        self._pending: list[Channel] = []
+        self._settled: list[Channel] = []
+        self._sort_channels()
 
         # Where the last update stood.
         start = self.ledger.current.marks[0] if self.ledger.current else None
@@ -152,7 +157,7 @@ class PerformanceThresholdTracker:
                 return ()
             elapsed = moved
         achieved: list[Detector] | None = None
-        for channel in self._flow:
+        for channel in self._pending:
             x = metrics.get(channel.metric)
             if type(x) is not float:
                 if x is None:
@@ -169,6 +174,17 @@ class PerformanceThresholdTracker:
                 channel.weight = weight
             elif found := self._observe(channel, x, metrics, self._position(samples, elapsed, wall)):
                 achieved = found if achieved is None else achieved + found
+        for channel in self._settled:  # nothing to compare: the smoother alone goes on
+            x = metrics.get(channel.metric)
+            if type(x) is not float:
+                x = as_float(x)
+            if x - x == 0.0:
+                channel.total = channel.decay * channel.total + x
+                channel.weight = channel.decay * channel.weight + 1.0
+                channel.left_at = None
+            else:
+                channel.absent += 1
+                self._miss(channel, metrics)
         self._samples = samples
         self._elapsed = elapsed
         self._wall = wall
@@ -251,7 +267,7 @@ class PerformanceThresholdTracker:
             names: Names of the metrics that there are.
         """
         known = set(names)
-        for channel in self._flow:
+        for channel in self._channels.values():
             if channel.metric in known or self._observations(channel) or channel.skipped:
                 continue
             from difflib import get_close_matches
@@ -262,6 +278,8 @@ class PerformanceThresholdTracker:
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a later process needs to go on from here: JSON-able, versioned, ledger included."""
+        from milepost.state import STATE_VERSION, SmootherState, ThresholdState, TrackerState
+
         here = self.here
         self._mark("heartbeat", here)
         self._checkpoints.saved(self._crossings)
@@ -283,7 +301,7 @@ class PerformanceThresholdTracker:
                     skipped=channel.skipped,
                     last=(channel.left_at or self._last) if channel.weight else None,
                 )
-                for channel in self._flow
+                for channel in self._channels.values()
             ),
             thresholds=tuple(
                 ThresholdState(each.threshold, each.held, each.candidate, each.crossing)
@@ -299,6 +317,8 @@ class PerformanceThresholdTracker:
         Raises:
             StateError: It is of another version, or no state at all.
         """
+        from milepost.state import TrackerState
+
         saved = TrackerState.read(state)
         here = self.here
         self._join_ledger(saved, here)
@@ -341,6 +361,7 @@ class PerformanceThresholdTracker:
 
     def _achieve(self, achieved: list[Detector]) -> tuple[ThresholdResult, ...]:
         position = self._last
+        self._sort_channels()
         self._mark("crossing", position)
         names = {detector.threshold.name for detector in achieved}
         results = tuple(self._result(detector) for name, detector in self._detectors.items() if name in names)
@@ -379,7 +400,7 @@ class PerformanceThresholdTracker:
 
     def _rewind(self, samples: int, elapsed: float, wall: float) -> float:
         """Record that the run went back, and return the elapsed seconds that it went back to."""
-        for channel in self._flow:
+        for channel in self._channels.values():
             if channel.left_at is None:
                 channel.left_at = self._last
                 channel.set_bounds()
@@ -448,7 +469,7 @@ class PerformanceThresholdTracker:
 
     # ── saved states ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _join_ledger(self, saved: TrackerState, here: Position) -> None:
+    def _join_ledger(self, saved: "TrackerState", here: Position) -> None:
         """Bring the state's ledger in, and this process's segment to where the state left off."""
         live = self.ledger.current
         if live is None:
@@ -473,7 +494,7 @@ class PerformanceThresholdTracker:
             self.ledger = self.ledger.merged(saved.ledger)
             self._origin = here.wall_time - saved.elapsed_seconds
 
-    def _restore(self, saved: TrackerState) -> None:
+    def _restore(self, saved: "TrackerState") -> None:
         """Take over smoothers and crossings of a state, where they are defined as they are here."""
         for kept in saved.thresholds:
             name = kept.threshold.name
@@ -494,6 +515,7 @@ class PerformanceThresholdTracker:
                 channel.left_at = smoother.last
             channel.watch = Watch(watchers)
             channel.set_bounds()
+        self._sort_channels()
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -524,6 +546,12 @@ class PerformanceThresholdTracker:
 
     def _mark(self, kind: MarkKind, at: Position, name: str | None = None) -> None:
         self.ledger = self.ledger.marked(kind, at, name)
+
+    def _sort_channels(self) -> None:
+        """Tell the channels whose values are still to be compared from those whose thresholds are all achieved."""
+        channels = self._channels.values()
+        self._settled = [channel for channel in channels if channel.even and not channel.watch.pending]
+        self._pending = [channel for channel in channels if channel not in self._settled]
 
     def _channel(self, threshold: PerformanceThreshold) -> Channel:
         return self._channels[threshold.metric, threshold.smoothing]
