@@ -30,6 +30,7 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
         elapsed_seconds: Seconds on the training timer.
         samples: What the trainer had counted.
         name: Of a phase: its name; of an end: why.
+        resumes: Of a start or rewind that goes on from a saved state: the segment, and how many marks it had then.
     """
 
     kind: MarkKind
@@ -37,6 +38,7 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
     elapsed_seconds: float
     samples: int
     name: str | None = None
+    resumes: tuple[str, int] | None = None
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +103,7 @@ class Ledger(msgspec.Struct, frozen=True):
         instance_start: str | None = None,
         billing: BillingRule | None = None,
         unpriced_because: str | None = None,
+        resumes: tuple[str, int] | None = None,
     ) -> "Ledger":
         """Return this ledger with a new segment under way.
 
@@ -114,6 +117,7 @@ class Ledger(msgspec.Struct, frozen=True):
             instance_start: Id of the machine's start; a new one where not given.
             billing: How the provider bills it; by the instant where not given.
             unpriced_because: Why there is no quote.
+            resumes: The `checkpoint` that it goes on from; the segment before it where not given.
         """
         segment = Segment(
             id=new_id(),
@@ -123,27 +127,37 @@ class Ledger(msgspec.Struct, frozen=True):
             billing=billing or BillingRule(),
             instance_start=instance_start or new_id(),
             billed_from=wall_time if billed_from is None else billed_from,
-            marks=(Mark("start", wall_time, elapsed_seconds, samples),),
+            marks=(Mark("start", wall_time, elapsed_seconds, samples, resumes=resumes),),
         )
         return Ledger((*self.segments, segment))
 
-    def marked(self, kind: MarkKind, at: Position, name: str | None = None) -> "Ledger":
+    @property
+    def checkpoint(self) -> tuple[str, int] | None:
+        """Where the ledger stands now, for a segment that goes on from here to refer to."""
+        return (self.segments[-1].id, len(self.segments[-1].marks)) if self.segments else None
+
+    def marked(
+        self, kind: MarkKind, at: Position, name: str | None = None, resumes: tuple[str, int] | None = None
+    ) -> "Ledger":
         """Return this ledger with a mark added to the segment under way."""
         segment = self.segments[-1]
-        mark = Mark(kind, at.wall_time, at.elapsed_seconds, at.samples, name)
+        mark = Mark(kind, at.wall_time, at.elapsed_seconds, at.samples, name, resumes)
         return self._with(msgspec.structs.replace(segment, marks=(*segment.marks, mark)))
 
-    def started_at(self, elapsed_seconds: float, samples: int) -> "Ledger":
-        """Return this ledger with the segment under way starting at that position: it resumes a checkpoint there."""
+    def started_at(self, elapsed_seconds: float, samples: int, resumes: tuple[str, int] | None) -> "Ledger":
+        """Return this ledger with the segment under way starting at that position: it goes on from a checkpoint."""
         segment = self.segments[-1]
         gained = elapsed_seconds - segment.marks[0].elapsed_seconds
-        marks = tuple(
+        first, *others = (
             msgspec.structs.replace(mark, elapsed_seconds=mark.elapsed_seconds + gained, samples=samples)
             for mark in segment.marks
         )
-        return self._with(msgspec.structs.replace(segment, marks=marks))
+        first = msgspec.structs.replace(first, resumes=resumes)
+        return self._with(msgspec.structs.replace(segment, marks=(first, *others)))
 
-    def continued(self, samples: int, elapsed_seconds: float, wall_time: float) -> "Ledger":
+    def continued(
+        self, samples: int, elapsed_seconds: float, wall_time: float, resumes: tuple[str, int] | None
+    ) -> "Ledger":
         """Return this ledger with a new segment under way, on the same machine at the same price as the last."""
         last = self.segments[-1]
         return self.opened(
@@ -155,6 +169,7 @@ class Ledger(msgspec.Struct, frozen=True):
             instance_start=last.instance_start,
             billing=last.billing,
             unpriced_because=last.unpriced_because,
+            resumes=resumes,
         )
 
     def restated(self, segment_id: str, quote: Quote | None, unpriced_because: str | None = None) -> "Ledger":
@@ -165,7 +180,7 @@ class Ledger(msgspec.Struct, frozen=True):
         return self._with(msgspec.structs.replace(segment, quote=quote, unpriced_because=unpriced_because))
 
     def merged(self, other: "Ledger") -> "Ledger":
-        """Return both ledgers as one: what ``other`` has and this one lacks comes before the segment under way.
+        """Return both ledgers as one, in order of their starts; the segment under way stays the last.
 
         Segments that both have count once: the one with more marks wins, since marks are only ever added.
         """
@@ -174,9 +189,10 @@ class Ledger(msgspec.Struct, frozen=True):
             if (known := mine.get(segment.id)) is not None:
                 longer = segment if len(segment.marks) > len(known.marks) else known
                 mine[segment.id] = msgspec.structs.replace(longer, quote=known.quote or segment.quote)
-        new = [segment for segment in other.segments if segment.id not in mine]
         kept = list(mine.values())
-        return Ledger((*kept[:-1], *new, *kept[-1:]))
+        before = kept[:-1] + [segment for segment in other.segments if segment.id not in mine]
+        before.sort(key=lambda segment: segment.marks[0].wall_time)
+        return Ledger((*before, *kept[-1:]))
 
     def _with(self, changed: Segment) -> "Ledger":
         return Ledger(tuple(changed if segment.id == changed.id else segment for segment in self.segments))
@@ -201,10 +217,11 @@ def _walk(ledger: Ledger, until: Position) -> Iterator[tuple[Segment, list[Mark]
 def lineage(ledger: Ledger, until: Position) -> list[Stretch]:
     """Return the stretches of training that led to a position, in order of elapsed time; lost work is not in it.
 
-    Where the training timer goes back, after a resume from an older checkpoint, what it had counted since is lost.
+    A start or rewind that goes on from a saved state says from where. Where one does not, it goes on from what was
+    before it, and what the training timer had counted beyond is lost.
     """
     stretches: list[Stretch] = []
-    for segment, marks in _walk(ledger, until):
+    for segment, marks in _path(ledger, until):
         _cut(stretches, marks[0].elapsed_seconds)
         for start, end in pairwise(marks):
             if end.elapsed_seconds > start.elapsed_seconds:
@@ -212,6 +229,27 @@ def lineage(ledger: Ledger, until: Position) -> list[Stretch]:
             elif end.elapsed_seconds < start.elapsed_seconds:
                 _cut(stretches, end.elapsed_seconds)
     return stretches
+
+
+def _path(ledger: Ledger, until: Position) -> list[tuple[Segment, list[Mark]]]:
+    """Return the marks that led to a position, in order, in runs that begin where a saved state was gone on from."""
+    *_, (segment, marks) = _walk(ledger, until)
+    earlier = {each.id: index for index, each in enumerate(ledger.segments)}
+    path = []
+    while True:
+        first = max((index for index, mark in enumerate(marks) if mark.resumes), default=0)
+        path.append((segment, marks[first:]))
+        if resumes := marks[first].resumes:
+            known = ledger.segment(resumes[0])
+            if known is None:
+                break
+            segment, marks = known, list(known.marks[: resumes[1]])
+        elif earlier[segment.id] > 0:
+            segment = ledger.segments[earlier[segment.id] - 1]
+            marks = list(segment.marks)
+        else:
+            break
+    return path[::-1]
 
 
 def position_at(ledger: Ledger, until: Position, samples: int) -> float:
@@ -240,7 +278,7 @@ def total_cost(ledger: Ledger, until: Position) -> float | None:
         Stretch(segment, start, end)
         for segment, marks in _walk(ledger, until)
         for start, end in pairwise(marks)
-        if end.elapsed_seconds > start.elapsed_seconds
+        if end.elapsed_seconds > start.elapsed_seconds and not end.resumes
     ]
     return _price(every)
 

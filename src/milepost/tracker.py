@@ -472,27 +472,28 @@ class PerformanceThresholdTracker:
     def _join_ledger(self, saved: "TrackerState", here: Position) -> None:
         """Bring the state's ledger in, and this process's segment to where the state left off."""
         live = self.ledger.current
+        samples, elapsed, checkpoint = saved.samples, saved.elapsed_seconds, saved.ledger.checkpoint
         if live is None:
             # No ledger of this process says otherwise: go on under the terms of the state's last segment.
             self.ledger = saved.ledger
-            if saved.ledger.current:
-                self.ledger = self.ledger.continued(saved.samples, saved.elapsed_seconds, here.wall_time)
-            self._origin = here.wall_time - saved.elapsed_seconds
+            if checkpoint:
+                self.ledger = self.ledger.continued(samples, elapsed, here.wall_time, checkpoint)
+            self._origin = here.wall_time - elapsed
         elif live.id in {segment.id for segment in saved.ledger.segments}:
             self.ledger = self.ledger.merged(saved.ledger)
-            if (saved.samples, saved.elapsed_seconds) != (here.samples, here.elapsed_seconds):
+            if (samples, elapsed) != (here.samples, here.elapsed_seconds):
                 self._mark("heartbeat", here)
-                self._mark("rewind", self._position(saved.samples, saved.elapsed_seconds, here.wall_time))
-                self._origin = here.wall_time - saved.elapsed_seconds
+                back = self._position(samples, elapsed, here.wall_time)
+                self.ledger = self.ledger.marked("rewind", back, resumes=checkpoint)
+                self._origin = here.wall_time - elapsed
         elif self._updates == 0:
             # This process has only just begun: its segment begins where the state left off.
-            self._origin -= saved.elapsed_seconds - live.marks[0].elapsed_seconds
-            self.ledger = self.ledger.started_at(saved.elapsed_seconds, saved.samples).merged(saved.ledger)
+            self._origin -= elapsed - live.marks[0].elapsed_seconds
+            self.ledger = self.ledger.started_at(elapsed, samples, checkpoint).merged(saved.ledger)
         else:
             self._mark("end", here, "rewind")
-            self.ledger = self.ledger.continued(saved.samples, saved.elapsed_seconds, here.wall_time)
-            self.ledger = self.ledger.merged(saved.ledger)
-            self._origin = here.wall_time - saved.elapsed_seconds
+            self.ledger = self.ledger.continued(samples, elapsed, here.wall_time, checkpoint).merged(saved.ledger)
+            self._origin = here.wall_time - elapsed
 
     def _restore(self, saved: "TrackerState") -> None:
         """Take over smoothers and crossings of a state, where they are defined as they are here."""
