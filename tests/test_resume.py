@@ -34,7 +34,8 @@ class Books:
 
 
 class Trainer:
-    def __init__(self, price: float) -> None:
+    def __init__(self, price: float, *, times_itself: bool = False) -> None:
+        self.times_itself = times_itself  # gives the tracker its own elapsed seconds
         self.clock = FakeClock()
         self.books = Books()
         self.saved: list[tuple[str, Books]] = []
@@ -61,7 +62,7 @@ class Trainer:
     def train(self, seconds: int) -> None:
         self.wait(seconds, training=True)
         self.books.samples += 10 * seconds
-        self.tracker.update({"m": 1.0}, self.books.samples)
+        self.tracker.update({"m": 1.0}, self.books.samples, self.books.elapsed if self.times_itself else None)
 
     def evaluate(self, seconds: int) -> None:
         self.tracker.pause("evaluation")
@@ -85,7 +86,7 @@ class Trainer:
         self.clock.advance(gap)
         self.books = copy.deepcopy(books)
         self.begin(price)
-        self.wait(setup, training=True)  # the training timer runs from the tracked run's start
+        self.wait(setup, training=not self.times_itself)  # the tracker's own timer runs from its start
         self.tracker.load_state_dict(json.loads(state))
         self.train(1)
 
@@ -111,9 +112,11 @@ actions = st.one_of(
 
 
 @settings(max_examples=300)
-@given(prices, st.lists(actions, max_size=25))
-def test_ledger_agrees_with_plain_bookkeeping_whatever_happens(price: float, history: list[tuple[Any, ...]]) -> None:
-    trainer = Trainer(price)
+@given(prices, st.booleans(), st.lists(actions, max_size=25))
+def test_ledger_agrees_with_plain_bookkeeping_whatever_happens(
+    price: float, times_itself: bool, history: list[tuple[Any, ...]]
+) -> None:
+    trainer = Trainer(price, times_itself=times_itself)
     trainer.save()
     for name, *arguments in history:
         getattr(trainer, name)(*arguments)
