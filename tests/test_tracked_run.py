@@ -106,6 +106,24 @@ def test_call_wins_over_configuration_and_detection(monkeypatch: pytest.MonkeyPa
     assert run.ledger.segments[0].instance.instance_type == "g5.8xlarge"
 
 
+def test_instance_may_be_given_as_the_configuration_has_it() -> None:
+    given = {
+        "instance_type": "p4d.24xlarge",
+        "region": "us-east-1",
+        "market": "on_demand",
+        "num_nodes": 2,
+        "share": 0.5,
+    }
+    with track(thresholds=[threshold()], instance=given, sinks=[]) as run:
+        (result,) = run.update({"m": 3.0}, 1)
+    assert (result.usd_per_hour, result.num_nodes, result.share) == (21.957642, 2, 0.5)
+    assert result.price_assumed is False
+    with pytest.raises(ConfigError, match=r"instance: instance_typ: found an unknown key; nearest.*'instance_type'"):
+        track(thresholds=[], instance={"instance_typ": "g5.xlarge"})
+    with pytest.raises(ConfigError, match="instance: num_nodes: found 0, expected 1 or more"):
+        track(thresholds=[], instance={"num_nodes": 0})
+
+
 @pytest.mark.parametrize(
     ("prices", "reason"),
     [

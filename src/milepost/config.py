@@ -2,11 +2,11 @@
 
 import math
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 import yaml
@@ -15,6 +15,8 @@ from milepost.errors import ConfigError, require
 from milepost.instance import Instance, Market
 from milepost.log import logger
 from milepost.thresholds import PerformanceThreshold, require_unique_names
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 FOLDER = Path("configs") / "performance_thresholds"
 """Where the thresholds of an environment are looked for, below the working directory."""
@@ -62,11 +64,20 @@ class InstanceSettings(_Section, frozen=True):
         share_fits = not isinstance(self.share, int | float) or 0 < self.share <= 1
         require(share_fits, "share", self.share, "above 0 and up to 1, or 'gpus'")
 
-    def to_instance(self) -> Instance:
-        """Return the fields that are given."""
+    @classmethod
+    def from_mapping(cls, fields: Mapping[str, Any]) -> "InstanceSettings":
+        """Read them from a mapping, as the file has it.
+
+        Raises:
+            ConfigError: A key or a value is wrong.
+        """
+        return _read(dict(fields), cls, "instance")
+
+    def to_instance(self, source: str = "instance:") -> Instance:
+        """Return the fields that are given, but for a share that is to be worked out."""
         share = self.share if isinstance(self.share, int | float) else None
         given = {name: getattr(self, name) for name in self.__struct_fields__ if name != "share"}
-        return Instance.known("instance:", **given, share=share)
+        return Instance.known(source, **given, share=share)
 
 
 class Storage(_Section, frozen=True):
@@ -191,13 +202,7 @@ class Config(_Section, frozen=True):
             raise ConfigError(f"{file}: found {_shown(data)}, expected a mapping with the key 'thresholds'")
         if data.get("prices") is False:  # YAML 1.1 reads `off` as false
             data["prices"] = "off"
-        try:
-            _check(data, cls, "")
-            return msgspec.convert(data, cls, strict=True)
-        except ConfigError as error:
-            raise ConfigError(f"{file}: {error}") from None
-        except msgspec.ValidationError as error:
-            raise ConfigError(f"{file}: {_explained(error, data)}") from error
+        return _read(data, cls, file)
 
     def dumps(self) -> str:
         """Write it as YAML that `loads` reads back to an equal configuration."""
@@ -294,6 +299,21 @@ for _reader_or_writer in (_Loader, _Dumper):
     )
 
 
+def _read(data: dict[str, Any], kind: type[S], name: str) -> S:
+    """Turn a mapping into a section.
+
+    Raises:
+        ConfigError: It is not valid; says in what, where, what was found and what was expected.
+    """
+    try:
+        _check(data, kind, "")
+        return msgspec.convert(data, kind, strict=True)
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error}") from None
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{name}: {_explained(error, data, kind)}") from error
+
+
 def _check(data: Any, kind: Any, path: str) -> None:
     """Raise `ConfigError` for the first unknown key at or below ``path``, and for what a section says of itself."""
     options = _options(kind)
@@ -347,13 +367,13 @@ def _named(options: tuple[Any, ...]) -> str:
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
-def _explained(error: msgspec.ValidationError, data: Any) -> str:
+def _explained(error: msgspec.ValidationError, data: Any, root: Any) -> str:
     """Say of msgspec's error where it is, what was found there and what was expected."""
     path = str(error).partition(" - at `$")[2].rstrip("`").lstrip(".")
     if isinstance(error.__cause__, ConfigError):  # a section that looked at its own fields
         return f"{path}.{error.__cause__}" if path else str(error.__cause__)
     found: Any = data
-    kind: Any = Config
+    kind: Any = root
     for step in re.findall(r"\w+", path):
         options = _options(kind)
         if isinstance(found, list):

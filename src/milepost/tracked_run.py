@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
 
-from milepost.config import Config, load_performance_thresholds
+from milepost.config import Config, InstanceSettings, load_performance_thresholds
 from milepost.crossing import Position
 from milepost.errors import PriceUnavailable
 from milepost.instance import FIELDS, Instance
@@ -43,7 +43,7 @@ def track(
     thresholds: Iterable[PerformanceThreshold] | None = None,
     run: str | None = None,
     group: str | None = None,
-    instance: Instance | str | None = None,
+    instance: Instance | Mapping[str, Any] | str | None = None,
     price_per_hour: float | None = None,
     store: str | Path | None = None,
     sinks: Sequence[str | Sink] | None = None,
@@ -60,7 +60,8 @@ def track(
         thresholds: What is to be reached, in place of the configuration's.
         run: Id of the run; else ``MILEPOST_RUN_ID``, else a new one.
         group: What the run belongs to, such as the seeds of one recipe.
-        instance: What a node is, or its type; wins over the configuration's ``instance`` and over detection.
+        instance: What a node is: an `Instance`, a mapping as the configuration's ``instance``, or just its type. Wins
+            over the configuration and over detection.
         price_per_hour: USD an hour of one node; wins over every other price.
         store: Where the run is kept; for a later release.
         sinks: Where results are shown; where not given, the configuration's, else W&B if a run of it is active.
@@ -286,19 +287,22 @@ def _load(config: str | Path | None, strict: bool) -> Config:
     return Config(thresholds=()) if config is None else load_performance_thresholds(config, strict=strict)
 
 
-def _detect(settings: Config, instance: Instance | str | None) -> Detection:
+def _detect(settings: Config, instance: Instance | Mapping[str, Any] | str | None) -> Detection:
     """Find out what a node is, the call's word before the configuration's."""
     configured = settings.instance.to_instance()
-    if isinstance(instance, str):
-        configured = Instance.known("instance=", instance_type=instance).completed_by(configured)
-    elif instance is not None:
+    share = settings.instance.share
+    if isinstance(instance, Instance):
         named = Instance.known("instance=", **{name: getattr(instance, name) for name in FIELDS})
         configured = named.completed_by(configured)
+    elif instance is not None:
+        given = InstanceSettings.from_mapping({"instance_type": instance} if isinstance(instance, str) else instance)
+        configured = given.to_instance("instance=").completed_by(configured)
+        share = given.share or share
     aws = settings.aws
     market = None if aws.use_spot is None else "spot" if aws.use_spot else "on_demand"
     provider = None if aws.instance_type is None else "aws"
     defaults = Instance.known("aws:", provider=provider, instance_type=aws.instance_type, market=market)
-    return detect(configured, share=settings.instance.share, defaults=defaults)
+    return detect(configured, share=share, defaults=defaults)
 
 
 def _quote(settings: Config, detection: Detection, price_per_hour: float | None) -> tuple[Quote | None, str | None]:

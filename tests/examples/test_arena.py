@@ -137,7 +137,8 @@ def test_other_curricula_and_broken_files_are_refused(tmp_path: Path, capsys: py
     assert "none.yaml" in capsys.readouterr().err
 
 
-def test_interrupted_run_ends_cleanly_with_the_results_so_far(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_run_ends_cleanly_with_the_results_so_far(tmp_path: Path, stop: signal.Signals, status: int) -> None:
     pytest.importorskip("wandb")
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "WANDB_SILENT": "true"}
     command = [
@@ -155,9 +156,9 @@ def test_interrupted_run_ends_cleanly_with_the_results_so_far(tmp_path: Path) ->
         checkpoint = tmp_path / "train_dir" / "stopped.pt"
         while not checkpoint.exists() and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(stop)
         out, err = (stream.decode() for stream in process.communicate(timeout=60))
-    assert process.returncode == 130, err
+    assert process.returncode == status, err
     assert "What it took" in out
     assert "heart_gained_2" in out
     assert "Traceback" not in err
