@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from datetime import datetime
+from typing import ClassVar
 
 from milepost.data import machines
 from milepost.instance import Instance
@@ -9,7 +11,7 @@ from milepost.quote import Quote
 
 
 class PriceSource(ABC):
-    """Knows what some instances cost. The price book asks it, off the training thread where it is slow."""
+    """Knows what some instances cost, and answers at once: from memory or from a file."""
 
     name: str
 
@@ -24,6 +26,37 @@ class PriceSource(ABC):
     def every_quote(self) -> Iterable[Quote]:
         """Return all that it knows without being asked about a type."""
         return ()
+
+
+class LivePriceSource(ABC):
+    """Asks one provider over the network: never on the training thread.
+
+    Attributes:
+        name: Name of the source.
+        provider: The provider whose instances it prices.
+    """
+
+    name: str
+    provider: ClassVar[str]
+
+    @abstractmethod
+    def why_not(self) -> str | None:
+        """Say why it can't be asked here, such as a package or credentials that are missing; None where it can.
+
+        Called on the training thread: looks at variables and files, imports nothing, asks nobody.
+        """
+
+    @abstractmethod
+    def quote(self, instance: Instance, since: datetime | None = None) -> Quote:
+        """Return the price of one such instance. Takes seconds.
+
+        Args:
+            instance: Of this provider, with its type known. Without a region, the provider's reference region.
+            since: For prices that change by the hour: from when on its price steps are wanted; now where not given.
+
+        Raises:
+            PriceUnavailable: It does not know, or could not be asked; says why, without any credential.
+        """
 
 
 def gpus_of(instance_type: str | None) -> dict[str, int | str]:
