@@ -12,7 +12,7 @@ import msgspec
 import yaml
 
 from milepost.errors import ConfigError, require
-from milepost.instance import Instance, Market
+from milepost.instance import Commitment, Instance, Market
 from milepost.log import logger
 from milepost.thresholds import PerformanceThreshold, require_unique_names
 
@@ -47,6 +47,9 @@ class InstanceSettings(_Section, frozen=True):
         region: The provider's region.
         zone: The provider's zone.
         market: How it is paid for.
+        term: Of a reserved one: how long it is paid for.
+        offering_class: Of a reserved one: whether it may be exchanged.
+        payment: Of a reserved one: how much is paid at its start.
         num_nodes: Nodes in the fleet.
         share: Part of each node that the run is charged for; ``gpus``: visible GPUs over the instance's.
     """
@@ -56,6 +59,9 @@ class InstanceSettings(_Section, frozen=True):
     region: str | None = None
     zone: str | None = None
     market: Market | None = None
+    term: Literal["1yr", "3yr"] | None = None
+    offering_class: Literal["standard", "convertible"] | None = None
+    payment: Literal["no_upfront", "partial_upfront", "all_upfront"] | None = None
     num_nodes: int | None = None
     share: float | Literal["gpus"] | None = None
 
@@ -63,6 +69,8 @@ class InstanceSettings(_Section, frozen=True):
         require(self.num_nodes is None or self.num_nodes >= 1, "num_nodes", self.num_nodes, "1 or more")
         share_fits = not isinstance(self.share, int | float) or 0 < self.share <= 1
         require(share_fits, "share", self.share, "above 0 and up to 1, or 'gpus'")
+        if self._promised:
+            require(self.market == "reserved", "market", self.market, "reserved, since a commitment is given")
 
     @classmethod
     def from_mapping(cls, fields: Mapping[str, Any]) -> "InstanceSettings":
@@ -75,9 +83,17 @@ class InstanceSettings(_Section, frozen=True):
 
     def to_instance(self, source: str = "instance:") -> Instance:
         """Return the fields that are given, but for a share that is to be worked out."""
-        share = self.share if isinstance(self.share, int | float) else None
-        given = {name: getattr(self, name) for name in self.__struct_fields__ if name != "share"}
-        return Instance.known(source, **given, share=share)
+        given = msgspec.structs.asdict(self)
+        for name in Commitment.__struct_fields__:
+            del given[name]
+        given["share"] = self.share if isinstance(self.share, int | float) else None
+        return Instance.known(source, **given, commitment=Commitment(**self._promised) if self._promised else None)
+
+    @property
+    def _promised(self) -> dict[str, Any]:
+        """What is given of a commitment."""
+        fields = {name: getattr(self, name) for name in Commitment.__struct_fields__}
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 class Storage(_Section, frozen=True):

@@ -8,6 +8,20 @@ Market = Literal["on_demand", "spot", "reserved", "capacity_block"]
 MARKETS: tuple[Market, ...] = ("on_demand", "spot", "reserved", "capacity_block")
 
 
+class Commitment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was promised to a provider for a reserved instance; the words are AWS's.
+
+    Attributes:
+        term: How long it is paid for, used or not.
+        offering_class: Whether it may be exchanged.
+        payment: How much of it is paid at its start.
+    """
+
+    term: Literal["1yr", "3yr"] = "1yr"
+    offering_class: Literal["standard", "convertible"] = "standard"
+    payment: Literal["no_upfront", "partial_upfront", "all_upfront"] = "no_upfront"
+
+
 class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One node of the machine a run is on; ``num_nodes`` of them make the fleet.
 
@@ -20,6 +34,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         region: The provider's region, such as ``us-east-1``.
         zone: The provider's zone inside that region.
         market: How it is paid for. What is not known to be spot is not therefore on-demand.
+        commitment: Of a reserved one: what was promised for it.
         gpus: GPUs in one node; 0 on a CPU machine.
         gpu: Model of those GPUs, such as ``A10G``.
         num_nodes: Nodes in the fleet.
@@ -32,6 +47,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     region: str | None = None
     zone: str | None = None
     market: Market | None = None
+    commitment: Commitment | None = None
     gpus: int | None = None
     gpu: str | None = None
     num_nodes: int | None = None

@@ -28,7 +28,7 @@ class PriceServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, answer: Callable[[Question], Answer]) -> None:
+    def __init__(self, answer: Callable[[Question], Answer | tuple[int, str]]) -> None:
         self.answer = answer
         self.asked: list[Question] = []
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -39,7 +39,7 @@ class PriceServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(answer: Callable[[Question], Answer] = lambda _: Answer(404)) -> Iterator[PriceServer]:
+def serving(answer: Callable[[Question], Answer | tuple[int, str]] = lambda _: Answer(404)) -> Iterator[PriceServer]:
     """Run a server until the end of the block; ``answer`` may be set anew meanwhile."""
     with PriceServer(answer) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -59,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
             fields |= dict(parse_qsl(body)) if is_form else json.loads(body)
         question = Question(url.path, fields, dict(self.headers))
         self.server.asked.append(question)
-        answer = self.server.answer(question)
+        answer = Answer(*self.server.answer(question))
         content = answer.body if isinstance(answer.body, str | bytes) else json.dumps(answer.body)
         encoded = content.encode() if isinstance(content, str) else content
         self.send_response(answer.status)
@@ -68,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(encoded)
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815 -- http.server names it so
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
