@@ -1,10 +1,35 @@
 """Settings of the whole suite."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # The same examples in every run of the whole check; new ones each time a developer runs the tests.
 settings.register_profile("check", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None)
 settings.load_profile("check" if os.environ.get("CI") else "search")
+
+NOBODY = "http://127.0.0.1:9"
+"""An address at which nobody answers."""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No credentials, cached prices or catalogs of whoever runs the tests, and no network but loopback."""
+    home: Path = tmp_path_factory.mktemp("home")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, file in (
+        ("XDG_CACHE_HOME", "cache"),
+        ("SKY_RUNTIME_DIR", "sky"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+        ("AWS_CONFIG_FILE", "config"),
+        ("BOTO_CONFIG", "boto"),
+    ):
+        monkeypatch.setenv(name, str(home / file))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.delenv("MILEPOST_GCP_API_KEY", raising=False)
+    for name in ("MILEPOST_AZURE_PRICES_URL", "MILEPOST_GCP_BILLING_URL", "MILEPOST_CATALOG_URL"):
+        monkeypatch.setenv(name, NOBODY)

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 import yaml
 
+from milepost.charges import Network, Storage
 from milepost.errors import ConfigError, require
 from milepost.instance import Commitment, Instance, Market
 from milepost.log import logger
@@ -96,25 +97,12 @@ class InstanceSettings(_Section, frozen=True):
         return {name: value for name, value in fields.items() if value is not None}
 
 
-class Storage(_Section, frozen=True):
-    """``prices.storage``: disks, as a line of their own beside compute."""
-
-    gb: float
-    usd_per_gb_month: float
-
-
-class Network(_Section, frozen=True):
-    """``prices.network``: egress, as a line of its own beside compute."""
-
-    egress_gb: float
-    usd_per_gb: float
-
-
 class PriceSettings(_Section, frozen=True):
     """``prices``: where prices come from.
 
     Attributes:
         price_per_hour: USD an hour of one node: wins over every other source.
+        table: CSV file of the user's own prices.
         sources: Names of the sources to ask, in that order; all in their usual order where not given.
         discount: Part taken off looked-up prices, such as 0.1.
         strict_pricing: An instance whose price is not known has no price, instead of an assumed one.
@@ -123,6 +111,7 @@ class PriceSettings(_Section, frozen=True):
     """
 
     price_per_hour: float | None = None
+    table: str | None = None
     sources: tuple[str, ...] | None = None
     discount: float = 0.0
     strict_pricing: bool = False

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from milepost.charges import Network, Storage
 from milepost.crossing import Position
 from milepost.instance import Instance
 from milepost.quote import BillingRule, Quote
@@ -78,9 +79,17 @@ class Stretch(msgspec.Struct, frozen=True):
 
 
 class Ledger(msgspec.Struct, frozen=True):
-    """The segments of a run, in order; the last one is the one under way. Nothing in it is ever changed or removed."""
+    """The segments of a run, in order; the last one is the one under way. Nothing in it is ever changed or removed.
+
+    Attributes:
+        segments: What the run ran on.
+        storage: Its disks, where they are to be reckoned.
+        network: Its egress, where that is to be reckoned.
+    """
 
     segments: tuple[Segment, ...] = ()
+    storage: Storage | None = None
+    network: Network | None = None
 
     @property
     def current(self) -> Segment | None:
@@ -129,7 +138,7 @@ class Ledger(msgspec.Struct, frozen=True):
             billed_from=wall_time if billed_from is None else billed_from,
             marks=(Mark("start", wall_time, elapsed_seconds, samples, resumes=resumes),),
         )
-        return Ledger((*self.segments, segment))
+        return msgspec.structs.replace(self, segments=(*self.segments, segment))
 
     @property
     def checkpoint(self) -> tuple[str, int] | None:
@@ -188,14 +197,16 @@ class Ledger(msgspec.Struct, frozen=True):
         for segment in other.segments:
             if (known := mine.get(segment.id)) is not None:
                 longer = segment if len(segment.marks) > len(known.marks) else known
-                mine[segment.id] = msgspec.structs.replace(longer, quote=known.quote or segment.quote)
+                final = [each.quote for each in (known, segment) if each.quote and not each.quote.provisional]
+                mine[segment.id] = msgspec.structs.replace(longer, quote=(*final, known.quote, segment.quote)[0])
         kept = list(mine.values())
         before = kept[:-1] + [segment for segment in other.segments if segment.id not in mine]
         before.sort(key=lambda segment: segment.marks[0].wall_time)
-        return Ledger((*before, *kept[-1:]))
+        return Ledger((*before, *kept[-1:]), self.storage or other.storage, self.network or other.network)
 
     def _with(self, changed: Segment) -> "Ledger":
-        return Ledger(tuple(changed if segment.id == changed.id else segment for segment in self.segments))
+        changed_segments = tuple(changed if segment.id == changed.id else segment for segment in self.segments)
+        return msgspec.structs.replace(self, segments=changed_segments)
 
 
 def new_id() -> str:
@@ -289,13 +300,23 @@ def billed_cost(ledger: Ledger, until: Position) -> float | None:
     Set-up, pauses, evaluation, stalls and lost work are in it. The segments of one instance start are billed
     together, under the `BillingRule` of the last of them; what rounding adds is billed at its closing price.
     """
-    uses: dict[str, list[_Use]] = {}
-    for segment, marks in _walk(ledger, until):
-        use = uses.setdefault(segment.instance_start, [])
-        start = max(segment.billed_from, use[-1].end) if use else segment.billed_from
-        use.append(_Use(segment, start, max(start, *(mark.wall_time for mark in marks))))
-    parts = [_billed_use(ledger, use) for use in uses.values()]
+    parts = [_billed_use(ledger, use) for use in _uses(ledger, until)]
     return None if None in parts else sum(part for part in parts if part is not None)
+
+
+def cost_lines(ledger: Ledger, until: Position) -> dict[str, float | None]:
+    """Return the USD of each kind of charge up to a position: ``compute`` as billed, ``storage`` and ``network``.
+
+    Storage and network are there where the ledger has them. Storage is paid for as long as a machine was up.
+    """
+    lines = {"compute": billed_cost(ledger, until)}
+    if ledger.storage is not None:
+        lines["storage"] = ledger.storage.usd(
+            sum(each.end - each.start for use in _uses(ledger, until) for each in use)
+        )
+    if ledger.network is not None:
+        lines["network"] = ledger.network.usd()
+    return lines
 
 
 class _Use(msgspec.Struct, frozen=True):
@@ -312,6 +333,16 @@ class _Use(msgspec.Struct, frozen=True):
             return None
         rate = self.segment.quote.mean_usd_per_hour(start, end) * self.segment.instance.nodes_charged
         return (end - start) / 3600 * rate
+
+
+def _uses(ledger: Ledger, until: Position) -> list[list[_Use]]:
+    """Return the wall time used up to a position, by instance start: time that two segments share counts once."""
+    uses: dict[str, list[_Use]] = {}
+    for segment, marks in _walk(ledger, until):
+        use = uses.setdefault(segment.instance_start, [])
+        start = max(segment.billed_from, use[-1].end) if use else segment.billed_from
+        use.append(_Use(segment, start, max(start, *(mark.wall_time for mark in marks))))
+    return list(uses.values())
 
 
 def _billed_use(ledger: Ledger, use: list[_Use]) -> float | None:

@@ -21,6 +21,8 @@ def calculate_total_cost(
 ) -> float | None:
     """Return what ``hours`` on a fleet cost: ``hours × USD per hour × num_nodes``.
 
+    The provider is asked where it can be, which may take seconds: a training loop has `track` for this.
+
     Args:
         hours: Hours, 0 or more.
         instance_type: Type of each node; where not given, what this machine is detected as.
@@ -46,7 +48,7 @@ def calculate_total_cost(
         here = detect().instance
         asked = asked.completed_by(Instance(market=here.market, num_nodes=here.num_nodes))
     try:
-        quote = PriceBook(sources=sources, strict=strict_pricing).quote(asked)
+        quote = PriceBook(sources=sources, strict=strict_pricing).ask(asked)
     except PriceUnavailable as error:
         logger("prices").warning("the cost is unknown: %s", error)
         return None

@@ -10,7 +10,7 @@ import msgspec
 from milepost.channel import Channel, as_float, is_number
 from milepost.checkpoints import Checkpoints
 from milepost.crossing import Crossing, Detector, Position, Watch
-from milepost.ledger import Ledger, MarkKind, Segment, billed_cost, cost, position_at, total_cost
+from milepost.ledger import Ledger, MarkKind, Segment, billed_cost, cost, cost_lines, position_at, total_cost
 from milepost.log import logger
 from milepost.thresholds import ElapsedSource, PerformanceThreshold, ThresholdResult, require_unique_names
 
@@ -242,6 +242,10 @@ class PerformanceThresholdTracker:
             billed: Count wall-clock time, as the provider bills it, in place of elapsed time.
         """
         return (billed_cost if billed else total_cost)(self.ledger, self.here)
+
+    def get_cost_lines(self) -> dict[str, float | None]:
+        """Return the USD of each kind of charge so far: ``compute`` as billed, ``storage`` and ``network`` if set."""
+        return cost_lines(self.ledger, self.here)
 
     def get_wandb_metrics(self) -> dict[str, float | bool | str]:
         """Return what is known, under the keys that sinks use (``performance_threshold/…``)."""

@@ -77,7 +77,7 @@ def test_list_is_sorted_by_the_gpu_hour() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["price"], "expected either an instance TYPE or --list"),
+        (["price"], "expected an instance TYPE, --list or --refresh"),
         (["price", "g5.4xlarge", "--list"], "expected either"),
         (["price", "g5.4xlarge", "--source", "lst"], "nearest: 'list'"),
         (["price", "g5.4xlrge", "--source", "list"], "nearest: g5.4xlarge"),

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
@@ -62,11 +62,13 @@ class _Handler(BaseHTTPRequestHandler):
         answer = Answer(*self.server.answer(question))
         content = answer.body if isinstance(answer.body, str | bytes) else json.dumps(answer.body)
         encoded = content.encode() if isinstance(content, str) else content
-        self.send_response(answer.status)
-        for name, value in {"Content-Length": str(len(encoded)), **answer.headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(encoded)
+        with suppress(ConnectionError):  # who asked may have given up
+            self.send_response(answer.status)
+            for name, value in {"Content-Length": str(len(encoded)), **answer.headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(encoded)
+            self.wfile.flush()
 
     do_POST = do_GET  # noqa: N815 -- http.server names it so
 

@@ -137,10 +137,14 @@ def test_wrong_arguments(arguments: dict[str, Any], message: str) -> None:
         PriceBook(**arguments)
 
 
-def test_source_of_a_later_release_is_passed_over_and_said() -> None:
+def test_live_source_that_has_nothing_to_say_is_passed_over_and_said() -> None:
     assert ask("g5.4xlarge", sources=["aws", "list"]) == (1.624, "list", False)
-    with pytest.raises(PriceUnavailable, match="azure: comes in a later release"):
+    with pytest.raises(PriceUnavailable, match="azure: it knows azure's prices, not those of aws"):
         ask("g5.4xlarge", sources=["azure"])
+    with pytest.raises(PriceUnavailable, match="aws: no AWS credentials are set up"):
+        ask("g5.4xlarge", sources=["aws"])
+    with pytest.raises(PriceUnavailable, match="aws: no instance type is known"):
+        ask(sources=["aws"])
 
 
 def test_everything_known_has_each_type_and_market_once_per_region() -> None:

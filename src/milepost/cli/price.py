@@ -1,17 +1,21 @@
-"""``milepost price``: one quote, or all of them."""
+"""``milepost price``: one quote, all of them, how a spot price moved, or fresh catalogs."""
 
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import msgspec
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from milepost.errors import ConfigError
-from milepost.instance import Instance
-from milepost.prices.book import PriceBook
-from milepost.quote import Quote
+from milepost.instance import Instance, Market
+from milepost.prices.book import FetchProgress, PriceBook, fetch_catalogs
+from milepost.quote import PriceStep, Quote
+from milepost.report.prices import quotes_table, spot_plot, spot_table
 from milepost.report.terminal import open_console
 
 KEYS = (
@@ -21,60 +25,107 @@ KEYS = (
 
 
 def price(
-    instance_type: Annotated[str | None, typer.Argument(metavar="TYPE", help="Such as g5.4xlarge.")] = None,
+    instance_type: Annotated[
+        str | None, typer.Argument(metavar="TYPE", help="Such as g5.4xlarge; or GPUs, such as A10G:1.")
+    ] = None,
     spot: Annotated[bool, typer.Option("--spot", help="The spot price.")] = False,
     region: Annotated[str | None, typer.Option(help="The provider's region.")] = None,
+    zone: Annotated[str | None, typer.Option(help="The provider's zone, which spot prices differ by.")] = None,
     provider: Annotated[str | None, typer.Option(help="aws, gcp, azure, lambda …")] = None,
     source: Annotated[str | None, typer.Option(help="Ask this source alone.")] = None,
     every: Annotated[bool, typer.Option("--list", help="All that is known, the cheapest GPU-hour first.")] = False,
+    gpu: Annotated[str | None, typer.Option(help="With --list: those with this GPU, such as A100 or A100:8.")] = None,
+    max_usd: Annotated[float | None, typer.Option(help="With --list: up to so many USD an hour.")] = None,
+    history: Annotated[bool, typer.Option("--history", help="How the spot price moved, by zone.")] = False,
+    days: Annotated[float, typer.Option(help="With --history: how far back.", min=0.01, max=90.0)] = 7.0,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Fetch SkyPilot's public catalogs first; --provider names one.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Say what an hour of an instance costs, and who says so."""
-    if (instance_type is None) is not every:
+    if every and instance_type is not None:
         raise ConfigError("price: expected either an instance TYPE or --list")
+    if not (every or refresh) and instance_type is None:
+        raise ConfigError("price: expected an instance TYPE, --list or --refresh")
+    if history and instance_type is None:
+        raise ConfigError("price: expected an instance TYPE with --history")
+    if not every and (gpu is not None or max_usd is not None):
+        raise ConfigError("price: expected --list beside --gpu and --max-usd")
+    if refresh:
+        _refresh(provider)
     book = PriceBook(sources=[source] if source else None)
-    if every:
-        quotes = [
-            quote
-            for quote in book.every_quote()
-            if (provider in (None, quote.provider))
-            and (region in (None, quote.region))
-            and (not spot or quote.market == "spot")
-        ]
+    market: Market = "spot" if spot or history else "on_demand"
+    where = Instance(provider=provider, region=region, zone=zone, market=market)
+    if every or (instance_type is not None and ":" in instance_type):
+        wanted = gpu if every else instance_type
+        quotes = [each for each in book.every_quote() if _fits(each, where, wanted, max_usd)]
         quotes.sort(key=lambda quote: quote.usd_per_hour / (quote.gpus or 1))
-    else:
-        market = "spot" if spot else "on_demand"
-        asked = Instance.known("argument", provider=provider, instance_type=instance_type, region=region, market=market)
-        quotes = [book.quote(asked)]
+        _show(quotes, as_json, reasons=False)
+    elif instance_type is not None:
+        instance = msgspec.structs.replace(where, instance_type=instance_type)
+        with Console(stderr=True).status("asking for prices …"):
+            since = datetime.now(UTC) - timedelta(days=days)
+            answer = book.history(instance, since) if history else book.ask(instance)
+        if isinstance(answer, Quote):
+            _show([answer], as_json)
+        else:
+            _show_history(answer, since, as_json)
+
+
+def _fits(quote: Quote, where: Instance, gpu: str | None, max_usd: float | None) -> bool:
+    """Say whether a quote is one of those asked for; one of no region or zone holds in all."""
+    model, _, count = (gpu or "").partition(":")
+    return (
+        quote.market == where.market
+        and where.provider in (None, quote.provider)
+        and (where.region is None or quote.region in (None, where.region))
+        and (where.zone is None or quote.zone in (None, where.zone))
+        and (not model or (quote.gpu or "").casefold() == model.casefold())
+        and (not count or str(quote.gpus) == count)
+        and (max_usd is None or quote.usd_per_hour <= max_usd)
+    )
+
+
+def _show(quotes: list[Quote], as_json: bool, *, reasons: bool = True) -> None:
     if as_json:
         for quote in quotes:
             typer.echo(msgspec.json.encode({key: getattr(quote, key) for key in KEYS}).decode())
         return
     console = open_console()
-    console.print(_table(quotes))
-    for quote in () if every else quotes:
+    console.print(quotes_table(quotes) if quotes else "nothing is known that fits")
+    for quote in quotes if reasons else ():
         if quote.assumed:
             console.print(Text(f"* assumed: {quote.assumed_because}", "yellow"))
 
 
-def _table(quotes: list[Quote]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
-    table.add_column("type", overflow="fold")
-    for name in ("provider", "region", "market", "GPUs"):
-        table.add_column(name, no_wrap=True)
-    for name in ("USD/h", "USD/GPU-h"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("source", no_wrap=True)
-    for quote in quotes:
-        mark = "*" if quote.assumed else ""
-        table.add_row(
-            *(Text(each or "–") for each in (quote.instance_type, quote.provider, quote.region)),
-            (quote.market or "–").replace("_", "-"),
-            f"{quote.gpus} {quote.gpu}" if quote.gpus else "–",
-            f"{quote.usd_per_hour:,.4f}{mark}",
-            f"{quote.usd_per_hour / quote.gpus:,.4f}{mark}" if quote.gpus else "–",
-            " ".join(filter(None, (quote.source, quote.as_of))),
-        )
-    if any(quote.assumed for quote in quotes):
-        table.caption = "* assumed"
-    return table
+def _show_history(history: Mapping[str, Sequence[PriceStep]], since: datetime, as_json: bool) -> None:
+    if as_json:
+        for zone, steps in sorted(history.items()):
+            for step in steps:
+                when = datetime.fromtimestamp(step.since, UTC).isoformat()
+                typer.echo(
+                    msgspec.json.encode({"zone": zone, "since": when, "usd_per_hour": step.usd_per_hour}).decode()
+                )
+        return
+    console = open_console()
+    moments = (since.timestamp(), datetime.now(UTC).timestamp())
+    console.print(spot_plot(history, *moments, width=console.width))
+    console.print(spot_table(history, *moments))
+
+
+def _refresh(provider: str | None) -> None:
+    """Fetch the catalogs, with a bar for each."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TextColumn("{task.fields[fault]}"))
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def on_progress(progress: FetchProgress) -> None:
+            if progress.cloud not in tasks:
+                tasks[progress.cloud] = bars.add_task(progress.cloud, fault="")
+            total = progress.done_bytes if progress.finished else progress.expected_bytes
+            bars.update(
+                tasks[progress.cloud], completed=progress.done_bytes, total=total, fault=escape(progress.fault or "")
+            )
+
+        fetch_catalogs(None if provider is None else [provider], on_progress=on_progress)

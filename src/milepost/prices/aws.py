@@ -237,6 +237,11 @@ class AWSPrices(LivePriceSource):
             return client.get_reserved_pricing(kind, instance.commitment)
         return client.get_instance_pricing(kind, instance.market == "spot", zone=instance.zone, since=since)
 
+    def history(self, instance: Instance, since: datetime) -> dict[str, tuple[PriceStep, ...]]:
+        """Return how the spot price of an EC2 instance moved, by zone."""
+        client = AWSPricingClient(instance.region or "us-east-1")
+        return client.get_spot_price_history(instance.instance_type or "", since, zone=instance.zone)
+
 
 def _may_have_credentials(environ: Mapping[str, str]) -> bool:
     """Say whether boto3 may find credentials: where there is no sign of any, it is not even imported."""

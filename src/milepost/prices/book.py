@@ -1,22 +1,38 @@
 """The price book: asks the sources in order, and says who answered. The only way into this folder."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from difflib import get_close_matches
+from pathlib import Path
 
 import msgspec
 
+from milepost.data import machines
 from milepost.errors import ConfigError, PriceUnavailable, require
 from milepost.instance import Instance
 from milepost.log import logger
+from milepost.prices.billing import billing_rule
+from milepost.prices.cache import Question, QuoteCache
+from milepost.prices.catalogs import Progress as FetchProgress
+from milepost.prices.catalogs import fetch as fetch_catalogs
 from milepost.prices.default import DefaultPrice
 from milepost.prices.fallback import FallbackPrices
 from milepost.prices.listed import ListPrices
-from milepost.prices.source import PriceSource
+from milepost.prices.lookup import LIVE, Apart, inline, live_source
+from milepost.prices.skypilot import SkyPilotCatalog
+from milepost.prices.source import LivePriceSource, PriceSource
 from milepost.prices.user import UserPrice
-from milepost.quote import Quote
+from milepost.quote import PriceStep, Quote
 
-SOURCES = ("user", "aws", "gcp", "azure", "skypilot", "list", "fallback", "default")
-"""Every source, in the order in which they are asked. The live ones among them come in a later release."""
+__all__ = ["SOURCES", "SPOT_REFRESH_SECONDS", "FetchProgress", "PriceBook", "billing_rule", "fetch_catalogs"]
+
+SOURCES = ("user", *LIVE, "skypilot", "list", "fallback", "default")
+"""Every source, in the order in which they are asked."""
+
+SPOT_REFRESH_SECONDS = 600.0
+"""How often a spot price is asked for anew while a run goes on."""
+
+Ask = Callable[[LivePriceSource, Instance, datetime | None], Quote]
 
 _warned: set[str | None] = set()
 
@@ -28,11 +44,14 @@ class PriceBook:
         sources: Names of the sources to ask, in that order; all in their usual order where not given. A price that
             the user gave comes first in any case.
         price_per_hour: USD an hour of one node: the user's own price.
+        table: CSV file of the user's own prices; see `UserPrice`.
         discount: Part taken off every price that was looked up, such as 0.1; not off the user's own.
         strict: An instance whose price is not known has none, in place of an assumed one.
+        apart: Ask live sources in a process of their own, so that no thread of this one waits for their clients.
+        cache: Where live answers are kept.
 
     Raises:
-        ConfigError: An argument is out of its range, or a source is not known.
+        ConfigError: An argument is out of its range, a source is not known, or the table can't be read.
     """
 
     def __init__(
@@ -40,45 +59,134 @@ class PriceBook:
         *,
         sources: Sequence[str] | None = None,
         price_per_hour: float | None = None,
+        table: str | Path | None = None,
         discount: float = 0.0,
         strict: bool = False,
+        apart: bool = False,
+        cache: QuoteCache | None = None,
     ) -> None:
         require(0 <= discount < 1, "discount", discount, "from 0 up to, and not including, 1")
-        for name in sources or ():
-            if name not in SOURCES:
-                nearest = get_close_matches(name, SOURCES, n=1)
-                hint = f"; nearest: {nearest[0]!r}" if nearest else ""
-                raise ConfigError(f"sources: found {name!r}, expected one of {', '.join(SOURCES)}{hint}")
+        own: list[PriceSource] = [
+            *(UserPrice(price_per_hour, table), SkyPilotCatalog()),
+            *(ListPrices(), FallbackPrices(), DefaultPrice()),
+        ]
+        self._offline = {source.name: source for source in own}
         names = list(sources or SOURCES)
-        self._asked = names if "user" in names else ["user", *names]
+        self._names = names if "user" in names else ["user", *names]
+        self._live = {name: _live(name) for name in self._names if name not in self._offline}
+        self._named = set(sources or ())
         self._strict = strict
         self._discount = discount
-        own: list[PriceSource] = [UserPrice(price_per_hour), ListPrices(), FallbackPrices(), DefaultPrice()]
-        self._sources = {source.name: source for source in own}
+        self._apart = Apart() if apart else None
+        self._cache = cache or QuoteCache()
 
-    def quote(self, instance: Instance) -> Quote:
-        """Return the price of one such instance. Never waits.
+    def quote(self, instance: Instance, since: datetime | None = None) -> Quote:
+        """Return the best price that is known at once; provisional where `ask` may find a better one.
+
+        Args:
+            instance: What is to be priced.
+            since: From when on the changes of a spot price are wanted.
 
         Raises:
             PriceUnavailable: No source knows; says what each answered.
         """
-        if instance.provider:
-            instance = msgspec.structs.replace(instance, provider=instance.provider.lower())  # people write AWS
+        waiting: list[str] = []
+
+        def look(source: LivePriceSource, instance: Instance, since: datetime | None) -> Quote:
+            kept = self._cache.find(Question.of(source.name, instance), since)
+            if kept and kept[1]:
+                return kept[0]
+            if reason := source.why_not():
+                return _stale(kept, reason)
+            waiting.append(source.name)
+            return _stale(kept, "it is yet to be asked")
+
+        quote = self._first(instance, since, look, waiting)
+        return msgspec.structs.replace(quote, provisional=bool(waiting))
+
+    def ask(self, instance: Instance, since: datetime | None = None) -> Quote:
+        """Return the best price there is, live sources asked: may take seconds, so never on the training thread.
+
+        Args:
+            instance: What is to be priced.
+            since: From when on the changes of a spot price are wanted; the price of now where not given.
+
+        Raises:
+            PriceUnavailable: No source knows; says what each answered.
+        """
+
+        def look_up(source: LivePriceSource, instance: Instance, since: datetime | None) -> Quote:
+            question = Question.of(source.name, instance)
+            kept = self._cache.find(question, since)
+            if kept and kept[1]:
+                return kept[0]
+            if reason := source.why_not():
+                return _stale(kept, reason)
+            with self._cache.asking(question):
+                kept = self._cache.find(question, since)  # another process may have asked meanwhile
+                if kept and kept[1]:
+                    return kept[0]
+                try:
+                    quote = (self._apart or inline)(source.name, instance, since)
+                except PriceUnavailable as error:
+                    logger(f"prices.{source.name}").debug("%s", error)
+                    return _stale(kept, str(error))
+                self._cache.keep(question, quote, since)
+            return quote
+
+        return self._first(instance, since, look_up, [])
+
+    def live_source(self, instance: Instance) -> str | None:
+        """Return the live source that `ask` would ask about such an instance; None where there is none."""
+        instance = _completed(instance)
+        for name in self._names:
+            source = self._live.get(name)
+            if source is not None and self._refused(source, instance) is None and source.why_not() is None:
+                return name
+        return None
+
+    def history(self, instance: Instance, since: datetime) -> dict[str, tuple[PriceStep, ...]]:
+        """Return by zone how the spot price of an instance moved since then. Takes seconds.
+
+        Raises:
+            PriceUnavailable: No live source knows; says what each answered.
+        """
+        instance = _completed(instance)
         answers = []
-        for name in self._asked:
-            source = self._sources.get(name)
-            if source is None:
-                answers.append(f"{name}: comes in a later release")
-                continue
-            if self._strict and name == DefaultPrice.name:
-                answers.append(f"{name}: not asked, pricing is strict")
-                continue
+        for name, source in self._live.items():
+            reason = self._refused(source, instance) or source.why_not()
             try:
-                quote = source.quote(instance)
+                if reason is None:
+                    return source.history(instance, since)
+            except PriceUnavailable as error:
+                reason = str(error)
+            answers.append(f"{name}: {reason}")
+        raise PriceUnavailable(f"no history of the spot price of {instance.instance_type} ({'; '.join(answers)})")
+
+    def every_quote(self) -> Iterable[Quote]:
+        """Return all that is known without being asked about a type, each type and market from the first that knows."""
+        known: set[tuple[str | None, ...]] = set()
+        for name in self._names:
+            quotes = list(self._offline[name].every_quote()) if name in self._offline else []
+            yield from (self._discounted(each) for each in quotes if _kind(each) not in known)
+            known.update(_kind(each) for each in quotes)
+
+    def close(self) -> None:
+        """Give up what is being asked."""
+        if self._apart is not None:
+            self._apart.close()
+
+    def _first(self, instance: Instance, since: datetime | None, ask: Ask, waiting: list[str]) -> Quote:
+        """Return the answer of the first source that knows; live ones are asked by ``ask``."""
+        instance = _completed(instance)
+        answers = []
+        for name in self._names:
+            try:
+                quote = self._answer(name, instance, since, ask)
             except PriceUnavailable as error:
                 answers.append(f"{name}: {error}")
                 continue
-            if name == DefaultPrice.name:
+            if name == DefaultPrice.name and not waiting:
                 _warn_once(instance, quote)
             return self._discounted(quote)
         what = " ".join(
@@ -86,18 +194,58 @@ class PriceBook:
         )
         raise PriceUnavailable(f"no price of {what} is known ({'; '.join(answers)})")
 
-    def every_quote(self) -> Iterable[Quote]:
-        """Return all that is known without being asked about a type, each type and market from the first that knows."""
-        known: set[tuple[str | None, str | None]] = set()
-        for name in self._asked:
-            quotes = list(self._sources[name].every_quote()) if name in self._sources else []
-            yield from (self._discounted(each) for each in quotes if (each.instance_type, each.market) not in known)
-            known.update((each.instance_type, each.market) for each in quotes)
+    def _answer(self, name: str, instance: Instance, since: datetime | None, ask: Ask) -> Quote:
+        if name == DefaultPrice.name and self._strict:
+            raise PriceUnavailable("not asked, pricing is strict")
+        if name in self._offline:
+            return self._offline[name].quote(instance)
+        source = self._live[name]
+        if reason := self._refused(source, instance):
+            raise PriceUnavailable(reason)
+        return ask(source, instance, since)
+
+    def _refused(self, source: LivePriceSource, instance: Instance) -> str | None:
+        """Say why a live source has nothing to say of an instance, without asking it."""
+        if instance.instance_type is None:
+            return "no instance type is known"
+        named = source.name in self._named and instance.provider is None
+        if instance.provider != source.provider and not named:
+            return f"it knows {source.provider}'s prices, not those of {instance.provider or 'an unknown provider'}"
+        return None
 
     def _discounted(self, quote: Quote) -> Quote:
         if not self._discount or quote.source == UserPrice.name:
             return quote
-        return msgspec.structs.replace(quote, usd_per_hour=quote.usd_per_hour * (1 - self._discount))
+        part = 1 - self._discount
+        steps = tuple(PriceStep(step.since, step.usd_per_hour * part) for step in quote.steps)
+        return msgspec.structs.replace(quote, usd_per_hour=quote.usd_per_hour * part, steps=steps)
+
+
+def _live(name: str) -> LivePriceSource:
+    try:
+        return live_source(name)
+    except ConfigError:
+        nearest = get_close_matches(name, SOURCES, n=1)
+        hint = f"; nearest: {nearest[0]!r}" if nearest else ""
+        raise ConfigError(f"sources: found {name!r}, expected one of {', '.join(SOURCES)}{hint}") from None
+
+
+def _completed(instance: Instance) -> Instance:
+    """Return it with its provider as Milepost writes it, or as its type tells."""
+    provider = instance.provider.lower() if instance.provider else None  # people write AWS
+    machine = machines().get(instance.instance_type or "")
+    return msgspec.structs.replace(instance, provider=provider or (machine.provider if machine else None))
+
+
+def _kind(quote: Quote) -> tuple[str | None, ...]:
+    return quote.provider, quote.instance_type, quote.market
+
+
+def _stale(kept: tuple[Quote, bool] | None, reason: str) -> Quote:
+    """Return an answer of earlier: a stale one beats none."""
+    if kept is None:
+        raise PriceUnavailable(reason)
+    return kept[0]
 
 
 def _warn_once(instance: Instance, quote: Quote) -> None:

@@ -1,24 +1,33 @@
 """Asks a price API over plain HTTP: bounded in time, in size and in pages, and silent about what it was asked with."""
 
+import logging
 import random
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
-from urllib.parse import urlsplit
 
 from milepost.errors import MissingExtra, PriceUnavailable
 
 TIMEOUT_SECONDS = 5.0
 """How long to wait for a connection, and for each part of an answer."""
 
+DEADLINE_SECONDS = 45.0
+"""How long one question may take with all its pages, waits and retries: a server that trickles never times out."""
+
 ATTEMPTS = 3
 MAX_PAGES = 200
 MAX_BYTES = 64 * 2**20
 """Of one answer: more than any of the price APIs gives, and no more than fits in memory."""
 
-RETRIED = frozenset({429, 500, 502, 503, 504})
+RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 LONGEST_WAIT_SECONDS = 2.0
+
+_this_thread = threading.local()
+
+NextPage = Callable[[dict[str, Any]], Any]
 
 
 def why_no_http() -> str | None:
@@ -27,12 +36,12 @@ def why_no_http() -> str | None:
 
 
 def get_pages(
-    url: str, parameters: Mapping[str, str], *, next_page: Any, headers: Mapping[str, str] | None = None
+    url: str, parameters: Mapping[str, str], *, next_page: NextPage, headers: Mapping[str, str] | None = None
 ) -> Iterator[dict[str, Any]]:
     """Yield every page of an answer.
 
     Args:
-        url: Where to ask.
+        url: Where to ask; what its query already says is asked too.
         parameters: Of the first question.
         next_page: Called with a page; returns what to ask next: another URL of the same server, or parameters to add
             to the first ones; None or empty after the last page.
@@ -44,69 +53,194 @@ def get_pages(
     """
     if reason := why_no_http():
         raise PriceUnavailable(reason)
-    import httpx
-
-    server = urlsplit(url).netloc.rpartition("@")[2]
-    asked = httpx.URL(url, params=dict(parameters))
-    with httpx.Client(timeout=TIMEOUT_SECONDS, headers=dict(headers or {}), follow_redirects=False) as client:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    first = _address(url)
+    server = first.netloc.decode()
+    asked = first.copy_merge_params(dict(parameters))
+    with _client(headers, server) as client:
         for _ in range(MAX_PAGES):
-            page = _get(client, asked, server)
+            page = _get(client, asked, server, deadline)
             yield page
             following = next_page(page)
             if not following:
                 return
             if isinstance(following, str):
-                asked = httpx.URL(url).join(following)
-                if (asked.scheme, asked.netloc) != (httpx.URL(url).scheme, httpx.URL(url).netloc):
-                    raise PriceUnavailable(f"{server} names a page of another server: it is not followed")
+                asked = _page_of_same_server(first, following, server)
+            elif isinstance(following, Mapping):
+                asked = first.copy_merge_params({**parameters, **following})
             else:
-                asked = httpx.URL(url, params={**parameters, **following})
+                raise PriceUnavailable(f"{server} names a next page that is none")
     raise PriceUnavailable(f"{server} answers with more than {MAX_PAGES} pages")
 
 
-def _get(client: Any, url: Any, server: str) -> dict[str, Any]:
+def _address(url: str) -> Any:
+    """Return an address that can be asked; one that can't is not repeated, as it may bear a password."""
+    import httpx
+
+    try:
+        address = httpx.URL(url)
+    except httpx.InvalidURL:
+        address = httpx.URL("")
+    if address.scheme not in ("http", "https") or not address.host:
+        raise PriceUnavailable("the address to ask for prices is not a URL that starts with http:// or https://")
+    return address
+
+
+def _client(headers: Mapping[str, str] | None, server: str) -> Any:
+    """Return a client that follows no redirect: what is sent to one server is meant for no other."""
+    import httpx
+
+    try:
+        return httpx.Client(timeout=TIMEOUT_SECONDS, headers=dict(headers or {}), follow_redirects=False)
+    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+        # Certificates or a proxy that the environment names and that can't be used, or a key that is no header.
+        fault = type(error).__name__
+    raise PriceUnavailable(f"{server} could not be asked: {fault} while getting ready to")
+
+
+def _page_of_same_server(first: Any, following: str, server: str) -> Any:
+    """Return the address of a further page, with the first one's credentials.
+
+    Scheme, host and port have to be the first page's. A port that its scheme implies may be there or not: Azure writes
+    it out.
+    """
+    import httpx
+
+    try:
+        page = first.join(following)
+    except httpx.InvalidURL:
+        page = httpx.URL("")
+    if (page.scheme, page.host, page.port) != (first.scheme, first.host, first.port):
+        raise PriceUnavailable(f"{server} names a page of another server: it is not followed")
+    return page.copy_with(userinfo=first.userinfo)
+
+
+def _get(client: Any, url: Any, server: str, deadline: float) -> dict[str, Any]:
     """Return one page; what may pass is tried again, after a short wait of random length."""
     import httpx
 
     fault = ""
     for attempt in range(ATTEMPTS):
-        wait = LONGEST_WAIT_SECONDS / 2 ** (ATTEMPTS - attempt)
+        wait = LONGEST_WAIT_SECONDS / 2 ** (ATTEMPTS - attempt) * random.uniform(0.5, 1.0)
         try:
-            with client.stream("GET", url) as response:
+            with _unlogged(), client.stream("GET", url) as response:
                 if response.status_code == 200:
-                    return _read(response, server)
+                    return _read(response, server, deadline)
                 fault = f"HTTP {response.status_code}"
                 if response.status_code not in RETRIED:
                     break
-                wait = _asked_to_wait(response, wait)
+                wait = max(wait, _asked_to_wait(response))
         except (httpx.TransportError, httpx.DecodingError) as error:
             fault = type(error).__name__
         except httpx.HTTPError as error:
             fault = type(error).__name__
             break
-        if attempt + 1 < ATTEMPTS:
-            time.sleep(wait * random.uniform(0.5, 1.0))
+        if attempt + 1 == ATTEMPTS or time.monotonic() + wait > deadline:
+            break
+        time.sleep(wait)
     raise PriceUnavailable(f"{server} could not be asked: {fault}")
 
 
-def _read(response: Any, server: str) -> dict[str, Any]:
+def _read(response: Any, server: str, deadline: float) -> dict[str, Any]:
     import msgspec
 
     body = bytearray()
     for part in response.iter_bytes():
         body += part
         if len(body) > MAX_BYTES:
-            raise PriceUnavailable(f"{server} answers with more than {MAX_BYTES >> 20} MiB")
+            raise PriceUnavailable(f"{server} answers with more than {MAX_BYTES} bytes")
+        if time.monotonic() > deadline:
+            raise PriceUnavailable(f"{server} takes more than {DEADLINE_SECONDS:g} s to answer")
     try:
         page = msgspec.json.decode(bytes(body))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         page = None
     if not isinstance(page, dict):
         raise PriceUnavailable(f"{server} does not answer with a JSON object")
     return page
 
 
-def _asked_to_wait(response: Any, wait: float) -> float:
+def download(url: str, *, on_bytes: Callable[[int, int | None], None] | None = None) -> bytes:
+    """Return a whole file.
+
+    Args:
+        url: Where it lies.
+        on_bytes: Called with how many bytes have come, and how many will where that is known, as they come.
+
+    Raises:
+        PriceUnavailable: It could not be had in full. Says the kind of fault and the server.
+    """
+    if reason := why_no_http():
+        raise PriceUnavailable(reason)
+    import httpx
+
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    address = _address(url)
+    server = address.netloc.decode()
+    fault = ""
+    with _client(None, server) as client:
+        for attempt in range(ATTEMPTS):
+            wait = LONGEST_WAIT_SECONDS / 2 ** (ATTEMPTS - attempt) * random.uniform(0.5, 1.0)
+            try:
+                with _unlogged(), client.stream("GET", address) as response:
+                    if response.status_code == 200:
+                        return _read_file(response, server, deadline, on_bytes)
+                    fault = f"HTTP {response.status_code}"
+                    if response.status_code not in RETRIED:
+                        break
+                    wait = max(wait, _asked_to_wait(response))
+            except (httpx.TransportError, httpx.DecodingError) as error:
+                fault = type(error).__name__
+            except httpx.HTTPError as error:
+                fault = type(error).__name__
+                break
+            if attempt + 1 == ATTEMPTS or time.monotonic() + wait > deadline:
+                break
+            time.sleep(wait)
+    raise PriceUnavailable(f"{server} could not be asked: {fault}")
+
+
+def _read_file(
+    response: Any, server: str, deadline: float, on_bytes: Callable[[int, int | None], None] | None
+) -> bytes:
+    """Return the body of an answer that says how long it is: of any other, half could pass for all."""
+    length = response.headers.get("Content-Length")
+    if length is None and "chunked" not in response.headers.get("Transfer-Encoding", ""):
+        raise PriceUnavailable(f"{server} does not say how long its answer is")
+    packed = "Content-Encoding" in response.headers  # then the length is not that of what comes out
+    expected = int(length) if length is not None and length.isdecimal() and not packed else None
+    body = bytearray()
+    for part in response.iter_bytes():
+        body += part
+        if len(body) > MAX_BYTES:
+            raise PriceUnavailable(f"{server} answers with more than {MAX_BYTES} bytes")
+        if time.monotonic() > deadline:
+            raise PriceUnavailable(f"{server} takes more than {DEADLINE_SECONDS:g} s to answer")
+        if on_bytes:
+            on_bytes(len(body), expected)
+    return bytes(body)
+
+
+def _asked_to_wait(response: Any) -> float:
     """Return the seconds that the server asks to wait, within bounds."""
     asked = response.headers.get("Retry-After", "")
-    return min(float(asked), LONGEST_WAIT_SECONDS) if asked.isdecimal() else wait
+    return min(float(asked), LONGEST_WAIT_SECONDS) if asked.isdecimal() else 0.0
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep httpx from logging what this thread asks: it writes whole URLs, and one may bear a key or a password.
+
+    Source: https://www.python-httpx.org/logging/
+    """
+    for name in ("httpx", "httpcore.http11", "httpcore.proxy"):
+        logging.getLogger(name).addFilter(_may_be_logged)  # once: a filter that is there already is not added again
+    _this_thread.asks = True
+    try:
+        yield
+    finally:
+        _this_thread.asks = False
+
+
+def _may_be_logged(record: logging.LogRecord) -> bool:
+    return not getattr(_this_thread, "asks", False)

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import ClassVar
 
 from milepost.data import machines
+from milepost.errors import PriceUnavailable
 from milepost.instance import Instance
-from milepost.quote import Quote
+from milepost.quote import PriceStep, Quote
 
 
 class PriceSource(ABC):
@@ -57,6 +58,14 @@ class LivePriceSource(ABC):
         Raises:
             PriceUnavailable: It does not know, or could not be asked; says why, without any credential.
         """
+
+    def history(self, instance: Instance, since: datetime) -> dict[str, tuple[PriceStep, ...]]:
+        """Return by zone how the spot price moved, the last change before ``since`` included. Takes seconds.
+
+        Raises:
+            PriceUnavailable: The provider keeps none, or could not be asked.
+        """
+        raise PriceUnavailable("it keeps no history of spot prices")
 
 
 def gpus_of(instance_type: str | None) -> dict[str, int | str]:

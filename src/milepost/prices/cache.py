@@ -1,0 +1,145 @@
+"""Answers of live sources, kept on disk for every process of this user: one file a question.
+
+A file is replaced as a whole, so that readers see the old answer or the new one; one that can't be read counts as
+none, and the next answer takes its place.
+"""
+
+import hashlib
+import math
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from milepost.instance import Commitment, Instance, Market
+from milepost.log import logger
+from milepost.quote import Quote
+
+FRESH_SECONDS = 24 * 3600.0
+FRESH_SPOT_SECONDS = 600.0
+"""How long an answer is as good as a new one."""
+
+LOCK_SECONDS = 10.0
+"""How long to wait for another process that asks the same."""
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a live source is asked: what decides the price of an instance."""
+
+    source: str
+    provider: str | None
+    instance_type: str | None
+    region: str | None = None
+    zone: str | None = None
+    market: Market | None = None
+    commitment: Commitment | None = None
+    gpus: int | None = None
+    gpu: str | None = None
+
+    @classmethod
+    def of(cls, source: str, instance: Instance) -> "Question":
+        """Return what ``source`` is asked about an instance."""
+        fields = {name: getattr(instance, name) for name in cls.__struct_fields__ if name != "source"}
+        return cls(source=source, **fields)
+
+
+class _Entry(msgspec.Struct, frozen=True, kw_only=True):
+    question: Question
+    since: datetime | None
+    answered_at: float
+    quote: Quote
+
+
+class QuoteCache:
+    """Finds and keeps answers.
+
+    Args:
+        folder: Where they lie; the user's cache folder where not given.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+
+    def find(self, question: Question, since: datetime | None = None) -> tuple[Quote, bool] | None:
+        """Return the answer there is, and whether it is fresh; None where there is none.
+
+        Args:
+            question: What was asked.
+            since: From when on price steps are wanted: an answer that begins later is not fresh.
+        """
+        try:
+            entry = msgspec.json.decode(self._file(question).read_bytes(), type=_Entry)
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        prices = (entry.quote.usd_per_hour, *(step.usd_per_hour for step in entry.quote.steps))
+        if entry.question != question or not all(0 < usd < math.inf for usd in prices):
+            return None
+        age = time.time() - entry.answered_at
+        fresh = 0 <= age < (FRESH_SPOT_SECONDS if question.market == "spot" else FRESH_SECONDS)
+        covered = since is None or question.market != "spot" or (entry.since is not None and entry.since <= since)
+        quote = msgspec.structs.replace(entry.quote, cached=True)
+        if since is None and quote.steps:
+            quote = msgspec.structs.replace(quote, usd_per_hour=quote.steps[-1].usd_per_hour, steps=())
+        return quote, fresh and covered
+
+    def keep(self, question: Question, quote: Quote, since: datetime | None = None) -> None:
+        """Keep an answer. A cache that can't be written is none: the next process asks again."""
+        entry = _Entry(question=question, since=since, answered_at=time.time(), quote=quote)
+        file = self._file(question)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            handle, written = tempfile.mkstemp(dir=file.parent, prefix=".new-")
+            try:
+                with os.fdopen(handle, "wb") as new:
+                    new.write(msgspec.json.encode(entry))
+                os.replace(written, file)
+            except OSError:
+                os.unlink(written)
+                raise
+        except OSError as error:
+            logger("prices.cache").debug("could not keep a price: %s", error.strerror)
+
+    @contextmanager
+    def asking(self, question: Question) -> Iterator[None]:
+        """Hold off others of this user who ask the same, for a bounded time, so that they find the answer kept."""
+        lock = self._file(question).with_suffix(".lock")
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            opened = lock.open("wb")
+        except OSError:
+            yield
+            return
+        with opened:
+            deadline = time.monotonic() + LOCK_SECONDS
+            while not _locked(opened.fileno()) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            yield
+
+    def _file(self, question: Question) -> Path:
+        if self._folder is None:
+            from platformdirs import user_cache_path
+
+            self._folder = user_cache_path("milepost", appauthor=False) / "quotes"
+        parts = (question.source, question.instance_type, question.region, question.zone, question.market)
+        readable = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(filter(None, parts)))[:80]
+        digest = hashlib.sha256(msgspec.json.encode(question)).hexdigest()[:16]
+        return self._folder / f"{readable}-{digest}.json"
+
+
+def _locked(file: int) -> bool:
+    """Try to lock an open file until it is closed; True also where there are no locks to be had."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        pass
+    return True

@@ -1,0 +1,85 @@
+"""Prices in a terminal: a table of quotes, and how spot prices moved."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from milepost.errors import MissingExtra
+from milepost.quote import PriceStep, Quote
+from milepost.report.terminal import UNKNOWN
+
+PLOT_HEIGHT = 18
+TICKS = 5
+
+
+def quotes_table(quotes: Sequence[Quote]) -> Table:
+    """Return a table of quotes, in their order; ``*`` marks assumed prices."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
+    table.add_column("type", overflow="fold")
+    for name in ("provider", "region", "market", "GPUs"):
+        table.add_column(name, no_wrap=True)
+    for name in ("USD/h", "USD/GPU-h"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("source", no_wrap=True)
+    for quote in quotes:
+        mark = "*" if quote.assumed else ""
+        as_of = quote.as_of and quote.as_of.replace("T", " ").replace("+00:00", " UTC")
+        table.add_row(
+            *(Text(each or UNKNOWN) for each in (quote.instance_type, quote.provider, quote.zone or quote.region)),
+            (quote.market or UNKNOWN).replace("_", "-"),
+            f"{quote.gpus} {quote.gpu}" if quote.gpus else UNKNOWN,
+            f"{quote.usd_per_hour:,.4f}{mark}",
+            f"{quote.usd_per_hour / quote.gpus:,.4f}{mark}" if quote.gpus else UNKNOWN,
+            " ".join(filter(None, (quote.source, as_of, "(cached)" if quote.cached else ""))),
+        )
+    if any(quote.assumed for quote in quotes):
+        table.caption = "* assumed"
+    return table
+
+
+def spot_table(history: Mapping[str, Sequence[PriceStep]], since: float, until: float) -> Table:
+    """Return by zone the lowest, mean, highest and last spot price between two moments (Unix seconds)."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("zone")
+    for name in ("lowest", "mean", "highest", "now", "changes"):
+        table.add_column(name, justify="right")
+    for zone, steps in sorted(history.items()):
+        quote = Quote(usd_per_hour=steps[0].usd_per_hour, source="", steps=tuple(steps))
+        prices = [step.usd_per_hour for step in steps]
+        mean = quote.mean_usd_per_hour(since, until)
+        figures = (min(prices), mean, max(prices), prices[-1])
+        table.add_row(Text(zone), *(f"{usd:,.4f}" for usd in figures), str(len(steps) - 1))
+    return table
+
+
+def spot_plot(history: Mapping[str, Sequence[PriceStep]], since: float, until: float, width: int) -> Text:
+    """Return a plot of spot prices between two moments (Unix seconds): a line of steps for each zone.
+
+    Raises:
+        MissingExtra: plotext is not installed.
+    """
+    plot = _plotext()
+    plot.clear_figure()
+    plot.plotsize(width, PLOT_HEIGHT)
+    for zone, steps in sorted(history.items()):
+        times, prices = [since], [steps[0].usd_per_hour]
+        for step in steps[1:]:
+            times += [step.since, step.since]
+            prices += [prices[-1], step.usd_per_hour]
+        plot.plot([*times, until], [*prices, prices[-1]], label=zone, marker="braille")
+    ticks = [since + (until - since) * at / (TICKS - 1) for at in range(TICKS)]
+    plot.xticks(ticks, [f"{datetime.fromtimestamp(tick, UTC):%m-%d %H:%M}" for tick in ticks])
+    plot.title("USD an hour, times in UTC")
+    return Text.from_ansi(plot.build())
+
+
+def _plotext() -> Any:
+    try:
+        import plotext
+    except ImportError:
+        raise MissingExtra("plotext", "prices", "plotting prices") from None
+    return plotext

@@ -1,0 +1,146 @@
+"""Asks for better prices while a run goes on, on a thread of its own, and hands them over."""
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from milepost.instance import Instance
+from milepost.ledger import Ledger, Segment
+from milepost.log import logger
+from milepost.quote import Quote
+
+
+class Priced(NamedTuple):
+    """The price of a node, or why there is none."""
+
+    quote: Quote | None
+    because: str | None
+
+
+class Question(NamedTuple):
+    """What a price is asked for.
+
+    Attributes:
+        instance: The node.
+        since: Unix seconds (UTC) from when on the changes of its price are wanted.
+        again_after_seconds: After how long to ask the same again; None for prices that stay.
+    """
+
+    instance: Instance
+    since: float
+    again_after_seconds: float | None = None
+
+
+class PriceWatch:
+    """Answers questions in the background, one after the other.
+
+    The thread is started by the first question. It asks `Exception`-proof: what goes wrong is logged once, and the
+    price stays as it is.
+
+    Args:
+        ask: Returns the price of an instance since a moment; may take long.
+        give_up: Makes ``ask`` return soon.
+
+    Attributes:
+        ready: Whether there is an answer to `take`: cheap enough to look at on every step.
+    """
+
+    def __init__(self, ask: Callable[[Instance, datetime], Priced], give_up: Callable[[], None] = lambda: None) -> None:
+        self.ready = False
+        self._ask = ask
+        self._give_up = give_up
+        self._answers: deque[tuple[Question, Priced]] = deque()
+        self._questions: list[tuple[float, Question]] = []  # when each is due, by the monotonic clock
+        self._asking = False
+        self._closed = False
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def put(self, question: Question, *, later: bool = False) -> None:
+        """Have a question answered: now, or ``later``, when it would be asked again."""
+        self._due(question, (question.again_after_seconds or 0.0) if later else 0.0)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="milepost-prices", daemon=True)
+            self._thread.start()
+
+    def take(self) -> list[tuple[Question, Priced]]:
+        """Return the answers that came since the last call."""
+        self.ready = False
+        answers = []
+        while self._answers:
+            answers.append(self._answers.popleft())
+        return answers
+
+    def wait(self, seconds: float) -> None:
+        """Wait until no question is due, for so many seconds at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._asking and self._until_due() > 0, seconds)
+
+    def close(self) -> None:
+        """Stop asking."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._give_up()
+
+    def _work(self) -> None:
+        while (question := self._next()) is not None:
+            try:
+                answer = self._ask(question.instance, datetime.fromtimestamp(question.since, UTC))
+            except Exception:
+                logger("prices").exception("asking for a price failed; training goes on")
+                answer = None
+            if question.again_after_seconds is not None:
+                self._due(question, question.again_after_seconds)
+            with self._changed:
+                if answer is not None and not self._closed:
+                    self._answers.append((question, answer))
+                    self.ready = True
+                self._asking = False
+                self._changed.notify_all()
+
+    def _due(self, question: Question, after_seconds: float) -> None:
+        with self._changed:
+            self._questions.append((time.monotonic() + after_seconds, question))
+            self._questions.sort(key=lambda each: each[0])
+            self._changed.notify_all()
+
+    def _until_due(self) -> float:
+        """Return the seconds until the next question is due."""
+        return self._questions[0][0] - time.monotonic() if self._questions else math.inf
+
+    def _next(self) -> Question | None:
+        """Wait for the next question to be due; None when it is over."""
+        with self._changed:
+            while not self._closed:
+                wait = self._until_due()
+                if wait <= 0:
+                    self._asking = True
+                    return self._questions.pop(0)[1]
+                self._changed.wait(None if wait == math.inf else wait)
+        return None
+
+
+def restated(ledger: Ledger, question: Question, answer: Priced) -> Ledger:
+    """Return a ledger with an answer put in place of what stood in for it.
+
+    It counts for every segment on that fleet since the moment asked about that has no price, a provisional one, or
+    one of the same source. So a live price gives way to a newer one, and never to a stand-in.
+    """
+    for segment in ledger.segments:
+        if _concerns(segment, question, answer.quote):
+            ledger = ledger.restated(segment.id, answer.quote, answer.because)
+    return ledger
+
+
+def _concerns(segment: Segment, question: Question, quote: Quote | None) -> bool:
+    if segment.billed_from < question.since or not segment.instance.same_fleet(question.instance):
+        return False
+    known = segment.quote
+    if known is None:
+        return True
+    return quote is not None and (known.provisional or known.source == quote.source)

@@ -1,0 +1,248 @@
+"""What training talks to: one process's part in a run."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from milepost.crossing import Position
+from milepost.ledger import Ledger
+from milepost.log import logger
+from milepost.sinks.sink import Sink
+from milepost.thresholds import PerformanceThreshold, ThresholdResult
+from milepost.tracked_run.repricing import PriceWatch, Question, restated
+from milepost.tracker import PerformanceThresholdTracker
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Method = Callable[Concatenate["TrackedRun", P], T]
+
+CLOSE_WAIT_SECONDS = 5.0
+"""How long the end of a run waits for a price that is being asked for; a fifth of it where the run was cut short."""
+
+
+def _never_raises(default: Callable[[], Any]) -> Callable[[Method[P, T]], Method[P, T]]:
+    """Make a method of a tracked run do nothing on other ranks than 0, and log what goes wrong in place of raising."""
+
+    def decorate(method: Method[P, T]) -> Method[P, T]:
+        @wraps(method)
+        def guarded(self: "TrackedRun", /, *args: P.args, **kwargs: P.kwargs) -> T:
+            if self._tracker is None:
+                return default()  # type: ignore[no-any-return]
+            try:
+                self._restate()
+                return method(self, *args, **kwargs)
+            except Exception:
+                self._failed(method.__name__)
+                return default()  # type: ignore[no-any-return]
+
+        return guarded
+
+    return decorate
+
+
+class TrackedRun:
+    """One process's part in a run: what `track` gives. Nothing in it raises into training.
+
+    Args:
+        tracker: The tracker; None on other ranks than 0, where every method does nothing.
+        sinks: Where results are shown.
+        price_watch: Asks for prices meanwhile.
+        heartbeat_seconds: How often the ledger is marked and the sinks are brought up to date.
+        monotonic: Seconds that only go forward.
+
+    Attributes:
+        run: Id of the run; None where nothing is tracked.
+    """
+
+    def __init__(
+        self,
+        tracker: PerformanceThresholdTracker | None,
+        *,
+        sinks: Sequence[Sink] = (),
+        price_watch: PriceWatch | None = None,
+        heartbeat_seconds: float = 15.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._tracker = tracker
+        self._sinks = list(sinks)
+        self._price_watch = price_watch
+        self._heartbeat_seconds = heartbeat_seconds
+        self._monotonic = monotonic
+        self._next_heartbeat = 0.0
+        self._closed = False
+        self._failures: set[str] = set()
+        self.run = None if tracker is None else tracker.run
+
+    def __enter__(self) -> "TrackedRun":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close("closed" if kind is None else "interrupted" if issubclass(kind, KeyboardInterrupt) else "failed")
+
+    def update(
+        self,
+        metrics: Mapping[str, Any],
+        samples: int,
+        elapsed_seconds: float | None = None,
+        *,
+        wall_time: float | None = None,
+    ) -> tuple[ThresholdResult, ...]:
+        """Take what was logged at one position; see `PerformanceThresholdTracker.update`. Never raises."""
+        if self._tracker is None:
+            return ()
+        try:
+            if self._price_watch is not None and self._price_watch.ready:
+                self._restate()
+            achieved = self._tracker.update(metrics, samples, elapsed_seconds, wall_time=wall_time)
+            if achieved or self._monotonic() >= self._next_heartbeat:
+                self._beat(metrics)
+            return achieved
+        except Exception:
+            self._failed("update")
+            return ()
+
+    @_never_raises(dict)
+    def get_results(self) -> dict[str, ThresholdResult]:
+        """Return a result for each threshold, by name."""
+        return self._live.get_results()
+
+    @_never_raises(dict)
+    def get_wandb_metrics(self) -> dict[str, float | bool | str]:
+        """Return what is known, under the keys that sinks use."""
+        return self._live.get_wandb_metrics()
+
+    @_never_raises(dict)
+    def get_cost_lines(self) -> dict[str, float | None]:
+        """Return the USD of each kind of charge so far: ``compute`` as billed, ``storage`` and ``network`` if set."""
+        return self._live.get_cost_lines()
+
+    @_never_raises(lambda: None)
+    def calculate_total_cost(self, *, billed: bool = False) -> float | None:
+        """Return the USD for everything so far, lost work included; None where that is not known."""
+        return self._live.calculate_total_cost(billed=billed)
+
+    @_never_raises(lambda: False)
+    def is_complete(self) -> bool:
+        """Say whether every threshold is achieved; False where nothing is tracked."""
+        return self._live.is_complete()
+
+    @_never_raises(lambda: None)
+    def pause(self) -> None:
+        """Stop the training timer until `resume`."""
+        self._live.pause()
+
+    @_never_raises(lambda: None)
+    def resume(self) -> None:
+        """Start the training timer again."""
+        self._live.resume()
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Stop the training timer for a block, and give its wall time a name, such as ``evaluation``."""
+        self._begin_phase(name)
+        try:
+            yield
+        finally:
+            self.resume()
+
+    @_never_raises(dict)
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint should hold of the run: JSON-able; empty where nothing is tracked."""
+        return self._live.state_dict()
+
+    @_never_raises(lambda: None)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave; an empty state is passed over."""
+        if state:
+            self._live.load_state_dict(state)
+            self._ask_for_earlier_prices()
+
+    @_never_raises(lambda: None)
+    def close(self, why: str = "closed") -> None:
+        """Mark the end of the run and bring the sinks up to date; a second call does nothing.
+
+        Args:
+            why: Why the run is over: ``closed``, ``interrupted`` or ``failed``.
+        """
+        if not self._closed:
+            self._closed = True
+            self._live.mark("end", why)
+            self._live.warn_of_missing(())
+            if self._price_watch is not None:
+                self._price_watch.wait(CLOSE_WAIT_SECONDS if why == "closed" else CLOSE_WAIT_SECONDS / 5)
+                self._restate()
+                self._price_watch.close()
+            self._show()
+
+    @property
+    def thresholds(self) -> tuple[PerformanceThreshold, ...]:
+        """What is to be reached; nothing where nothing is tracked."""
+        return () if self._tracker is None else self._tracker.thresholds
+
+    @property
+    def ledger(self) -> Ledger:
+        """What the run ran on, when, and at what price."""
+        return Ledger() if self._tracker is None else self._tracker.ledger
+
+    @property
+    def here(self) -> Position | None:
+        """Where the run is now; None where nothing is tracked."""
+        return None if self._tracker is None else self._tracker.here
+
+    @property
+    def _live(self) -> PerformanceThresholdTracker:
+        assert self._tracker is not None
+        return self._tracker
+
+    @_never_raises(lambda: None)
+    def _begin_phase(self, name: str) -> None:
+        self._live.pause(name)
+
+    def _beat(self, metrics: Mapping[str, Any]) -> None:
+        """Mark that the run is alive, and show what has changed."""
+        now = self._monotonic()
+        if now >= self._next_heartbeat:
+            if self._next_heartbeat:
+                self._live.mark("heartbeat")
+                self._live.warn_of_missing(metrics)
+            self._next_heartbeat = now + self._heartbeat_seconds
+        self._show()
+
+    def _restate(self) -> None:
+        """Put the prices that came meanwhile into the ledger: every figure follows from it."""
+        if self._price_watch is None or not self._price_watch.ready:
+            return
+        before = self._live.ledger
+        for question, answer in self._price_watch.take():
+            self._live.ledger = restated(self._live.ledger, question, answer)
+        if self._live.ledger != before and not self._closed:
+            self._show()
+
+    def _ask_for_earlier_prices(self) -> None:
+        """Have the segments of earlier processes priced whose price was still under way when they ended."""
+        if self._price_watch is not None:
+            for segment in self._live.ledger.segments[:-1]:
+                if segment.quote is not None and segment.quote.provisional:
+                    self._price_watch.put(Question(segment.instance, segment.billed_from))
+
+    def _show(self) -> None:
+        if not self._sinks:
+            return
+        metrics = self._live.get_wandb_metrics()
+        samples = self._live.here.samples
+        for sink in self._sinks:
+            try:
+                sink.write(metrics, samples)
+            except Exception:
+                self._failed(f"the sink {sink.name}")
+
+    def _failed(self, what: str) -> None:
+        """Log what went wrong, with its traceback, once for each thing that can."""
+        if what not in self._failures:
+            self._failures.add(what)
+            logger("tracked_run").exception("%s failed; training goes on, and this is said once", what)
