@@ -17,7 +17,15 @@ class ConfigError(MilepostError, ValueError):
 
 
 class PriceUnavailable(MilepostError, LookupError):
-    """No price is known. The message says which sources were asked and why each had no answer."""
+    """No price is known. The message says which sources were asked and why each had no answer.
+
+    Attributes:
+        waiting: Whether a source is yet to be asked that may know.
+    """
+
+    def __init__(self, message: str, *, waiting: bool = False) -> None:
+        super().__init__(message)
+        self.waiting = waiting
 
 
 class StateError(MilepostError, ValueError):

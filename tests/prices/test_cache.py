@@ -99,6 +99,13 @@ def test_answer_to_another_question_is_none(tmp_path: Path) -> None:
     assert cache.find(ON_DEMAND) is None
 
 
+def test_questions_whose_files_bear_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = QuoteCache(tmp_path)
+    monkeypatch.setattr(cache, "_file", lambda question: tmp_path / "same.json")
+    cache.keep(SPOT, QUOTE)
+    assert cache.find(ON_DEMAND) is None
+
+
 def test_names_of_files_stay_in_the_folder(tmp_path: Path) -> None:
     cache = QuoteCache(tmp_path / "quotes")
     question = Question(source="aws", provider="aws", instance_type="../../x" * 100, region="/etc", zone="a\x00b")

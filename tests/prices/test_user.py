@@ -66,7 +66,7 @@ def test_whole_table_is_among_what_is_known(table: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("instance_type\nx\n", r"expected the column 'usd_per_hour', found instance_type"),
+        ("instance_type\nx\n", r"expected the columns 'usd_per_hour', found instance_type"),
         ("", "expected the columns"),
         ("instance_type,usd_per_hour,regoin\n", "unknown column 'regoin'; nearest: 'region'"),
         ("instance_type,usd_per_hour\nx,cheap\n", "line 2: usd_per_hour: found 'cheap', expected USD an hour"),

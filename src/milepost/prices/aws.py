@@ -221,9 +221,9 @@ class AWSPrices(LivePriceSource):
 
     def why_not(self) -> str | None:
         """Say whether boto3 is missing, or anything that boto3 could take credentials from."""
-        if not find_spec("boto3"):
-            return str(MissingExtra("boto3", "aws", "asking AWS for prices"))
-        return None if _may_have_credentials(os.environ) else "no AWS credentials are set up"
+        if not _may_have_credentials(os.environ):
+            return "no AWS credentials are set up"
+        return None if find_spec("boto3") else str(MissingExtra("boto3", "aws", "asking AWS for prices"))
 
     def quote(self, instance: Instance, since: datetime | None = None) -> Quote:
         """Return the on-demand, spot or reserved price of an EC2 instance."""
@@ -247,7 +247,8 @@ def _may_have_credentials(environ: Mapping[str, str]) -> bool:
     """Say whether boto3 may find credentials: where there is no sign of any, it is not even imported."""
     if any(environ.get(name) for name in CREDENTIAL_VARIABLES):
         return True
-    if any(Path(environ.get(name) or usual).expanduser().is_file() for name, usual in CREDENTIAL_FILES.items()):
+    files = (environ.get(name) or usual for name, usual in CREDENTIAL_FILES.items())
+    if any(os.path.isfile(os.path.expanduser(file)) for file in files):
         return True
     try:
         on_ec2 = "Amazon" in VENDOR_FILE.read_text()

@@ -108,7 +108,8 @@ class AzurePrices(LivePriceSource):
             raise PriceUnavailable("of a reserved instance it needs the term: 1yr or 3yr")
         years = int(instance.commitment.term[0]) if market == "reserved" and instance.commitment else None
         kind = _azures_spelling(_checked("instance type", instance.instance_type, "Standard_ND96asr_v4"))
-        region = _checked("region", instance.region or REFERENCE_REGION, REFERENCE_REGION).lower()
+        region = REFERENCE_REGION if instance.region is None else instance.region
+        region = _checked("region", region, REFERENCE_REGION).lower()
         now = datetime.now(UTC)
         rows = [row for row in _ask(kind, region, market) if _is_wanted(row, kind, region, market, years, now)]
         row = _only_price(_in_force(rows), f"{_words(market, years)} price of {kind} in {region}")
@@ -116,7 +117,7 @@ class AzurePrices(LivePriceSource):
         because = None
         if since is not None and start is not None and start > since:
             because = f"Azure tells only the price in force since {start.date()}: it stands in for before"
-        gpus: dict[str, Any] = gpus_of(kind) or {"gpus": instance.gpus, "gpu": instance.gpu}
+        gpus: dict[str, Any] = gpus_of(row.arm_sku_name) or {"gpus": instance.gpus, "gpu": instance.gpu}
         return Quote(
             usd_per_hour=row.usd_per_hour,
             source=self.name,
@@ -124,7 +125,7 @@ class AzurePrices(LivePriceSource):
             assumed=because is not None,
             assumed_because=because,
             provider=self.provider,
-            instance_type=kind,
+            instance_type=row.arm_sku_name,
             region=region,
             market=market,
             **gpus,

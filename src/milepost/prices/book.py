@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -73,7 +74,7 @@ class PriceBook:
         self._offline = {source.name: source for source in own}
         names = list(sources or SOURCES)
         self._names = names if "user" in names else ["user", *names]
-        self._live = {name: _live(name) for name in self._names if name not in self._offline}
+        self._live = {name: _Live(name) for name in self._names if name not in self._offline}
         self._named = set(sources or ())
         self._strict = strict
         self._discount = discount
@@ -140,8 +141,8 @@ class PriceBook:
         """Return the live source that `ask` would ask about such an instance; None where there is none."""
         instance = _completed(instance)
         for name in self._names:
-            source = self._live.get(name)
-            if source is not None and self._refused(source, instance) is None and source.why_not() is None:
+            live = self._live.get(name)
+            if live is not None and self._refused(live, instance) is None and live.source.why_not() is None:
                 return name
         return None
 
@@ -153,11 +154,11 @@ class PriceBook:
         """
         instance = _completed(instance)
         answers = []
-        for name, source in self._live.items():
-            reason = self._refused(source, instance) or source.why_not()
+        for name, live in self._live.items():
+            reason = self._refused(live, instance) or live.source.why_not()
             try:
                 if reason is None:
-                    return source.history(instance, since)
+                    return live.source.history(instance, since)
             except PriceUnavailable as error:
                 reason = str(error)
             answers.append(f"{name}: {reason}")
@@ -192,25 +193,25 @@ class PriceBook:
         what = " ".join(
             filter(None, (instance.market, instance.instance_type or "an unknown instance", instance.region))
         )
-        raise PriceUnavailable(f"no price of {what} is known ({'; '.join(answers)})")
+        raise PriceUnavailable(f"no price of {what} is known ({'; '.join(answers)})", waiting=bool(waiting))
 
     def _answer(self, name: str, instance: Instance, since: datetime | None, ask: Ask) -> Quote:
         if name == DefaultPrice.name and self._strict:
             raise PriceUnavailable("not asked, pricing is strict")
         if name in self._offline:
             return self._offline[name].quote(instance)
-        source = self._live[name]
-        if reason := self._refused(source, instance):
+        live = self._live[name]
+        if reason := self._refused(live, instance):
             raise PriceUnavailable(reason)
-        return ask(source, instance, since)
+        return ask(live.source, instance, since)
 
-    def _refused(self, source: LivePriceSource, instance: Instance) -> str | None:
+    def _refused(self, live: "_Live", instance: Instance) -> str | None:
         """Say why a live source has nothing to say of an instance, without asking it."""
         if instance.instance_type is None:
             return "no instance type is known"
-        named = source.name in self._named and instance.provider is None
-        if instance.provider != source.provider and not named:
-            return f"it knows {source.provider}'s prices, not those of {instance.provider or 'an unknown provider'}"
+        named = live.name in self._named and instance.provider is None
+        if instance.provider != live.provider and not named:
+            return f"it knows {live.provider}'s prices, not those of {instance.provider or 'an unknown provider'}"
         return None
 
     def _discounted(self, quote: Quote) -> Quote:
@@ -221,13 +222,25 @@ class PriceBook:
         return msgspec.structs.replace(quote, usd_per_hour=quote.usd_per_hour * part, steps=steps)
 
 
-def _live(name: str) -> LivePriceSource:
-    try:
-        return live_source(name)
-    except ConfigError:
-        nearest = get_close_matches(name, SOURCES, n=1)
-        hint = f"; nearest: {nearest[0]!r}" if nearest else ""
-        raise ConfigError(f"sources: found {name!r}, expected one of {', '.join(SOURCES)}{hint}") from None
+class _Live:
+    """A live source, imported when it is first asked: Milepost's own bear the name of their provider.
+
+    Raises:
+        ConfigError: There is none of this name.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        try:
+            self.provider = name if name in LIVE else self.source.provider
+        except ConfigError:
+            nearest = get_close_matches(name, SOURCES, n=1)
+            hint = f"; nearest: {nearest[0]!r}" if nearest else ""
+            raise ConfigError(f"sources: found {name!r}, expected one of {', '.join(SOURCES)}{hint}") from None
+
+    @cached_property
+    def source(self) -> LivePriceSource:
+        return live_source(self.name)
 
 
 def _completed(instance: Instance) -> Instance:

@@ -4,12 +4,10 @@ A file is replaced as a whole, so that readers see the old answer or the new one
 none, and the next answer takes its place.
 """
 
-import hashlib
 import math
 import os
-import re
-import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -92,6 +90,8 @@ class QuoteCache:
         """Keep an answer. A cache that can't be written is none: the next process asks again."""
         entry = _Entry(question=question, since=since, answered_at=time.time(), quote=quote)
         file = self._file(question)
+        import tempfile  # not cheap, and seldom needed
+
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             handle, written = tempfile.mkstemp(dir=file.parent, prefix=".new-")
@@ -127,9 +127,9 @@ class QuoteCache:
 
             self._folder = user_cache_path("milepost", appauthor=False) / "quotes"
         parts = (question.source, question.instance_type, question.region, question.zone, question.market)
-        readable = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(filter(None, parts)))[:80]
-        digest = hashlib.sha256(msgspec.json.encode(question)).hexdigest()[:16]
-        return self._folder / f"{readable}-{digest}.json"
+        readable = "-".join(part for part in parts if part)[:80]
+        readable = "".join(each if each.isascii() and (each.isalnum() or each == ".") else "-" for each in readable)
+        return self._folder / f"{readable}-{zlib.crc32(msgspec.json.encode(question)):08x}.json"
 
 
 def _locked(file: int) -> bool:

@@ -6,14 +6,12 @@ is its user's own, and never refreshed: so what Milepost fetches lies elsewhere.
 """
 
 import csv
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import NamedTuple
 
 from milepost.errors import ConfigError, PriceUnavailable
@@ -39,12 +37,12 @@ class CatalogFile(NamedTuple):
     Attributes:
         cloud: The provider's name, in lower case.
         path: The file.
-        as_of: The date on which it was written, in UTC.
+        as_of: The date on which it was written, in UTC; of SkyPilot's own, on which it was downloaded.
     """
 
     cloud: str
     path: Path
-    as_of: str
+    as_of: str | None
 
 
 class Progress(NamedTuple):
@@ -201,6 +199,8 @@ def _checked(content: bytes, cloud: str) -> bytes:
 
 def _keep(content: bytes, path: Path) -> None:
     """Put a file in its place at once, so that nobody reads half of it."""
+    from tempfile import NamedTemporaryFile  # not cheap, and seldom needed
+
     partial: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -225,8 +225,11 @@ def _time(path: Path) -> float | None:
         return None
 
 
-def _date(time: float) -> str:
-    return datetime.fromtimestamp(time, UTC).date().isoformat()
+def _date(time: float) -> str | None:
+    try:
+        return datetime.fromtimestamp(time, UTC).date().isoformat()
+    except (OverflowError, ValueError, OSError):
+        return None  # a time that no calendar has
 
 
 def _sum_of(path: Path) -> Path:
@@ -240,6 +243,8 @@ def _was_changed(path: Path, written: float, summed: float) -> bool:
 @lru_cache(maxsize=64)
 def _has_sum(path: Path, sum_path: Path, written: float, summed: float) -> bool:
     """Say whether a file is what was downloaded; kept in memory for as long as neither file is written."""
+    import hashlib  # brings OpenSSL with it
+
     try:
         return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == sum_path.read_text().strip()
     except (OSError, ValueError):

@@ -4,7 +4,7 @@ Where region or zone is not known and prices differ, the dearest stands in: a ru
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -37,6 +37,11 @@ OTHER_GPUS = re.compile(r"-edgegpu-|-nolssd$")
 MAY_HAVE_GPUS = re.compile(r"n1-")
 """GCP types to which GPUs can be attached: https://cloud.google.com/compute/docs/gpus"""
 
+HIGHEST_SPOT_SHARE = 2 / 3
+"""Spot VMs and GPUs of GCP cost 9 to 40 % of on-demand (https://cloud.google.com/compute/docs/instances/spot). In the
+catalog they cost up to 51 %, and then 76 % and more: of rates of commitments and flex-start that it took for on-demand
+ones (see ``milepost/data/README.md``)."""
+
 SAME_USD = 0.5e-4
 """AWS gives spot prices with four decimals: 27.4330 where on-demand is 27.43298."""
 
@@ -51,7 +56,7 @@ class Offer(NamedTuple):
         spot_usd_per_hour: Spot; None where it is not offered.
         gpu: Model of its accelerators; empty where none are known.
         gpus: How many of them.
-        is_suspect: Whether a part of its on-demand price is not above the same part's spot price.
+        is_suspect: Whether a part of its on-demand price is too near to the same part's spot price to be one.
     """
 
     region: str
@@ -120,19 +125,21 @@ def _together(host: Row, gpus: Row) -> Offer:
     is_suspect = any(
         part.usd_per_hour is not None
         and part.spot_usd_per_hour is not None
-        and part.usd_per_hour <= part.spot_usd_per_hour
+        and part.spot_usd_per_hour > HIGHEST_SPOT_SHARE * part.usd_per_hour
         for part in (host, gpus)
     )
     return Offer(host.region, host.zone, prices[0], prices[1], gpus.gpu, gpus.gpus, is_suspect)
 
 
-def quote_of(file: CatalogFile, kind: str, offers: Iterable[Offer], instance: Instance) -> Quote:
+def quote_of(file: CatalogFile, kind: str, offers: Sequence[Offer], instance: Instance) -> Quote:
     """Return the price of an instance of this type, by its market, its region and its zone.
 
     Raises:
         PriceUnavailable: The catalog does not have it there, or not in that market.
     """
     market: Market = "spot" if instance.market == "spot" else "on_demand"
+    if instance.region is None and instance.zone is None and market == "on_demand":
+        offers = [offer for offer in offers if not offer.is_suspect] or offers
     by_region: dict[str, list[Offer]] = {}
     for offer in offers:
         by_region.setdefault(offer.region, []).append(offer)
@@ -213,8 +220,8 @@ def _in_region(file: CatalogFile, kind: str, offers: Sequence[Offer], market: Ma
         )
     if market == "on_demand" and any(offer.is_suspect for _, offer in priced):
         because.append(
-            f"the catalog's on-demand price of {kind} in {region} has a part that is not above its spot price: "
-            "it may be that of a commitment"
+            f"the catalog's on-demand price of {kind} in {region} has a part that is hardly above its spot price, "
+            "if at all: it may be that of a commitment"
         )
     return Quote(
         usd_per_hour=usd,

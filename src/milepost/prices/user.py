@@ -99,9 +99,7 @@ def _read(file: Path) -> list[dict[str, str]]:
                     raise ConfigError(f"{file}: found an unknown column {name!r}{hint}")
             if missing := {"instance_type", "usd_per_hour"} - set(columns):
                 names = " and ".join(map(repr, sorted(missing)))
-                raise ConfigError(
-                    f"{file}: expected the column{'s' * (len(missing) > 1)} {names}, found {', '.join(columns) or 'none'}"
-                )
+                raise ConfigError(f"{file}: expected the columns {names}, found {', '.join(columns) or 'none'}")
             rows = []
             for row in reader:
                 where = f"{file}, line {reader.line_num}"

@@ -132,33 +132,29 @@ class _Pricer:
 
     def now(self, since: datetime) -> Priced:
         """Return what is known of the price of a node without asking anybody."""
-        instance = self._detection.instance
-        waiting = self.book.live_source(instance) is not None
-        return self._priced(lambda: self.book.quote(instance, since), quietly=waiting)
+        return self._priced(lambda: self.book.quote(self._detection.instance, since))
 
     def ask(self, instance: Instance, since: datetime) -> Priced:
         """Return the best price there is; takes seconds."""
         return self._priced(lambda: self.book.ask(instance, since))
 
-    def watch(self, ledger: Ledger) -> PriceWatch | None:
-        """Return a watch over the price of the segment under way, where there is anything to ask."""
+    def watch(self, ledger: Ledger) -> PriceWatch:
+        """Return a watch over the price of the segment under way; it has something to do where a live source has."""
         segment = ledger.current
         assert segment is not None
-        if self.book.live_source(segment.instance) is None:
-            return None
         watch = PriceWatch(self.ask, self.book.close)
         spot = segment.instance.market == "spot"
-        question = Question(segment.instance, segment.billed_from, SPOT_REFRESH_SECONDS if spot else None)
         waiting = segment.quote is None or segment.quote.provisional
-        if waiting or spot:
+        if (waiting or spot) and self.book.live_source(segment.instance) is not None:
+            question = Question(segment.instance, segment.billed_from, SPOT_REFRESH_SECONDS if spot else None)
             watch.put(question, later=not waiting)
         return watch
 
-    def _priced(self, find: Callable[[], Quote], *, quietly: bool = False) -> Priced:
+    def _priced(self, find: Callable[[], Quote]) -> Priced:
         try:
             quote = find()
         except PriceUnavailable as error:
-            if not quietly:
+            if not error.waiting:
                 logger("prices").warning("costs are unknown: %s", error)
             return Priced(None, str(error))
         unknown, because = self._detection.unknown, self._detection.assumed_because

@@ -13,6 +13,9 @@ from milepost.ledger import Ledger, Segment
 from milepost.log import logger
 from milepost.quote import Quote
 
+LEAD_SECONDS = 0.1
+"""How long the first question waits, so that the start of training has the machine to itself."""
+
 
 class Priced(NamedTuple):
     """The price of a node, or why there is none."""
@@ -57,6 +60,7 @@ class PriceWatch:
         self._questions: list[tuple[float, Question]] = []  # when each is due, by the monotonic clock
         self._asking = False
         self._closed = False
+        self._hurried = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -78,6 +82,8 @@ class PriceWatch:
     def wait(self, seconds: float) -> None:
         """Wait until no question is due, for so many seconds at most."""
         with self._changed:
+            self._hurried = True
+            self._changed.notify_all()
             self._changed.wait_for(lambda: not self._asking and self._until_due() > 0, seconds)
 
     def close(self) -> None:
@@ -88,6 +94,8 @@ class PriceWatch:
         self._give_up()
 
     def _work(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._hurried or self._closed, LEAD_SECONDS)
         while (question := self._next()) is not None:
             try:
                 answer = self._ask(question.instance, datetime.fromtimestamp(question.since, UTC))
