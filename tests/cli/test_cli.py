@@ -15,6 +15,7 @@ from milepost.config import load_performance_thresholds
 
 def milepost(*arguments: str, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("MILEPOST_", "SKYPILOT_"))}
+    bare |= {name: value for name, value in os.environ.items() if name.endswith("_URL")}
     bare.pop("RANK", None)
     code = "import sys; from milepost.cli import main; sys.argv[0] = 'milepost'; main()"
     return subprocess.run(

@@ -190,7 +190,7 @@ def test_price_of_an_earlier_process_that_was_still_under_way_is_restated(server
 
 def test_without_credentials_no_thread_is_started_and_nobody_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     before = threading.active_count()
-    with track(thresholds=[THRESHOLD], instance=P5, sinks=[]) as tracked:
+    with track(thresholds=[THRESHOLD], instance=P5, sinks=[]):
         assert threading.active_count() == before
 
 

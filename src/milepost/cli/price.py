@@ -60,7 +60,7 @@ def price(
     if every or (instance_type is not None and ":" in instance_type):
         wanted = gpu if every else instance_type
         quotes = [each for each in book.every_quote() if _fits(each, where, wanted, max_usd)]
-        quotes.sort(key=lambda quote: quote.usd_per_hour / (quote.gpus or 1))
+        quotes.sort(key=lambda quote: (not quote.gpus, quote.usd_per_hour / (quote.gpus or 1)))
         _show(quotes, as_json, reasons=False)
     elif instance_type is not None:
         instance = msgspec.structs.replace(where, instance_type=instance_type)
