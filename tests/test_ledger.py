@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from milepost.charges import Network, Storage
 from milepost.crossing import Position
 from milepost.instance import Instance
-from milepost.ledger import Ledger, Mark, MarkKind, billed_cost, cost, lineage, position_at, total_cost
+from milepost.ledger import Ledger, Mark, MarkKind, billed_cost, cost, cost_lines, lineage, position_at, total_cost
 from milepost.quote import BillingRule, Quote
 from tests.helpers import START, ledger, quote
 
@@ -207,3 +208,33 @@ def test_segment_that_has_not_run_needs_no_price() -> None:
     assert segment.marks == (Mark("start", START, 0.0, 0),)
     assert cost(book, Position(0, 0.0, START, segment.id, 1)) == 0.0
     assert cost(book, Position(0, 1.0, START + 1, segment.id, 1)) is None
+
+
+def test_storage_and_network_have_lines_of_their_own_and_compute_stays_as_it_is() -> None:
+    """730 GB at a dollar a month cost a dollar an hour; two segments that share a machine pay for it once."""
+    book = Ledger(storage=Storage(730.0, 1.0), network=Network(20.0, 0.09))
+    plain = Ledger()
+    for start in (0, 1800):
+        fleet = Instance(num_nodes=4)
+        times = {"wall_time": START + start, "billed_from": START, "instance_start": "boot"}
+        book, plain = (each.opened(fleet, quote(3.0), **times) for each in (book, plain))  # type: ignore[arg-type]
+        book, plain = (
+            each.marked("end", Position(0, 0.0, START + start + 1800, each.segments[-1].id, 1), "closed")
+            for each in (book, plain)
+        )
+    end = Position(0, 0.0, START + 3600, book.segments[-1].id, 2)
+    assert cost_lines(book, end) == {
+        "compute": pytest.approx(12.0),
+        "storage": pytest.approx(1.0),
+        "network": pytest.approx(1.8),
+    }
+    plain_end = msgspec.structs.replace(end, segment=plain.segments[-1].id)
+    assert cost_lines(plain, plain_end) == {"compute": billed_cost(book, end)}
+
+
+def test_merging_keeps_the_final_price_and_the_charges() -> None:
+    early = Ledger(storage=Storage(1.0, 1.0)).opened(Instance(), quote(2.0, provisional=True), wall_time=START)
+    final = early.restated(early.segments[0].id, quote(3.0))
+    for merged in (early.merged(final), final.merged(early), ledger().merged(final)):
+        assert merged.segments[0].quote == quote(3.0)
+        assert merged.storage == Storage(1.0, 1.0)

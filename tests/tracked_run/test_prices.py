@@ -1,5 +1,6 @@
 """Prices that come while a run goes on: real lookups in processes of their own, of a real HTTP server."""
 
+import io
 import json
 import logging
 import threading
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import milepost
 from milepost.charges import Network, Storage
@@ -17,6 +19,7 @@ from milepost.instance import Instance
 from milepost.ledger import Ledger
 from milepost.prices import cache as cache_module
 from milepost.quote import Quote
+from milepost.report.terminal import print_results
 from milepost.thresholds import PerformanceThreshold
 from milepost.tracked_run import TrackedRun, opening, run, track
 from milepost.tracked_run.repricing import Priced, PriceWatch, Question
@@ -209,6 +212,9 @@ def test_billing_follows_the_provider_and_other_charges_have_lines_of_their_own(
         tracked.update({"m": 2.0}, 1, elapsed_seconds=1.0, wall_time=segment.billed_from + 7200.5)
         lines = tracked.get_cost_lines()
     assert segment.billing.free_if_reclaimed_within_seconds == 3600
+    console = Console(file=io.StringIO(), width=120)
+    print_results(tracked, console)
+    assert "so far: compute $144.02, storage $0.2000, network $1.80" in console.file.getvalue()  # type: ignore[attr-defined]
     assert lines["compute"] == pytest.approx(7201 / 3600 * 36.0 * 2)
     assert lines["storage"] == pytest.approx(730 * 0.1 * 7200.5 / 3600 / 730)
     assert lines["network"] == pytest.approx(1.8)

@@ -79,6 +79,9 @@ def print_results(tracked_run: TrackedRun, console: Console | None = None) -> No
     console = console or open_console()
     console.print(results_table(tracked_run.get_results().values()))
     console.print(price_line(tracked_run.ledger.current), soft_wrap=True)
+    lines = tracked_run.get_cost_lines()
+    if len(lines) > 1:
+        console.print(f"so far: {', '.join(f'{name} {usd(value)}' for name, value in lines.items())}", soft_wrap=True)
 
 
 def price_line(segment: Segment | None) -> Text:
@@ -92,12 +95,13 @@ def price_line(segment: Segment | None) -> Text:
     fleet = f" × {nodes} node{'s' * (nodes != 1)}"
     share = "" if instance.share in (None, 1) else f" × {instance.share:g} of each"
     what = " ".join(filter(None, (quote.instance_type, (quote.market or "").replace("_", "-"), quote.region)))
-    since = f", as of {quote.as_of}" if quote.as_of else ""
-    line = Text(f"${quote.usd_per_hour:,.4g}/h{fleet}{share}  {what}  (source: {quote.source}{since})")
+    now = quote.usd_per_hour_at(segment.marks[-1].wall_time)
+    since = f", as of {quote.as_of}{', cached' if quote.cached else ''}" if quote.as_of else ""
+    line = Text(f"${now:,.4g}/h{fleet}{share}  {what}  (source: {quote.source}{since})")
     if quote.assumed:
         line.append(f"\n* assumed price: {quote.assumed_because or 'substituted'}", "yellow")
     if quote.provisional:
-        line.append("\nprovisional: a live price is under way", "yellow")
+        line.append("\nprovisional: a live price was asked for and is not there yet", "yellow")
     return line
 
 
