@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Show what Milepost makes of prices, of SkyPilot and of a run, and check it. Works offline; exits 1 if any is wrong.
 
-python test_aws_pricing.py            # asks AWS too, where credentials are found
+python test_aws_pricing.py            # asks AWS too, where credentials are found, and Azure
 python test_aws_pricing.py --offline  # asks nobody
 """
 
@@ -14,13 +14,16 @@ from milepost import (
     AWSPricingClient,
     Instance,
     Ledger,
+    PerformanceThreshold,
     PerformanceThresholdTracker,
+    PriceStep,
     PriceUnavailable,
     Quote,
     SkyPilotInstanceInfo,
     calculate_total_cost,
     get_default_arena_thresholds,
 )
+from milepost.prices.book import PriceBook, billing_rule
 
 WRONG: list[str] = []
 
@@ -49,6 +52,59 @@ def pricing_client(offline: bool) -> None:
         note = f" (assumed: {quote.assumed_because})" if quote.assumed else ""
         print(f"  g5.4xlarge {quote.market}: {quote.usd_per_hour} USD/h, as of {quote.as_of}{note}")
         check("the live price is above zero", quote.usd_per_hour > 0, True)
+
+
+def every_source(offline: bool) -> None:
+    """What each source says of one instance, through the price book."""
+    print("Price sources")
+    asked = (
+        ("aws", Instance(provider="aws", instance_type="p4d.24xlarge", region="us-east-1", market="on_demand")),
+        ("azure", Instance(provider="azure", instance_type="Standard_ND96asr_v4", region="eastus", market="on_demand")),
+        ("gcp", Instance(provider="gcp", instance_type="a2-highgpu-1g", region="us-central1", market="on_demand")),
+        ("skypilot", Instance(provider="aws", instance_type="p4d.24xlarge", region="us-east-1", market="spot")),
+        ("list", Instance(provider="aws", instance_type="p4d.24xlarge", region="us-east-1", market="on_demand")),
+    )
+    for name, instance in asked:
+        book = PriceBook(sources=[name])
+        try:
+            quote = book.quote(instance) if offline else book.ask(instance)
+        except PriceUnavailable as error:
+            print(f"  {name}: no answer, and that is said: {error}")
+            continue
+        date = f"as of {quote.as_of}{', cached' if quote.cached else ''}{', assumed' if quote.assumed else ''}"
+        print(f"  {name}: {quote.instance_type} {quote.market} {quote.usd_per_hour} USD/h, {date}")
+        check(f"the price of {name} is above zero", quote.usd_per_hour > 0, True)
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "prices.csv"
+        table.write_text("instance_type,usd_per_hour\ndgx-a100,12.5\n")
+        check(
+            "a row of the user's own table",
+            PriceBook(table=table).quote(Instance(instance_type="dgx-a100")).usd_per_hour,
+            12.5,
+        )
+
+
+def changing_prices() -> None:
+    """Six hours on two spot nodes over three changes of price, and the same with a price that came late."""
+    print("Prices that change")
+    start = 1_700_000_000.0
+    steps = tuple(PriceStep(start + 3600 * hours, usd) for hours, usd in ((1, 22.0), (3, 30.0), (5, 24.0)))
+    spot = Quote(usd_per_hour=20.0, source="aws", steps=steps)
+    stand_in = Quote(usd_per_hour=99.0, source="list", provisional=True)
+    costs = []
+    for first in (spot, stand_in):
+        ledger = Ledger().opened(Instance(num_nodes=2, market="spot"), first, wall_time=start)
+        run = PerformanceThresholdTracker([PerformanceThreshold("two", "m", 2.0)], ledger=ledger)
+        for hour in range(7):
+            metric = {"m": 2.0 if hour == 6 else 0.0}
+            run.update(metric, samples=hour, elapsed_seconds=3600.0 * hour, wall_time=start + 3600 * hour)
+        run.ledger = run.ledger.restated(run.ledger.segments[0].id, spot)
+        costs.append(run.calculate_total_cost())
+    check("USD: 2 × (1 h × 20 + 2 h × 22 + 2 h × 30 + 1 h × 24)", costs[0], 296.0)
+    check("the same, restated when the price came late", costs[1], costs[0])
+    rule = billing_rule(Instance(provider="aws", market="spot"))
+    check("seconds billed of 59 min, taken back by AWS", rule.billed_seconds(3540.0, reclaimed=True), 0.0)
+    check("seconds billed of 12 s", rule.billed_seconds(12.0), 60.0)
 
 
 def skypilot() -> None:
@@ -114,7 +170,10 @@ def tracker() -> None:
 
 def main() -> int:
     """Run all parts; return the exit status."""
-    pricing_client("--offline" in sys.argv[1:])
+    offline = "--offline" in sys.argv[1:]
+    pricing_client(offline)
+    every_source(offline)
+    changing_prices()
     skypilot()
     costs()
     tracker()

@@ -11,7 +11,7 @@ STAGES = {
     "format": [BIN / "ruff", "format", "--check", "."],
     "imports": [BIN / "lint-imports", "--no-cache"],
     "types": [BIN / "mypy"],
-    "script": [sys.executable, "test_aws_pricing.py"],
+    "script": [sys.executable, "test_aws_pricing.py", "--offline"],
     "tests": [sys.executable, "-m", "pytest", "--durations=10"],
 }
 
