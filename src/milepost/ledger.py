@@ -181,12 +181,39 @@ class Ledger(msgspec.Struct, frozen=True):
             resumes=resumes,
         )
 
-    def restated(self, segment_id: str, quote: Quote | None, unpriced_because: str | None = None) -> "Ledger":
-        """Return this ledger with another price for one segment: every figure follows from it."""
+    def restated(
+        self,
+        segment_id: str,
+        quote: Quote | None,
+        unpriced_because: str | None = None,
+        *,
+        instance: Instance | None = None,
+        billing: BillingRule | None = None,
+    ) -> "Ledger":
+        """Return this ledger with another price for one segment: every figure follows from it.
+
+        Args:
+            segment_id: Which segment.
+            quote: Its price; None where that is not known.
+            unpriced_because: Why there is no price.
+            instance: What its fleet turned out to be, where that came late too.
+            billing: How such a fleet is billed.
+
+        Raises:
+            KeyError: There is no such segment.
+        """
         segment = self.segment(segment_id)
         if segment is None:
             raise KeyError(segment_id)
-        return self._with(msgspec.structs.replace(segment, quote=quote, unpriced_because=unpriced_because))
+        return self._with(
+            msgspec.structs.replace(
+                segment,
+                quote=quote,
+                unpriced_because=unpriced_because,
+                instance=instance or segment.instance,
+                billing=billing or segment.billing,
+            )
+        )
 
     def merged(self, other: "Ledger") -> "Ledger":
         """Return both ledgers as one, in order of their starts; the segment under way stays the last.

@@ -63,13 +63,14 @@ class _Handler(BaseHTTPRequestHandler):
         content = answer.body if isinstance(answer.body, str | bytes) else json.dumps(answer.body)
         encoded = content.encode() if isinstance(content, str) else content
         with suppress(ConnectionError):  # who asked may have given up
-            self.send_response(answer.status)
+            self.send_response_only(answer.status)
             for name, value in {"Content-Length": str(len(encoded)), **answer.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(encoded)
             self.wfile.flush()
 
+    do_HEAD = do_GET  # noqa: N815
     do_POST = do_GET  # noqa: N815 -- http.server names it so
 
     def log_message(self, format: str, *args: Any) -> None:

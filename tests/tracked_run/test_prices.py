@@ -222,7 +222,7 @@ def test_billing_follows_the_provider_and_other_charges_have_lines_of_their_own(
 
 
 def test_fault_in_asking_is_logged_and_training_goes_on(caplog: pytest.LogCaptureFixture) -> None:
-    answers: list[Any] = [RuntimeError("broken"), Priced(None, "none")]
+    answers: list[Any] = [RuntimeError("broken"), Priced(Instance(), None, "none")]
 
     def ask(instance: Instance, since: Any) -> Priced:
         answer = answers.pop(0)

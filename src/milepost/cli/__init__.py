@@ -6,6 +6,7 @@ import typer
 
 from milepost import __version__, log
 from milepost.cli.detect import detect
+from milepost.cli.doctor import doctor
 from milepost.cli.init import init
 from milepost.cli.price import price
 from milepost.errors import MilepostError
@@ -16,7 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (init, price, detect):
+for command in (init, price, detect, doctor):
     app.command()(command)
 
 

@@ -54,6 +54,28 @@ class FallbackPrice(NamedTuple):
     spot_usd_per_hour: float
 
 
+class GCPShape(NamedTuple):
+    """Out of what a Compute Engine machine type is made up, as far as each part is billed by itself.
+
+    Attributes:
+        instance_type: Google's name for it.
+        family: Whose cores and memory it has, in lower case, such as ``a3plus``: not always the first part of its name.
+        vcpus: Virtual CPUs.
+        memory_gib: GiB of memory.
+        gpu: Model of its GPUs, as of its `Machine`; empty where it has none, or where they are attached by hand.
+        gpus: How many come with it; None where they are attached by hand, so that the type does not tell.
+        local_ssd_gib: GiB of the local SSDs that come with it and are billed beside the rest.
+    """
+
+    instance_type: str
+    family: str
+    vcpus: int
+    memory_gib: float
+    gpu: str
+    gpus: int | None
+    local_ssd_gib: int
+
+
 @cache
 def machines() -> dict[str, Machine]:
     """Return what is known of instance types, by type."""
@@ -81,6 +103,23 @@ def fallback_prices() -> dict[str, FallbackPrice]:
             row["instance_type"], float(row["on_demand_usd_per_hour"]), float(row["spot_usd_per_hour"])
         )
         for row in _rows("fallback_prices.csv")
+    }
+
+
+@cache
+def gcp_shapes() -> dict[str, GCPShape]:
+    """Return the shapes of Compute Engine's machine types, by type."""
+    return {
+        row["instance_type"]: GCPShape(
+            row["instance_type"],
+            row["family"],
+            int(row["vcpus"]),
+            float(row["memory_gib"]),
+            row["gpu"],
+            int(row["gpus"]) if row["gpus"] else None,
+            int(row["local_ssd_gib"]),
+        )
+        for row in _rows("gcp_shapes.csv")
     }
 
 

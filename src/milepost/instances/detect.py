@@ -8,6 +8,7 @@ import msgspec
 
 from milepost.data import machines
 from milepost.instance import DEFAULT_INSTANCE, Instance
+from milepost.instances.probes import ProbeAnswer, probe_machine
 from milepost.instances.reading import read, visible_gpus, warn, whole
 from milepost.instances.skypilot import SkyPilotInstanceInfo
 from milepost.instances.variables import from_variables
@@ -23,6 +24,8 @@ class Detection(msgspec.Struct, frozen=True):
         rank_source: Where that is known from.
         unknown: Which of type, market and region no source told.
         assumed_because: What that makes an assumption of its price, and what stands in.
+        probed: What metadata services answered, where they were asked.
+        misfit: How the GPUs of this machine don't fit its type, in a sentence.
     """
 
     instance: Instance
@@ -30,6 +33,13 @@ class Detection(msgspec.Struct, frozen=True):
     rank_source: str
     unknown: tuple[str, ...] = ()
     assumed_because: str | None = None
+    probed: tuple[ProbeAnswer, ...] = ()
+    misfit: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a metadata service could tell more: what decides the price is not known, or a spot machine's zone."""
+        return bool(self.unknown) or (self.instance.market == "spot" and self.instance.zone is None)
 
 
 def detect(
@@ -38,6 +48,7 @@ def detect(
     share: float | Literal["gpus"] | None = None,
     defaults: Instance | None = None,
     environ: Mapping[str, str] | None = None,
+    probe: bool = False,
 ) -> Detection:
     """Find out what a node is. Never raises: what is malformed is warned about and passed over.
 
@@ -47,13 +58,29 @@ def detect(
             GPUs over the instance's.
         defaults: What the configuration takes where nothing else tells (``aws:``).
         environ: Environment variables; this process's where not given.
+        probe: Ask metadata services for what is still open: takes 2 s at most, once in a process.
     """
+    if probe:
+        known = detect(configured, share=share, defaults=defaults, environ=environ)
+        return _detect(configured, share, defaults, environ, probe_machine()) if known.is_open else known
+    return _detect(configured, share, defaults, environ, ())
+
+
+def _detect(
+    configured: Instance | None,
+    share: float | Literal["gpus"] | None,
+    defaults: Instance | None,
+    environ: Mapping[str, str] | None,
+    probed: tuple[ProbeAnswer, ...],
+) -> Detection:
     variables = os.environ if environ is None else environ
     found = (
         from_variables(variables)
         .completed_by(_lower(configured or Instance()))
         .completed_by(SkyPilotInstanceInfo.get_instance_info(variables))
     )
+    for answer in probed:
+        found = found.completed_by(answer.instance or Instance())
     found = found.completed_by(_machine(found))
     stand_ins = (defaults or Instance()).completed_by(DEFAULT_INSTANCE)
     unknown = tuple(name for name in ("instance_type", "market", "region") if getattr(found, name) is None)
@@ -75,7 +102,7 @@ def detect(
         warn("share", str(share), "a number above 0 and up to 1, or gpus")
     found = found.completed_by(Instance.known("default", share=1.0))
     rank, rank_source = _rank(variables)
-    return Detection(found, rank, rank_source, unknown, because)
+    return Detection(found, rank, rank_source, unknown, because, probed)
 
 
 def _lower(configured: Instance) -> Instance:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from milepost.config import PriceSettings
 from milepost.data import machines
 from milepost.errors import ConfigError, PriceUnavailable, require
 from milepost.instance import Instance
@@ -81,6 +82,18 @@ class PriceBook:
         self._apart = Apart() if apart else None
         self._cache = cache or QuoteCache()
 
+    @classmethod
+    def of(cls, prices: PriceSettings, *, price_per_hour: float | None = None, apart: bool = False) -> "PriceBook":
+        """Return the price book of a configuration; a ``price_per_hour`` given here wins over the configuration's."""
+        return cls(
+            sources=prices.sources,
+            price_per_hour=prices.price_per_hour if price_per_hour is None else price_per_hour,
+            table=prices.table,
+            discount=prices.discount,
+            strict=prices.strict_pricing,
+            apart=apart,
+        )
+
     def quote(self, instance: Instance, since: datetime | None = None) -> Quote:
         """Return the best price that is known at once; provisional where `ask` may find a better one.
 
@@ -144,6 +157,16 @@ class PriceBook:
             live = self._live.get(name)
             if live is not None and self._refused(live, instance) is None and live.source.why_not() is None:
                 return name
+        return None
+
+    def live_fault(self, instance: Instance) -> str | None:
+        """Return what goes wrong when an instance's live source is asked; None where nothing does. Takes seconds."""
+        name = self.live_source(instance)
+        try:
+            if name is not None:
+                inline(name, _completed(instance), None)
+        except PriceUnavailable as error:
+            return str(error)
         return None
 
     def history(self, instance: Instance, since: datetime) -> dict[str, tuple[PriceStep, ...]]:

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,16 +74,15 @@ def track(
     settings = config if isinstance(config, Config) else _load(config, strict)
     if thresholds is not None:
         settings = msgspec.structs.replace(settings, thresholds=tuple(thresholds))
-    detection = _detect(settings, instance)
     _warn_of_what_waits(settings, store)
-    pricer = None if settings.prices == "off" else _Pricer(settings, detection, price_per_hour)
-    tracker = PerformanceThresholdTracker(settings.thresholds, ledger=_open_ledger(settings, detection, pricer))
+    pricer = Pricer(settings, instance, price_per_hour)
+    tracker = PerformanceThresholdTracker(settings.thresholds, ledger=_open_ledger(settings, pricer))
     tracker.run = run or os.environ.get("MILEPOST_RUN_ID") or _new_run_id()
     tracker.group = group
     return TrackedRun(
         tracker,
         sinks=_sinks(sinks, settings),
-        price_watch=None if pricer is None else pricer.watch(tracker.ledger),
+        price_watch=pricer.watch(tracker.ledger),
         heartbeat_seconds=settings.heartbeat_seconds,
     )
 
@@ -91,8 +91,16 @@ def _load(config: str | Path | None, strict: bool) -> Config:
     return Config(thresholds=()) if config is None else load_performance_thresholds(config, strict=strict)
 
 
-def _detect(settings: Config, instance: Instance | Mapping[str, Any] | str | None) -> Detection:
-    """Find out what a node is, the call's word before the configuration's."""
+def detect_for(
+    settings: Config, instance: Instance | Mapping[str, Any] | str | None = None, *, probe: bool = False
+) -> Detection:
+    """Find out what a node is, the call's word before the configuration's.
+
+    Args:
+        settings: The configuration.
+        instance: The call's word.
+        probe: Ask metadata services too, where variables and configuration leave something open: takes 2 s at most.
+    """
     configured = settings.instance.to_instance()
     share = settings.instance.share
     if isinstance(instance, Instance):
@@ -106,82 +114,105 @@ def _detect(settings: Config, instance: Instance | Mapping[str, Any] | str | Non
     market = None if aws.use_spot is None else "spot" if aws.use_spot else "on_demand"
     provider = None if aws.instance_type is None else "aws"
     defaults = Instance.known("aws:", provider=provider, instance_type=aws.instance_type, market=market)
-    return detect(configured, share=share, defaults=defaults)
+    return detect(configured, share=share, defaults=defaults, probe=probe)
 
 
-class _Pricer:
-    """Prices one run's nodes, by its settings and with what is not known of them.
+class Pricer:
+    """Says what a node of a run costs: at once by what is known, and later by who is asked.
+
+    Args:
+        settings: The configuration.
+        instance: The call's word on what a node is.
+        price_per_hour: The call's word on its price.
+
+    Attributes:
+        detection: What a node is taken for, as far as is known.
 
     Raises:
         ConfigError: The settings are wrong.
     """
 
-    def __init__(self, settings: Config, detection: Detection, price_per_hour: float | None) -> None:
+    def __init__(
+        self,
+        settings: Config,
+        instance: Instance | Mapping[str, Any] | str | None = None,
+        price_per_hour: float | None = None,
+    ) -> None:
+        self._detect = partial(detect_for, settings, instance)
+        self.detection = self._detect()
         prices = settings.prices
-        assert prices != "off"
-        self._strict = prices.strict_pricing
-        self._detection = detection
-        self.book = PriceBook(
-            sources=prices.sources,
-            price_per_hour=prices.price_per_hour if price_per_hour is None else price_per_hour,
-            table=prices.table,
-            discount=prices.discount,
-            strict=prices.strict_pricing,
-            apart=True,
-        )
+        self._book = None if prices == "off" else PriceBook.of(prices, price_per_hour=price_per_hour, apart=True)
+        self._strict = prices != "off" and prices.strict_pricing
+        self._to_probe = self._book is not None and self.detection.is_open
 
     def now(self, since: datetime) -> Priced:
         """Return what is known of the price of a node without asking anybody."""
-        return self._priced(lambda: self.book.quote(self._detection.instance, since))
+        priced = self._priced(self.detection.instance, lambda book: book.quote(self.detection.instance, since))
+        if self._to_probe and priced.quote is not None and priced.quote.source != "user":
+            return priced._replace(quote=msgspec.structs.replace(priced.quote, provisional=True))
+        return priced
 
     def ask(self, instance: Instance, since: datetime) -> Priced:
-        """Return the best price there is; takes seconds."""
-        return self._priced(lambda: self.book.ask(instance, since))
+        """Return the best price there is; takes seconds. What metadata services tell of the machine goes into it."""
+        if self._to_probe and instance.same_fleet(self.detection.instance):
+            self._to_probe = False
+            self.detection = self._detect(probe=True)
+            instance = self.detection.instance
+        return self._priced(instance, lambda book: book.ask(instance, since))
 
-    def watch(self, ledger: Ledger) -> PriceWatch:
-        """Return a watch over the price of the segment under way; it has something to do where a live source has."""
+    def watch(self, ledger: Ledger) -> PriceWatch | None:
+        """Return a watch over the price of the segment under way, which has something to do where it may change."""
         segment = ledger.current
-        assert segment is not None
-        watch = PriceWatch(self.ask, self.book.close)
-        spot = segment.instance.market == "spot"
-        waiting = segment.quote is None or segment.quote.provisional
-        if (waiting or spot) and self.book.live_source(segment.instance) is not None:
-            question = Question(segment.instance, segment.billed_from, SPOT_REFRESH_SECONDS if spot else None)
-            watch.put(question, later=not waiting)
+        if self._book is None or segment is None:
+            return None
+        watch = PriceWatch(self.ask, self._book.close)
+        question = Question(segment.instance, segment.billed_from)
+        quote, again = segment.quote, self._again_after_seconds(segment.instance)
+        may_be_known = segment.quote is None and self._book.live_source(segment.instance) is not None
+        if self._to_probe or may_be_known or (quote is not None and quote.provisional):
+            watch.put(question)
+        elif again is not None:
+            watch.put(question, after_seconds=again)
         return watch
 
-    def _priced(self, find: Callable[[], Quote]) -> Priced:
+    def _again_after_seconds(self, instance: Instance) -> float | None:
+        """Return after how long a price is to be asked for anew: spot prices change."""
+        spot = instance.market == "spot" and self._book is not None and self._book.live_source(instance) is not None
+        return SPOT_REFRESH_SECONDS if spot else None
+
+    def _priced(self, instance: Instance, find: Callable[[PriceBook], Quote]) -> Priced:
+        if self._book is None:
+            return Priced(instance, None, "prices: off")
         try:
-            quote = find()
+            quote = find(self._book)
         except PriceUnavailable as error:
-            if not error.waiting:
+            if not (error.waiting or self._to_probe):
                 logger("prices").warning("costs are unknown: %s", error)
-            return Priced(None, str(error))
-        unknown, because = self._detection.unknown, self._detection.assumed_because
+            return Priced(instance, None, str(error), self._again_after_seconds(instance))
+        unknown, because = self.detection.unknown, self.detection.assumed_because
         same_everywhere = unknown == ("region",) and quote.region is None
-        if quote.source == "user" or quote.assumed or not unknown or same_everywhere:
-            return Priced(quote, None)
-        if self._strict and "instance_type" in unknown:
-            return Priced(None, because)
-        return Priced(msgspec.structs.replace(quote, assumed=True, assumed_because=because), None)
+        if not (quote.source == "user" or quote.assumed or not unknown or same_everywhere):
+            if self._strict and "instance_type" in unknown:
+                return Priced(instance, None, because)
+            quote = msgspec.structs.replace(quote, assumed=True, assumed_because=because)
+        return Priced(instance, quote, None, self._again_after_seconds(instance))
 
 
-def _open_ledger(settings: Config, detection: Detection, pricer: _Pricer | None) -> Ledger:
+def _open_ledger(settings: Config, pricer: Pricer) -> Ledger:
     age = process_age_seconds() if settings.billed_from == "process" else machine_age_seconds()
     now = SYSTEM_CLOCK.now()
     billed_from = now - (age or 0.0)
-    since = datetime.fromtimestamp(billed_from, UTC)
-    quote, because = Priced(None, "prices: off") if pricer is None else pricer.now(since)
-    logger("tracked_run").debug("runs on %s; priced by %s", detection.instance, quote or because)
+    instance, quote, because, _ = pricer.now(datetime.fromtimestamp(billed_from, UTC))
+    logger("tracked_run").debug("runs on %s; priced by %s", instance, quote or because)
     prices = settings.prices
     charged = Ledger() if prices == "off" else Ledger(storage=prices.storage, network=prices.network)
     return charged.opened(
-        detection.instance,
+        instance,
         quote,
         wall_time=now,
         billed_from=billed_from,
         instance_start=machine_start_id(),
-        billing=billing_rule(detection.instance),
+        billing=billing_rule(instance),
         unpriced_because=because,
     )
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from milepost.instance import Instance
 from milepost.ledger import Ledger, Segment
 from milepost.log import logger
+from milepost.prices.book import billing_rule
 from milepost.quote import Quote
 
 LEAD_SECONDS = 0.1
@@ -18,24 +19,31 @@ LEAD_SECONDS = 0.1
 
 
 class Priced(NamedTuple):
-    """The price of a node, or why there is none."""
+    """The price of a node, or why there is none.
 
+    Attributes:
+        instance: What the node turned out to be.
+        quote: Its price.
+        because: Why there is none.
+        again_after_seconds: After how long to ask anew; None for prices that stay.
+    """
+
+    instance: Instance
     quote: Quote | None
     because: str | None
+    again_after_seconds: float | None = None
 
 
 class Question(NamedTuple):
     """What a price is asked for.
 
     Attributes:
-        instance: The node.
+        instance: The node, as far as is known.
         since: Unix seconds (UTC) from when on the changes of its price are wanted.
-        again_after_seconds: After how long to ask the same again; None for prices that stay.
     """
 
     instance: Instance
     since: float
-    again_after_seconds: float | None = None
 
 
 class PriceWatch:
@@ -64,9 +72,9 @@ class PriceWatch:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def put(self, question: Question, *, later: bool = False) -> None:
-        """Have a question answered: now, or ``later``, when it would be asked again."""
-        self._due(question, (question.again_after_seconds or 0.0) if later else 0.0)
+    def put(self, question: Question, *, after_seconds: float = 0.0) -> None:
+        """Have a question answered, now or after a while."""
+        self._due(question, after_seconds)
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="milepost-prices", daemon=True)
             self._thread.start()
@@ -102,8 +110,8 @@ class PriceWatch:
             except Exception:
                 logger("prices").exception("asking for a price failed; training goes on")
                 answer = None
-            if question.again_after_seconds is not None:
-                self._due(question, question.again_after_seconds)
+            if answer is not None and answer.again_after_seconds is not None:
+                self._due(question._replace(instance=answer.instance), answer.again_after_seconds)
             with self._changed:
                 if answer is not None and not self._closed:
                     self._answers.append((question, answer))
@@ -141,7 +149,10 @@ def restated(ledger: Ledger, question: Question, answer: Priced) -> Ledger:
     """
     for segment in ledger.segments:
         if _concerns(segment, question, answer.quote):
-            ledger = ledger.restated(segment.id, answer.quote, answer.because)
+            billing = billing_rule(answer.instance)
+            ledger = ledger.restated(
+                segment.id, answer.quote, answer.because, instance=answer.instance, billing=billing
+            )
     return ledger
 
 
@@ -149,6 +160,6 @@ def _concerns(segment: Segment, question: Question, quote: Quote | None) -> bool
     if segment.billed_from < question.since or not segment.instance.same_fleet(question.instance):
         return False
     known = segment.quote
-    if known is None:
+    if known is None or known.provisional:
         return True
-    return quote is not None and (known.provisional or known.source == quote.source)
+    return quote is not None and known.source == quote.source

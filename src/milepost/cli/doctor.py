@@ -1,0 +1,40 @@
+"""``milepost doctor``: what would spoil a run, before it costs money."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from milepost.config import load_performance_thresholds
+from milepost.doctor.examine import examine
+from milepost.report.terminal import open_console
+
+COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+
+
+def doctor(
+    config: Annotated[
+        str | None, typer.Option("--config", help="Thresholds file, or the name of an environment.")
+    ] = None,
+    checkpoints: Annotated[Path | None, typer.Option(help="Folder that the trainer saves its checkpoints in.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Say what would spoil a run here, before it costs money. Exit status 1 if anything is an error."""
+    settings = None if config is None else load_performance_thresholds(config, strict=True)
+    with Console(stderr=True).status("looking …"):
+        findings = examine(settings, checkpoints=checkpoints)
+    console = open_console()
+    for finding in findings:
+        if as_json:
+            typer.echo(msgspec.json.encode(finding).decode())
+            continue
+        console.print(
+            Text(f"{finding.severity}: {finding.check}: ", COLOURS[finding.severity]).append(finding.what, "")
+        )
+        console.print(Text(f"    {finding.do}"))
+    if not (findings or as_json):
+        console.print("nothing to worry about")
+    raise typer.Exit(int(any(finding.severity == "error" for finding in findings)))
