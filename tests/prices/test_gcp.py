@@ -275,7 +275,7 @@ def test_bundled_local_ssd_is_billed_by_the_month_of_730_hours(server: PriceServ
         sku("SSD backed Local Storage attached to Spot Preemptible VMs", 0.048, unit=MONTHLY),
         sku("Commitment v1: Local SSD in Americas for 1 Year", 0.05, unit=MONTHLY),
         sku("C4D Instance Local SSD running in Americas", 0.16, unit=MONTHLY),
-        sku("SSD backed PD Capacity", 0.17, unit=MONTHLY),
+        sku("SSD backed Local Storage Snapshot in Iowa", 0.06, unit=MONTHLY),
         sku("SSD backed Local Storage", 0.07, unit="h"),
     ]
     server.answer = answer([*A2, *decoys, gpu, ssd])

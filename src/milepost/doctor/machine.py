@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 
 from milepost.doctor.finding import Case, Finding
-from milepost.instances.reading import whole
 
 PROCESS_COUNTS = ("WORLD_SIZE", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 """Variables that say how many processes the run has: torchrun's, Slurm's, Open MPI's, MPICH's."""
@@ -43,8 +42,8 @@ def _ranks(case: Case) -> Iterator[Finding]:
     if case.detection.rank_source != "default":
         return
     for name in PROCESS_COUNTS:
-        processes = whole(case.environ.get(name, ""))
-        if processes is not None and processes > 1:
+        processes = case.environ.get(name, "")
+        if processes.isdecimal() and int(processes) > 1:
             yield Finding(
                 "error",
                 "ranks",

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from milepost.config import PriceSettings
-from milepost.data import machines
+from milepost.data import provider_of
 from milepost.errors import ConfigError, PriceUnavailable, require
 from milepost.instance import Instance
 from milepost.log import logger
@@ -269,8 +269,7 @@ class _Live:
 def _completed(instance: Instance) -> Instance:
     """Return it with its provider as Milepost writes it, or as its type tells."""
     provider = instance.provider.lower() if instance.provider else None  # people write AWS
-    machine = machines().get(instance.instance_type or "")
-    return msgspec.structs.replace(instance, provider=provider or (machine.provider if machine else None))
+    return msgspec.structs.replace(instance, provider=provider or provider_of(instance.instance_type or ""))
 
 
 def _kind(quote: Quote) -> tuple[str | None, ...]:

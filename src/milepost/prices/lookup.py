@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LIVE = {
     "aws": "milepost.prices.aws:AWSPrices",
-    # "gcp": "milepost.prices.gcp:GCPPrices",
+    "gcp": "milepost.prices.gcp:GCPPrices",
     "azure": "milepost.prices.azure:AzurePrices",
 }
 """Milepost's own live sources; other packages add theirs through the entry-point group ``milepost.prices``."""
