@@ -1,6 +1,8 @@
 """Settings of the whole suite."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,5 +33,17 @@ def _nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: 
         monkeypatch.setenv(name, str(home / file))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.delenv("MILEPOST_GCP_API_KEY", raising=False)
-    for name in ("MILEPOST_AZURE_PRICES_URL", "MILEPOST_GCP_BILLING_URL", "MILEPOST_CATALOG_URL"):
-        monkeypatch.setenv(name, NOBODY)
+    for name in ("AZURE_PRICES", "GCP_BILLING", "CATALOG", "AZURE_METADATA", "OCI_METADATA"):
+        monkeypatch.setenv(f"MILEPOST_{name}_URL", NOBODY)
+    monkeypatch.setenv("GCE_METADATA_HOST", NOBODY.removeprefix("http://"))
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """What a test has made of the loggers, as a command does, is undone after it."""
+    root = logging.getLogger("milepost")
+    before = (root.level, root.propagate, root.handlers[:])
+    yield
+    root.setLevel(before[0])
+    root.propagate = before[1]
+    root.handlers[:] = before[2]

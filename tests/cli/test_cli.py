@@ -101,7 +101,7 @@ def test_detect_on_a_machine_that_tells_nothing() -> None:
     assert found["region"] == {"value": None, "source": None}
     assert set(found) == {
         *("provider", "instance_type", "region", "zone", "market", "gpus", "gpu"),
-        *("commitment", "num_nodes", "share", "rank"),
+        *("commitment", "num_nodes", "share", "rank", "probes"),
     }
     assert "are not known: taken for g5.4xlarge on-demand" in " ".join(milepost("detect").stdout.split())
 

@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from milepost.config import Config
 from milepost.doctor import clock, machine, prices, sinks, thresholds
 from milepost.doctor.finding import SEVERITIES, Case, Check, Finding
-from milepost.errors import PriceUnavailable
-from milepost.prices.book import PriceBook
-from milepost.tracked_run.opening import detect_for
+from milepost.tracked_run.opening import Pricer
 
 CHECKS: tuple[Check, ...] = (thresholds.check, machine.check, prices.check, sinks.check, clock.check)
 
@@ -34,19 +33,15 @@ def examine(
 
 
 def _case(settings: Config, checkpoints: Path | None, environ: Mapping[str, str]) -> Case:
-    detection = detect_for(settings, probe=True)
-    known = {"settings": settings, "detection": detection, "checkpoints": checkpoints, "environ": environ}
-    if settings.prices == "off":
-        return Case(**known, unpriced_because="prices: off")  # type: ignore[arg-type]
-    book = PriceBook.of(settings.prices)
-    try:
-        quote, because = book.ask(detection.instance), None
-    except PriceUnavailable as error:
-        quote, because = None, str(error)
+    pricer = Pricer(settings)
+    priced = pricer.ask(pricer.detection.instance, datetime.now(UTC))
     return Case(
-        **known,  # type: ignore[arg-type]
-        quote=quote,
-        unpriced_because=because,
-        live_source=book.live_source(detection.instance),
-        live_fault=book.live_fault(detection.instance),
+        settings=settings,
+        detection=pricer.detection,
+        quote=priced.quote,
+        unpriced_because=priced.because,
+        live_source=None if pricer.book is None else pricer.book.live_source(priced.instance),
+        live_fault=None if pricer.book is None else pricer.book.live_fault(priced.instance),
+        checkpoints=checkpoints,
+        environ=environ,
     )

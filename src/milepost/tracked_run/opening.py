@@ -127,6 +127,7 @@ class Pricer:
 
     Attributes:
         detection: What a node is taken for, as far as is known.
+        book: Where its price is looked up; None where prices are off.
 
     Raises:
         ConfigError: The settings are wrong.
@@ -141,9 +142,9 @@ class Pricer:
         self._detect = partial(detect_for, settings, instance)
         self.detection = self._detect()
         prices = settings.prices
-        self._book = None if prices == "off" else PriceBook.of(prices, price_per_hour=price_per_hour, apart=True)
+        self.book = None if prices == "off" else PriceBook.of(prices, price_per_hour=price_per_hour, apart=True)
         self._strict = prices != "off" and prices.strict_pricing
-        self._to_probe = self._book is not None and self.detection.is_open
+        self._to_probe = self.book is not None and self.detection.is_open
 
     def now(self, since: datetime) -> Priced:
         """Return what is known of the price of a node without asking anybody."""
@@ -163,12 +164,12 @@ class Pricer:
     def watch(self, ledger: Ledger) -> PriceWatch | None:
         """Return a watch over the price of the segment under way, which has something to do where it may change."""
         segment = ledger.current
-        if self._book is None or segment is None:
+        if self.book is None or segment is None:
             return None
-        watch = PriceWatch(self.ask, self._book.close)
+        watch = PriceWatch(self.ask, self.book.close)
         question = Question(segment.instance, segment.billed_from)
         quote, again = segment.quote, self._again_after_seconds(segment.instance)
-        may_be_known = segment.quote is None and self._book.live_source(segment.instance) is not None
+        may_be_known = segment.quote is None and self.book.live_source(segment.instance) is not None
         if self._to_probe or may_be_known or (quote is not None and quote.provisional):
             watch.put(question)
         elif again is not None:
@@ -177,14 +178,14 @@ class Pricer:
 
     def _again_after_seconds(self, instance: Instance) -> float | None:
         """Return after how long a price is to be asked for anew: spot prices change."""
-        spot = instance.market == "spot" and self._book is not None and self._book.live_source(instance) is not None
+        spot = instance.market == "spot" and self.book is not None and self.book.live_source(instance) is not None
         return SPOT_REFRESH_SECONDS if spot else None
 
     def _priced(self, instance: Instance, find: Callable[[PriceBook], Quote]) -> Priced:
-        if self._book is None:
+        if self.book is None:
             return Priced(instance, None, "prices: off")
         try:
-            quote = find(self._book)
+            quote = find(self.book)
         except PriceUnavailable as error:
             if not (error.waiting or self._to_probe):
                 logger("prices").warning("costs are unknown: %s", error)

@@ -49,8 +49,8 @@ class Question(NamedTuple):
 class PriceWatch:
     """Answers questions in the background, one after the other.
 
-    The thread is started by the first question. It asks `Exception`-proof: what goes wrong is logged once, and the
-    price stays as it is.
+    The thread is started by a question, and ends when there is no other. What goes wrong on it is logged, and the price
+    stays as it is.
 
     Args:
         ask: Returns the price of an instance since a moment; may take long.
@@ -75,9 +75,10 @@ class PriceWatch:
     def put(self, question: Question, *, after_seconds: float = 0.0) -> None:
         """Have a question answered, now or after a while."""
         self._due(question, after_seconds)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="milepost-prices", daemon=True)
-            self._thread.start()
+        with self._changed:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="milepost-prices", daemon=True)
+                self._thread.start()
 
     def take(self) -> list[tuple[Question, Priced]]:
         """Return the answers that came since the last call."""
@@ -130,14 +131,15 @@ class PriceWatch:
         return self._questions[0][0] - time.monotonic() if self._questions else math.inf
 
     def _next(self) -> Question | None:
-        """Wait for the next question to be due; None when it is over."""
+        """Wait for the next question to be due; None when there is none, or it is over."""
         with self._changed:
-            while not self._closed:
+            while self._questions and not self._closed:
                 wait = self._until_due()
                 if wait <= 0:
                     self._asking = True
                     return self._questions.pop(0)[1]
-                self._changed.wait(None if wait == math.inf else wait)
+                self._changed.wait(wait)
+            self._thread = None
         return None
 
 
