@@ -42,8 +42,8 @@ def _nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: 
 def _logging_as_it_was() -> Iterator[None]:
     """What a test has made of the loggers, as a command does, is undone after it."""
     root = logging.getLogger("milepost")
-    before = (root.level, root.propagate, root.handlers[:])
+    level, propagate, handlers = root.level, root.propagate, root.handlers[:]
     yield
-    root.setLevel(before[0])
-    root.propagate = before[1]
-    root.handlers[:] = before[2]
+    root.setLevel(level)
+    root.propagate = propagate
+    root.handlers[:] = [each for each in root.handlers if each in handlers or isinstance(each, logging.NullHandler)]

@@ -10,6 +10,7 @@ from milepost.data import machines
 from milepost.instance import DEFAULT_INSTANCE, Instance
 from milepost.instances.probes import ProbeAnswer, probe_machine
 from milepost.instances.reading import read, visible_gpus, warn, whole
+from milepost.instances.runpod import from_runpod
 from milepost.instances.skypilot import SkyPilotInstanceInfo
 from milepost.instances.variables import from_variables
 from milepost.log import logger
@@ -78,6 +79,7 @@ def _detect(
         from_variables(variables)
         .completed_by(_lower(configured or Instance()))
         .completed_by(SkyPilotInstanceInfo.get_instance_info(variables))
+        .completed_by(from_runpod(variables))
     )
     for answer in probed:
         found = found.completed_by(answer.instance or Instance())
