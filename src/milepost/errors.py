@@ -3,6 +3,7 @@
 MilepostError
 ├── ConfigError          a configuration, threshold or flag is wrong; says where, what was found and what was expected
 ├── PriceUnavailable     no source could price an instance; says which were asked and what each answered
+├── StoreError           a store can't be opened, or is of a newer release
 ├── StateError           a saved state cannot be read
 └── MissingExtra         an optional package is not installed; gives the ``pip install`` line
 """
@@ -30,6 +31,10 @@ class PriceUnavailable(MilepostError, LookupError):
 
 class StateError(MilepostError, ValueError):
     """A state (``state_dict``) is of another version or shape than this release can read."""
+
+
+class StoreError(MilepostError):
+    """A store can't be opened, read or written. The message names it, without a password."""
 
 
 class MissingExtra(MilepostError, ImportError):

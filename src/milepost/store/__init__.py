@@ -1,0 +1,1 @@
+"""Where runs, results and ledgers are kept: SQLite by default, another database by URL."""

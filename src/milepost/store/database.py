@@ -1,0 +1,136 @@
+"""Opens the database of a store: the right journal for its file system, and the schema of this release.
+
+SQLite's write-ahead log is shared memory beside the file, which network file systems do not share:
+https://www.sqlite.org/wal.html (Overview, disadvantage 2). `synchronous=FULL` syncs at every commit.
+"""
+
+import os
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from milepost.errors import StoreError
+from milepost.log import logger
+from milepost.store.schema import METADATA
+
+SCHEMA = "0001"
+"""Of this release: the newest of `migrations/versions`, whose names count up."""
+
+BUSY_SECONDS = 30.0
+"""How long a writer waits for another to finish."""
+
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "beegfs", "gpfs", "ceph", "glusterfs", "9p", "afs", "fuse.sshfs"}
+)
+
+
+def open_database(where: str | Path) -> Engine:
+    """Open a store's database, made or brought up to date where that is needed.
+
+    Args:
+        where: A path, or a URL such as ``postgresql+psycopg://…``.
+
+    Raises:
+        StoreError: It can't be opened, is of a newer release, or is no store; says which, and never a password.
+    """
+    url = to_url(where)
+    shown = url.render_as_string(hide_password=True) if url.drivername != "sqlite" else str(url.database)
+    try:
+        if url.drivername == "sqlite" and url.database:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if url.drivername == "sqlite" else {})
+        if url.drivername == "sqlite":
+            _set_up_sqlite(engine, Path(url.database or ""))
+        with engine.begin() as connection:
+            _bring_up_to_date(connection, shown)
+    except OSError as error:
+        raise StoreError(f"store {shown}: expected a folder that can be written, found: {error.strerror}") from error
+    except (SQLAlchemyError, ImportError) as error:
+        reason = str(getattr(error, "orig", None) or type(error).__name__)
+        raise StoreError(f"store {shown}: expected a database that can be opened, found: {reason}") from error
+    return engine
+
+
+def to_url(where: str | Path) -> URL:
+    """Return the URL of a store; a plain path is an SQLite file.
+
+    Raises:
+        StoreError: It is no URL of a database.
+    """
+    if isinstance(where, Path) or "://" not in where:
+        return URL.create("sqlite", database=str(Path(where).expanduser()))
+    try:
+        return make_url(where)
+    except ArgumentError as error:
+        raise StoreError(
+            "store: expected a path or a database's URL, such as postgresql+psycopg://host/name"
+        ) from error
+
+
+def _set_up_sqlite(engine: Engine, file: Path) -> None:
+    shared = _file_system(file.parent) in NETWORK_FILE_SYSTEMS
+    if shared:
+        logger("store").warning("%s is on a network file system: kept without a write-ahead log, which is slower", file)
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: object, _record: object) -> None:
+        connection.isolation_level = None  # type: ignore[attr-defined]  # transactions are begun below
+        cursor = connection.cursor()  # type: ignore[attr-defined]
+        for pragma in (f"journal_mode={'DELETE' if shared else 'WAL'}", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A transaction that reads first and writes later can't wait for another writer: this one takes its turn first.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _bring_up_to_date(connection: Connection, shown: str) -> None:
+    """Make the tables, or migrate them forward."""
+    tables = set(inspect(connection).get_table_names())
+    if not tables:
+        METADATA.create_all(connection)
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": SCHEMA})
+        return
+    if "alembic_version" not in tables:
+        raise StoreError(f"store {shown}: found a database with other tables, expected a store of Milepost's")
+    version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
+    if version > SCHEMA:
+        raise StoreError(
+            f"store {shown}: found schema {version}, which a newer release of Milepost wrote; this one knows up to "
+            f"{SCHEMA}. Upgrade Milepost, or name another store"
+        )
+    if version < SCHEMA:
+        _migrate(connection)
+
+
+def _migrate(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, SCHEMA)
+
+
+def _file_system(folder: Path) -> str | None:
+    """Return the type of the file system that a folder is on, where Linux tells: that of the deepest mount point."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+        place = os.path.realpath(folder)
+    except OSError:
+        return None
+    found: tuple[int, str | None] = (0, None)
+    for mount in mounts:
+        parts = mount.split()
+        if len(parts) < 3:
+            continue
+        point = parts[1].encode().decode("unicode_escape")
+        if (place + "/").startswith(point.rstrip("/") + "/") and len(point) >= found[0]:
+            found = (len(point), parts[2])
+    return found[1]

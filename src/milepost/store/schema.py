@@ -1,0 +1,122 @@
+"""The tables of the store. Every row has an id made by its writer, so that what is written twice counts once.
+
+Structures that are read as a whole (an instance, a quote, a result) are kept as JSON beside the columns that are
+searched by. A change here needs a migration in `migrations/versions`.
+"""
+
+from sqlalchemy import JSON, BigInteger, Column, Float, ForeignKey, Integer, MetaData, String, Table
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    }
+)
+
+
+def _belongs_to(table: str, column: str, *, primary_key: bool = False, index: bool = False) -> Column[str]:
+    key = ForeignKey(f"{table}.id", ondelete="CASCADE")
+    return Column(column, String, key, nullable=False, primary_key=primary_key, index=index)
+
+
+RUNS = Table(
+    "runs",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("group", String, index=True),
+    Column("name", String),
+    Column("tags", JSON, nullable=False),
+    Column("git_commit", String),
+    Column("seed", BigInteger),
+    Column("host", String),
+    Column("status", String, nullable=False),  # running, closed, interrupted, failed, preempted
+    Column("started_at", Float, nullable=False),  # Unix seconds (UTC)
+    Column("alive_at", Float, nullable=False),
+    Column("charges", JSON, nullable=False),  # storage and network, beside compute
+)
+
+THRESHOLDS = Table(
+    "thresholds",
+    METADATA,
+    _belongs_to("runs", "run", primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("definition", JSON, nullable=False),
+)
+
+RESULTS = Table(
+    "results",
+    METADATA,
+    _belongs_to("runs", "run", primary_key=True),
+    Column("threshold", String, primary_key=True),
+    Column("status", String, nullable=False),
+    Column("result", JSON, nullable=False),  # as of the last writing, at the prices of then
+    Column("crossing", JSON),  # the crossing's position, from which every figure is reckoned anew
+)
+
+SEGMENTS = Table(
+    "segments",
+    METADATA,
+    Column("id", String, primary_key=True),
+    _belongs_to("runs", "run", index=True),
+    Column("position", Integer, nullable=False),
+    Column("instance", JSON, nullable=False),
+    Column("unpriced_because", String),
+    Column("billing", JSON, nullable=False),
+    Column("instance_start", String, nullable=False),
+    Column("billed_from", Float, nullable=False),
+)
+
+MARKS = Table(
+    "marks",
+    METADATA,
+    _belongs_to("segments", "segment", primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("wall_time", Float, nullable=False),
+    Column("elapsed_seconds", Float, nullable=False),
+    Column("samples", BigInteger, nullable=False),
+    Column("name", String),
+    Column("resumes", JSON),
+)
+
+QUOTES = Table(
+    "quotes",
+    METADATA,
+    _belongs_to("segments", "segment", primary_key=True),
+    Column("position", Integer, primary_key=True),  # the last one counts; those before were restated
+    Column("quote", JSON, nullable=False),  # without its steps
+)
+
+PRICE_STEPS = Table(
+    "price_steps",
+    METADATA,
+    _belongs_to("segments", "segment", primary_key=True),
+    Column("since", Float, primary_key=True),
+    Column("usd_per_hour", Float, nullable=False),
+)
+
+CURVES = Table(
+    "curves",
+    METADATA,
+    _belongs_to("runs", "run", primary_key=True),
+    Column("metric", String, primary_key=True),
+    Column("smoothing", String, primary_key=True),
+    Column("samples", BigInteger, primary_key=True),
+    Column("elapsed_seconds", Float, nullable=False),
+    Column("raw", Float, nullable=False),
+    Column("smoothed", Float),
+)
+
+EVENTS = Table(
+    "events",
+    METADATA,
+    Column("id", String, primary_key=True),
+    _belongs_to("runs", "run", index=True),
+    Column("kind", String, nullable=False),
+    Column("wall_time", Float, nullable=False),
+    Column("elapsed_seconds", Float, nullable=False),
+    Column("samples", BigInteger, nullable=False),
+    Column("detail", JSON, nullable=False),
+)

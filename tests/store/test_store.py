@@ -1,0 +1,251 @@
+"""The store on real SQLite files."""
+
+import multiprocessing
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from milepost.charges import Network, Storage
+from milepost.crossing import Position
+from milepost.errors import StoreError
+from milepost.instance import Commitment, Instance
+from milepost.ledger import Ledger, Mark, MarkKind, Segment
+from milepost.quote import BillingRule, PriceStep, Quote
+from milepost.store import database
+from milepost.store.snapshot import Run, RunEvent, Snapshot
+from milepost.store.store import Store
+from milepost.thresholds import PerformanceThreshold, ThresholdResult
+from tests.helpers import START, ledger, quote
+
+THRESHOLDS = (PerformanceThreshold("two", "m", 2.0), PerformanceThreshold("five", "m", 5.0, confirm=3))
+RUN = Run(id="run", group="seeds", started_at=START, alive_at=START + 1, tags=("a", "b"), seed=3, host="h")
+
+
+def result(threshold: str, status: Any = "achieved", **fields: Any) -> ThresholdResult:
+    return ThresholdResult(
+        run="run",
+        group="seeds",
+        threshold=threshold,
+        metric="m",
+        comparison=">=",
+        target_value=2.0,
+        status=status,
+        achieved=status == "achieved",
+        **fields,
+    )
+
+
+def snapshot(book: Ledger | None = None, **fields: Any) -> Snapshot:
+    results = (result("two", cost_to_threshold=1.5), result("five", "not_reached"))
+    plain: dict[str, Any] = {
+        "run": RUN,
+        "thresholds": THRESHOLDS,
+        "results": results,
+        "crossings": {"two": Position(20, 5.0, START + 5, "s", 2)},
+        "ledger": book or ledger(),
+    }
+    return Snapshot(**(plain | fields))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "new" / "milepost.db")
+
+
+def test_what_is_written_is_read_back(store: Store) -> None:
+    written = snapshot()
+    store.write(written)
+    assert store.runs() == [RUN]
+    assert store.thresholds("run") == list(THRESHOLDS)
+    assert store.results("run") == list(written.results)
+    assert store.crossings("run") == written.crossings
+    assert store.ledger("run") == written.ledger
+
+
+kinds: st.SearchStrategy[MarkKind] = st.sampled_from(["start", "heartbeat", "crossing", "rewind", "pause", "end"])
+numbers = st.floats(0, 1e9, allow_nan=False)
+ids = st.text("abcdef0123456789", min_size=8, max_size=8)
+marks = st.builds(
+    Mark,
+    kinds,
+    numbers,
+    numbers,
+    st.integers(0, 2**60),
+    st.none() | st.text(),
+    st.none() | st.tuples(ids, st.integers(0, 9)),
+)
+quotes = st.builds(
+    Quote,
+    usd_per_hour=numbers,
+    source=st.sampled_from(["aws", "list"]),
+    assumed=st.booleans(),
+    steps=st.lists(st.builds(PriceStep, numbers, numbers), max_size=4, unique_by=lambda step: step.since).map(
+        lambda steps: tuple(sorted(steps, key=lambda step: step.since))
+    ),
+)
+segments = st.builds(
+    Segment,
+    id=ids,
+    instance=st.builds(
+        Instance,
+        instance_type=st.none() | st.text(),
+        commitment=st.none() | st.just(Commitment("3yr")),
+        share=st.none() | st.just(0.5),
+    ),
+    quote=st.none() | quotes,
+    unpriced_because=st.none() | st.text(),
+    billing=st.builds(BillingRule, numbers, numbers, numbers),
+    instance_start=ids,
+    billed_from=numbers,
+    marks=st.lists(marks, min_size=1, max_size=5).map(tuple),
+)
+ledgers = st.builds(
+    Ledger,
+    st.lists(segments, max_size=3, unique_by=lambda segment: segment.id).map(tuple),
+    st.none() | st.just(Storage(1.0, 2.0)),
+    st.none() | st.just(Network(1.0, 2.0)),
+)
+
+
+@settings(max_examples=60)
+@given(book=ledgers)
+def test_any_ledger_is_read_back_as_it_was_also_when_written_twice(
+    book: Ledger, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    store = Store(tmp_path_factory.mktemp("store") / "milepost.db")
+    for _ in range(2):
+        store.write(snapshot(book))
+        assert store.ledger("run") == book
+    store.close()
+
+
+def test_later_snapshot_adds_marks_and_restates_prices(store: Store) -> None:
+    early = ledger(None)
+    store.write(snapshot(early))
+    segment = early.segments[0].id
+    late = early.marked("end", Position(5, 60.0, START + 60, segment, 1), "closed").restated(segment, quote(2.0))
+    store.write(snapshot(late))
+    restated = late.restated(segment, quote(3.0, (10, 4.0)))
+    store.write(snapshot(restated))
+    assert store.ledger("run") == restated
+    store.write(snapshot(early))  # a writer that was held up takes no mark away
+    assert store.ledger("run").segments[0].marks == restated.segments[0].marks
+
+
+def test_prices_that_were_restated_are_kept(store: Store, tmp_path: Path) -> None:
+    book = ledger(1.0)
+    for usd in (1.0, 2.0, 2.0):
+        store.write(snapshot(book.restated(book.segments[0].id, quote(usd))))
+    with sqlite3.connect(tmp_path / "new" / "milepost.db") as connection:
+        rows = connection.execute(
+            "SELECT json_extract(quote, '$.usd_per_hour') FROM quotes ORDER BY position"
+        ).fetchall()
+    assert rows == [(1.0,), (2.0,)]
+
+
+def test_runs_are_found_by_id_and_group_and_removed_whole(store: Store) -> None:
+    for name, group in (("a", "x"), ("b", "x"), ("c", None)):
+        run = Run(id=name, group=group, started_at=START, alive_at=START)
+        store.write(snapshot(run=run, events=(RunEvent(id=name, kind="stop", position=Position(1, 1.0, START)),)))
+    assert [run.id for run in store.runs()] == ["a", "b", "c"]
+    assert [run.id for run in store.runs(group="x")] == ["a", "b"]
+    assert [run.id for run in store.runs(["c", "none"])] == ["c"]
+    assert store.delete("a")
+    assert not store.delete("a")
+    assert [run.id for run in store.runs()] == ["b", "c"]
+    assert store.results("a") == []
+
+
+def _write_many(path: Path, name: str) -> None:
+    store = Store(path)
+    for count in range(20):
+        run = Run(id=f"{name}-{count}", started_at=START, alive_at=START)
+        store.write(snapshot(ledger(), run=run))
+
+
+def test_twenty_processes_write_to_one_store_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "milepost.db"
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_write_many, args=(path, str(index))) for index in range(20)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(120)
+    assert [writer.exitcode for writer in writers] == [0] * 20
+    assert len(Store(path).runs()) == 400
+
+
+def test_journal_and_syncing_are_as_durable_as_a_crossing_needs(store: Store) -> None:
+    with store._engine.connect() as connection:
+        asked = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
+        assert asked == ["wal", 2]
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_network_file_system_gets_no_write_ahead_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(database, "_file_system", lambda folder: "nfs4")
+    store = Store(tmp_path / "milepost.db")
+    with store._engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
+    assert caplog.text.count("is on a network file system") == 1
+
+
+def test_store_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "milepost.db"
+    Store(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9000'")
+    with pytest.raises(StoreError, match="found schema 9000, which a newer release of Milepost wrote"):
+        Store(path)
+
+
+def test_migrations_lead_to_the_tables_of_this_release(tmp_path: Path) -> None:
+    made, migrated = tmp_path / "made.db", tmp_path / "migrated.db"
+    Store(made).close()
+    with sqlite3.connect(migrated) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+    Store(migrated).close()
+    tables = []
+    for path in (made, migrated):
+        with sqlite3.connect(path) as connection:
+            tables.append(
+                sorted(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall())
+            )
+            assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(database.SCHEMA,)]
+    assert tables[0] == tables[1]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"not a database" * 100, "file is not a database"), (None, "unable to open|directory")]
+)
+def test_what_is_no_store_is_said(tmp_path: Path, content: bytes | None, said: str) -> None:
+    path = tmp_path / "milepost.db"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(StoreError, match=said) as caught:
+        Store(path)
+    assert str(path) in str(caught.value)
+
+
+def test_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE precious (x)")
+    with pytest.raises(StoreError, match="found a database with other tables"):
+        Store(path)
+
+
+def test_password_of_a_url_is_not_shown() -> None:
+    with pytest.raises(StoreError) as caught:
+        Store("postgresql+psycopg://user:hunter2@127.0.0.1:9/db")
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(StoreError, match="expected a path or a database's URL"):
+        Store("://")
