@@ -130,7 +130,7 @@ def _write_ledger(connection: Connection, run: str, ledger: Ledger) -> None:
     """Write segments, and of each the marks and the price that are not there yet."""
     ids = [segment.id for segment in ledger.segments]
     counted = select(MARKS.c.segment, func.count()).where(MARKS.c.segment.in_(ids)).group_by(MARKS.c.segment)
-    written: dict[str, int] = dict(connection.execute(counted).all())  # type: ignore[arg-type]
+    written: dict[str, int] = dict(connection.execute(counted).all())
     for at, segment in enumerate(ledger.segments):
         row = _builtins(segment)
         fields = ("id", "instance", "unpriced_because", "billing", "instance_start", "billed_from")
