@@ -285,9 +285,30 @@ def test_bundled_local_ssd_is_billed_by_the_month_of_730_hours(server: PriceServ
         ask("a2-ultragpu-1g")
 
 
+@pytest.mark.parametrize("usage_type", ["OnDemand", "Preemptible"])
+@pytest.mark.parametrize("place", ["", " in Iowa"])
+def test_bundled_local_ssd_of_a_spot_machine_has_a_spot_price(server: PriceServer, place: str, usage_type: str) -> None:
+    """12 × 0.0158 + 170 × 0.00212 + 1.964 + 375 × 0.048 / 730, by hand; Google marks that of local SSD as on-demand."""
+    gpu = "Nvidia Tesla A100 80GB GPU attached to Spot Preemptible VMs running in Americas"
+    name = f"SSD backed Local Storage attached to Spot Preemptible VMs{place}"
+    server.answer = answer(
+        [
+            *A2_SPOT,
+            sku(gpu, 1.964, usage_type="Preemptible"),
+            SSD,
+            sku(name, 0.048, unit=MONTHLY, usage_type=usage_type),
+        ]
+    )
+    quote = ask("a2-ultragpu-1g", market="spot")
+    assert quote.usd_per_hour == pytest.approx(0.1896 + 0.3604 + 1.964 + 18 / 730, rel=1e-12)
+
+
 @pytest.mark.parametrize("gpu", ["Nvidia H100 80GB Plus GPU", "Nvidia H100 80GB Mega GPU", "Nvidia H100 Mega 80GB GPU"])
 def test_a3_mega_has_cores_and_gpus_of_its_own(server: PriceServer, gpu: str) -> None:
-    """208 × 0.026924 + 1872 × 0.002344 + 8 × 10.344276 + 6000 × 0.08 / 730, by hand."""
+    """208 × 0.026924 + 1872 × 0.002344 + 8 × 10.344276 + 6000 × 0.08 / 730, by hand.
+
+    Google's own price of it is 93.400712807; core and memory are rounded here, by up to 208 + 1872 halves of 1e-6.
+    """
     server.answer = answer(
         [
             sku("A3 Instance Core running in Americas", 0.0293),
@@ -303,6 +324,7 @@ def test_a3_mega_has_cores_and_gpus_of_its_own(server: PriceServer, gpu: str) ->
     )
     quote = ask("a3-megagpu-8g")
     assert quote.usd_per_hour == pytest.approx(5.600192 + 4.387968 + 82.754208 + 480 / 730, rel=1e-12)
+    assert quote.usd_per_hour == pytest.approx(93.400712807, abs=0.00104)
     assert (quote.gpus, quote.gpu) == (8, "H100-MEGA")
 
 
@@ -505,6 +527,15 @@ def test_every_shape_can_be_priced() -> None:
         assert all(part.amount > 0 for part in parts)
         assert (shape.gpu == "") == (not shape.gpus)
         assert (shape.gpus is None) == (shape.family == "n1")
+
+
+def test_smaller_a3_is_a_fraction_of_the_whole_one() -> None:
+    """Google's own price of an a3-highgpu-1g, 11.061250015, is an eighth of that of eight GPUs, 88.490000119."""
+    whole = gcp_shapes()["a3-highgpu-8g"]
+    for gpus in (1, 2, 4):
+        part, share = gcp_shapes()[f"a3-highgpu-{gpus}g"], gpus / 8
+        assert part[2:4] == (whole.vcpus * share, whole.memory_gib * share)
+        assert (part.family, part.gpus, part.local_ssd_gib) == (whole.family, gpus, whole.local_ssd_gib * share)
 
 
 def test_every_machine_of_gcp_has_a_shape_with_its_gpus() -> None:

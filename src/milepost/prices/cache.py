@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
+from platformdirs import user_cache_path
 
 from milepost.instance import Commitment, Instance, Market
 from milepost.log import logger
@@ -123,8 +124,6 @@ class QuoteCache:
 
     def _file(self, question: Question) -> Path:
         if self._folder is None:
-            from platformdirs import user_cache_path
-
             self._folder = user_cache_path("milepost", appauthor=False) / "quotes"
         parts = (question.source, question.instance_type, question.region, question.zone, question.market)
         readable = "-".join(part for part in parts if part)[:80]

@@ -14,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from platformdirs import user_cache_path
+
 from milepost.errors import ConfigError, PriceUnavailable
 from milepost.prices.catalog import Catalog, shown
 
@@ -70,9 +72,7 @@ def skypilot_folder() -> Path:
 
 def fetched_folder() -> Path:
     """Return where `fetch` puts catalogs."""
-    from platformdirs import user_cache_dir
-
-    return Path(user_cache_dir("milepost"), "catalogs", SCHEMA)
+    return user_cache_path("milepost", appauthor=False) / "catalogs" / SCHEMA
 
 
 def find_catalogs() -> dict[str, CatalogFile]:
