@@ -86,7 +86,10 @@ class TestRealCatalog:
         assert usd("a2-highgpu-1g", region="us-central1") == (3.67339, False)
         assert usd("a2-highgpu-1g", region="us-central1", zone="us-central1-b", market="spot") == (1.80385, False)
         quote = ask("a3-ultragpu-8g")
-        assert (quote.usd_per_hour, quote.gpus, quote.gpu) == (86.75992, 8, "H200")
+        assert (quote.usd_per_hour, quote.gpus, quote.gpu, quote.assumed) == (86.75992, 8, "H200", True)
+        assert quote.assumed_because == (
+            "the catalog reckons the cores and memory of a3-ultragpu-8g at the rates of another machine series"
+        )
 
     def test_gcp_gpus_attached_by_hand_are_the_instances(self) -> None:
         assert usd("n1-standard-8", gpus=2, gpu="t4") == (1.08, False)

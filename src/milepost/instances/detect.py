@@ -1,19 +1,33 @@
 """Finding out what a node is, field by field, each from the first source that knows. The only way into this folder."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
 
 from milepost.data import machines
 from milepost.instance import DEFAULT_INSTANCE, Instance
+from milepost.instances.gpus import GPUProbe, misfit
+from milepost.instances.kubernetes import from_kubernetes
+from milepost.instances.mpi import from_mpi
+from milepost.instances.probe import Placement
 from milepost.instances.probes import ProbeAnswer, probe_machine
+from milepost.instances.ray import from_ray
 from milepost.instances.reading import read, visible_gpus, warn, whole
 from milepost.instances.runpod import from_runpod
+from milepost.instances.sagemaker import from_sagemaker
 from milepost.instances.skypilot import SkyPilotInstanceInfo
+from milepost.instances.slurm import from_slurm
+from milepost.instances.torchrun import from_torchrun
 from milepost.instances.variables import from_variables
 from milepost.log import logger
+
+SCHEDULERS: tuple[Callable[[Mapping[str, str]], Placement], ...] = (
+    *(from_torchrun, from_slurm, from_mpi, from_kubernetes, from_ray),
+)
+"""In the order in which they are asked for the number of nodes and the rank: who started this very process comes first,
+who allotted the machines later."""
 
 
 class Detection(msgspec.Struct, frozen=True):
@@ -80,10 +94,15 @@ def _detect(
         .completed_by(_lower(configured or Instance()))
         .completed_by(SkyPilotInstanceInfo.get_instance_info(variables))
         .completed_by(from_runpod(variables))
+        .completed_by(from_sagemaker(variables).instance)
     )
-    for answer in probed:
-        found = found.completed_by(answer.instance or Instance())
-    found = found.completed_by(_machine(found))
+    told = {answer.name: answer.instance for answer in probed if answer.instance is not None}
+    gpus = told.pop(GPUProbe.name, None)
+    for instance in told.values():
+        found = found.completed_by(instance)
+    for read_scheduler in SCHEDULERS:
+        found = found.completed_by(read_scheduler(variables).instance)
+    found = found.completed_by(_machine(found)).completed_by(gpus or Instance())
     stand_ins = (defaults or Instance()).completed_by(DEFAULT_INSTANCE)
     unknown = tuple(name for name in ("instance_type", "market", "region") if getattr(found, name) is None)
     because = _assumption(unknown, stand_ins)
@@ -104,7 +123,7 @@ def _detect(
         warn("share", str(share), "a number above 0 and up to 1, or gpus")
     found = found.completed_by(Instance.known("default", share=1.0))
     rank, rank_source = _rank(variables)
-    return Detection(found, rank, rank_source, unknown, because, probed)
+    return Detection(found, rank, rank_source, unknown, because, probed, misfit(found, gpus, variables))
 
 
 def _lower(configured: Instance) -> Instance:
@@ -113,16 +132,22 @@ def _lower(configured: Instance) -> Instance:
 
 
 def find_rank(environ: Mapping[str, str] | None = None) -> int:
-    """Return which process of the run this is: torchrun's ``RANK``, else ``SKYPILOT_NODE_RANK``, else 0."""
+    """Return which process of the run this is, by ``RANK``, SkyPilot or a scheduler; 0 where nobody tells."""
     return _rank(os.environ if environ is None else environ)[0]
 
 
 def _rank(environ: Mapping[str, str]) -> tuple[int, str]:
-    for name in ("RANK", "SKYPILOT_NODE_RANK"):
-        rank = read(environ, name, whole, "a whole number, 0 or more")
-        if rank is not None:
-            return rank, name
+    for read_scheduler in (from_torchrun, _from_skypilot, *SCHEDULERS[1:], from_sagemaker):
+        placement = read_scheduler(environ)
+        if placement.rank is not None and placement.rank_source is not None:
+            return placement.rank, placement.rank_source
     return 0, "default"
+
+
+def _from_skypilot(environ: Mapping[str, str]) -> Placement:
+    name = "SKYPILOT_NODE_RANK"
+    rank = read(environ, name, whole, "a whole number, 0 or more")
+    return Placement(rank=rank, rank_source=None if rank is None else name)
 
 
 def _machine(found: Instance) -> Instance:

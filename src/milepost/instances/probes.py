@@ -1,4 +1,4 @@
-"""Asks every metadata service at once what this machine is: one of them answers on a cloud, none elsewhere."""
+"""Asks every metadata service at once what this machine is, one of which answers on a cloud, and for its GPUs."""
 
 import os
 import threading
@@ -15,6 +15,7 @@ PROBES = (
     "milepost.instances.gcp:GCPMetadata",
     "milepost.instances.azure:AzureMetadata",
     "milepost.instances.oci:OCIMetadata",
+    "milepost.instances.gpus:GPUProbe",
 )
 
 LIMIT_SECONDS = 2.0

@@ -37,6 +37,10 @@ OTHER_GPUS = re.compile(r"-edgegpu-|-nolssd$")
 MAY_HAVE_GPUS = re.compile(r"n1-")
 """GCP types to which GPUs can be attached: https://cloud.google.com/compute/docs/gpus"""
 
+OTHER_HOSTS = re.compile(r"a3-(mega|ultra)gpu-")
+"""GCP types whose cores and memory have rates of their own, where the catalog has those of A3: it is off by 1 to 4 %
+(see ``milepost/data/README.md``)."""
+
 HIGHEST_SPOT_SHARE = 2 / 3
 """Spot VMs and GPUs of GCP cost 9 to 40 % of on-demand (https://cloud.google.com/compute/docs/instances/spot). In the
 catalog they cost up to 51 %, and then 76 % and more: of rates of commitments and flex-start that it took for on-demand
@@ -218,6 +222,8 @@ def _in_region(file: CatalogFile, kind: str, offers: Sequence[Offer], market: Ma
             f"{unknown}: that of {dearest.zone or 'the dearest offer'} stands in, the dearest of {region} "
             f"({cheapest.zone or 'the cheapest'} is the cheapest, at {least:.6g} USD/h)"
         )
+    if file.cloud in GPUS_APART and OTHER_HOSTS.match(kind):
+        because.append(f"the catalog reckons the cores and memory of {kind} at the rates of another machine series")
     if market == "on_demand" and any(offer.is_suspect for _, offer in priced):
         because.append(
             f"the catalog's on-demand price of {kind} in {region} has a part that is hardly above its spot price, "
