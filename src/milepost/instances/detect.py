@@ -24,7 +24,7 @@ from milepost.instances.variables import from_variables
 from milepost.log import logger
 
 SCHEDULERS: tuple[Callable[[Mapping[str, str]], Placement], ...] = (
-    *(from_torchrun, from_slurm, from_mpi, from_kubernetes, from_ray),
+    *(from_torchrun, from_mpi, from_slurm, from_kubernetes, from_ray),
 )
 """In the order in which they are asked for the number of nodes and the rank: who started this very process comes first,
 who allotted the machines later."""

@@ -1,0 +1,128 @@
+"""GPUs by NVML and by a real program in the place of nvidia-smi."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from milepost.data import machines
+from milepost.instance import Instance
+from milepost.instances.gpus import MODELS, GPUProbe, find_gpus, misfit, model_of
+from milepost.instances.probe import ProbeFailed
+
+PRODUCTS = {
+    "Tesla T4": "T4",
+    "NVIDIA A10G": "A10G",
+    "NVIDIA A10": "A10",
+    "NVIDIA L4": "L4",
+    "NVIDIA L40S": "L40S",
+    "NVIDIA RTX A6000": "A6000",
+    "Quadro RTX 6000": "RTX6000",
+    "Tesla V100-SXM2-16GB": "V100",
+    "Tesla V100-SXM2-32GB": "V100-32GB",
+    "NVIDIA A100-SXM4-40GB": "A100",
+    "NVIDIA A100-PCIE-40GB": "A100",
+    "NVIDIA A100-SXM4-80GB": "A100-80GB",
+    "NVIDIA A100 80GB PCIe": "A100-80GB",
+    "NVIDIA H100 80GB HBM3": "H100",
+    "NVIDIA H100 PCIe": "H100",
+    "NVIDIA H100 NVL": "H100 NVL",
+    "NVIDIA H200": "H200",
+    "NVIDIA B200": "B200",
+    "NVIDIA GH200 480GB": "GH200",
+    "NVIDIA GeForce RTX 4090": "RTX 4090",
+    "NVIDIA A10-4Q": "A10",
+    "NVIDIA A100-SXM4-40GB MIG 1g.5gb": "A100",
+}
+
+
+@pytest.mark.parametrize(("product", "model"), PRODUCTS.items())
+def test_products_bear_the_names_of_the_tables(product: str, model: str) -> None:
+    assert model_of(product) == model
+
+
+def test_every_model_is_one_of_the_tables() -> None:
+    known = {machine.gpu for machine in machines().values()}
+    assert set(MODELS) - known <= {"B300", "P100", "K80"}
+
+
+def program(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    """Put a program in the place of nvidia-smi, and NVML out of reach."""
+    file = folder / "nvidia-smi"
+    file.write_text(f"#!{sys.executable}\nimport sys, time\n{body}\n")
+    file.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+
+
+def test_program_tells_count_model_and_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, monkeypatch, "print('Tesla T4, 15360\\nTesla T4, 15360')")
+    found = find_gpus(time.monotonic() + 20)
+    assert (found.count, found.model, found.memory_gib, found.source) == (2, "T4", 15.0, "nvidia-smi")
+    told = GPUProbe().ask({}, time.monotonic() + 20)
+    assert (told.gpus, told.gpu, told.sources) == (2, "T4", {"gpus": "nvidia-smi", "gpu": "nvidia-smi"})
+
+
+def test_several_models_have_no_common_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, monkeypatch, "print('Tesla T4, 15360\\nNVIDIA L4, 23034')")
+    found = find_gpus(time.monotonic() + 20)
+    assert (found.count, found.model, found.memory_gib) == (2, None, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds", "said"),
+    [
+        ("sys.exit(9)", 20.0, "CalledProcessError"),
+        ("time.sleep(60)", 0.3, "TimeoutExpired"),
+        ("print('<html>')", 20.0, "not of the expected form"),
+        ("print('Tesla T4, many')", 20.0, "not of the expected form"),
+        ("sys.stdout.buffer.write(b'\\x00\\xff, 3')", 20.0, "not of the expected form"),
+        ("pass", 20.0, "nvidia-smi tells of none"),
+    ],
+)
+def test_program_that_tells_nothing_is_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, seconds: float, said: str
+) -> None:
+    program(tmp_path, monkeypatch, body)
+    with pytest.raises(ProbeFailed, match=said):
+        find_gpus(time.monotonic() + seconds)
+
+
+def test_machine_without_nvidia_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pynvml = pytest.importorskip("pynvml")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        with pytest.raises(ProbeFailed, match=r"NVML: .*; there is no nvidia-smi"):
+            find_gpus(time.monotonic() + 20)
+    else:
+        assert find_gpus(time.monotonic() + 20).source == "NVML"
+
+
+G5 = Instance(instance_type="g5.12xlarge")
+
+
+@pytest.mark.parametrize(
+    ("instance", "found", "environ", "said"),
+    [
+        (G5, Instance(gpus=4, gpu="A10G"), {}, None),
+        (G5, Instance(gpus=1, gpu="A10G"), {}, "a g5.12xlarge has 4 × A10G, and 1 is visible here"),
+        (G5, Instance(gpus=4, gpu="A10G"), {"CUDA_VISIBLE_DEVICES": "0"}, "and 1 is visible here"),
+        (G5, None, {"CUDA_VISIBLE_DEVICES": "0,1"}, "and 2 are visible here"),
+        (G5, None, {"CUDA_VISIBLE_DEVICES": ""}, "and 0 are visible here"),
+        (G5, None, {}, None),
+        (G5, Instance(gpus=4, gpu="L4"), {}, "and this machine has 4 × L4"),
+        (G5, Instance(gpus=4, gpu="RTX 4090"), {}, None),  # which of the tables' it is, is not known
+        (Instance(instance_type="a3-megagpu-8g"), Instance(gpus=8, gpu="H100"), {}, None),
+        (Instance(instance_type="g5.12xlarge", share=0.25), Instance(gpus=1, gpu="A10G"), {}, None),
+        (Instance(instance_type="m5.large"), Instance(gpus=1, gpu="A10G"), {}, None),
+        (Instance(), Instance(gpus=1, gpu="A10G"), {}, None),
+    ],
+)
+def test_gpus_that_do_not_fit_the_type_are_named(
+    instance: Instance, found: Instance | None, environ: dict[str, str], said: str | None
+) -> None:
+    sentence = misfit(instance, found, environ)
+    assert sentence is None if said is None else said in (sentence or "")
