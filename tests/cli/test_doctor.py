@@ -101,4 +101,4 @@ def test_detect_off_a_cloud_says_so_and_pretends_nothing() -> None:
 
 def test_detect_asks_nobody_where_variables_tell() -> None:
     found = detected(MILEPOST_INSTANCE_TYPE="g5.xlarge", MILEPOST_REGION="us-east-1", MILEPOST_MARKET="on_demand")
-    assert found["probes"] == {}
+    assert list(found["probes"]) == ["gpus"]

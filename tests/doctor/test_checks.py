@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from tests.prices.server import Answer, serving
 
 ON_DEMAND = Instance(provider="aws", instance_type="g5.4xlarge", region="us-east-1", market="on_demand")
 SPOT = Instance(provider="aws", instance_type="g5.4xlarge", region="us-east-1", market="spot")
+THIS_HOUR = datetime.now(UTC).isoformat(timespec="seconds")
 QUOTE = Quote(usd_per_hour=1.624, source="list", region="us-east-1", instance_type="g5.4xlarge")
 
 
@@ -107,14 +109,9 @@ def test_file_without_thresholds_is_warned_about() -> None:
             [("warning", "price"), ("warning", "region")],
         ),
         ({"live_source": "aws", "live_fault": "ClientError ExpiredToken"}, [("warning", "credentials")]),
-        (
-            {
-                "live_source": "aws",
-                "live_fault": "ClientError",
-                "quote": Quote(usd_per_hour=1.0, source="aws", cached=True, as_of="2026-01-01", region="us-east-1"),
-            },
-            [("warning", "credentials"), ("warning", "price")],
-        ),
+        ({"quote": Quote(usd_per_hour=1.0, source="aws", cached=True, as_of="2026-01-01")}, [("warning", "price")]),
+        ({"quote": Quote(usd_per_hour=1.0, source="aws", cached=True, as_of=THIS_HOUR)}, []),
+        ({"quote": Quote(usd_per_hour=1.0, source="list", as_of="2020")}, []),  # a list price has no date but its year
     ],
 )
 def test_prices_that_are_not_what_they_seem(fields: dict[str, Any], found: list[tuple[str, str]]) -> None:

@@ -1,11 +1,14 @@
 import logging
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from milepost.instance import FIELDS, Instance
+from milepost.instances import probes
 from milepost.instances.detect import detect, find_rank
+from tests.instances.test_gpus import program
 from tests.instances.test_skypilot import TWO_NODES
 
 
@@ -119,8 +122,24 @@ def test_share_of_gpus(caplog: pytest.LogCaptureFixture) -> None:
     assert detect(share="gpus", environ={**eight, "SKYPILOT_NUM_GPUS_PER_NODE": "4"}).instance.share == 0.5
     assert detect(share="gpus", environ={**eight, "MILEPOST_SHARE": "0.1"}).instance.share == 0.1
     with caplog.at_level(logging.WARNING):
-        assert detect(share="gpus", environ=eight).instance.share == 1.0
+        found = detect(share="gpus", environ=eight)
+    assert (found.instance.share, found.wants_gpus, found.is_open) == (1.0, True, True)
     assert "the whole instance is charged for" in caplog.text
+
+
+def test_gpus_that_the_machine_tells_of_make_its_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, monkeypatch, "print('NVIDIA A10G, 23028\\nNVIDIA A10G, 23028')")
+    known = {"INSTANCE_TYPE": "g5.12xlarge", "REGION": "us-east-1", "MARKET": "on_demand"}
+    environ = {f"MILEPOST_{name}": value for name, value in known.items()}
+    monkeypatch.setattr(probes, "_answers", None)
+    found = detect(share="gpus", environ=environ, probe=True)
+    monkeypatch.setattr(probes, "_answers", None)
+    assert (found.instance.share, found.instance.sources["share"]) == (0.5, "nvidia-smi over the instance's 4")
+    assert not found.wants_gpus
+    assert found.misfit is None  # the run is charged for a part
+    whole = detect(environ=environ, probe=True)
+    assert whole.misfit == "a g5.12xlarge has 4 × A10G, and 2 are visible here"
+    assert [answer.name for answer in whole.probed] == ["gpus"]
 
 
 @pytest.mark.parametrize(

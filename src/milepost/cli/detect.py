@@ -31,8 +31,9 @@ def detect(
     console.print(_table(("field", "value", "source"), [[name, *field.values()] for name, field in fields.items()]))
     if probes:
         console.print(_table(("probe", "answer"), [list(probe) for probe in probes.items()]))
-        if not any(each.instance for each in found.probed):
-            console.print("not on a known cloud")
+    metadata = [each for each in found.probed if each.name != "gpus"]
+    if metadata and not any(each.instance for each in metadata):
+        console.print("not on a known cloud")
     for warning in (found.misfit, found.assumed_because and f"assumed: {found.assumed_because}"):
         if warning:
             console.print(Text(warning, "yellow"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from milepost.config import Config
 from milepost.doctor import clock, machine, prices, sinks, thresholds
 from milepost.doctor.finding import SEVERITIES, Case, Check, Finding
-from milepost.tracked_run.opening import Pricer
+from milepost.tracked_run.opening import Pricer, detect_for
 
 CHECKS: tuple[Check, ...] = (thresholds.check, machine.check, prices.check, sinks.check, clock.check)
 
@@ -37,7 +37,7 @@ def _case(settings: Config, checkpoints: Path | None, environ: Mapping[str, str]
     priced = pricer.ask(pricer.detection.instance, datetime.now(UTC))
     return Case(
         settings=settings,
-        detection=pricer.detection,
+        detection=detect_for(settings, probe=True),
         quote=priced.quote,
         unpriced_because=priced.because,
         live_source=None if pricer.book is None else pricer.book.live_source(priced.instance),

@@ -1,6 +1,7 @@
 """Prices that are not known, stand in for others, or are old; and credentials that don't work."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from milepost.doctor.finding import Case, Finding
 
@@ -43,10 +44,19 @@ def check(case: Case) -> Iterator[Finding]:
             f"no price of {quote.instance_type} in {wanted} is known: that of {quote.region} stands in.",
             "Fetch the catalogs (milepost price --refresh), or give prices.price_per_hour.",
         )
-    if quote.cached and case.live_fault is not None:
+    if quote.cached and (days := _age_days(quote.as_of)) > 1:
         yield Finding(
             "warning",
             "price",
-            f"the price of {price} is an answer of {quote.as_of}: {case.live_source} could not be asked anew.",
-            "See to it that it can be asked, or give prices.price_per_hour.",
+            f"the price of {price} is {quote.source}'s answer of {days:.0f} days ago: it could not be asked anew.",
+            f"See to it that {quote.source} can be asked, or give prices.price_per_hour.",
         )
+
+
+def _age_days(as_of: str | None) -> float:
+    """Return how old a price is; 0 where its date can't be read."""
+    try:
+        moment = datetime.fromisoformat(as_of or "")
+    except ValueError:
+        return 0.0
+    return (datetime.now(UTC) - moment.replace(tzinfo=moment.tzinfo or UTC)).total_seconds() / 86400

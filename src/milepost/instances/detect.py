@@ -12,7 +12,7 @@ from milepost.instances.gpus import GPUProbe, misfit
 from milepost.instances.kubernetes import from_kubernetes
 from milepost.instances.mpi import from_mpi
 from milepost.instances.probe import Placement
-from milepost.instances.probes import ProbeAnswer, probe_machine
+from milepost.instances.probes import ProbeAnswer, probe_gpus, probe_machine
 from milepost.instances.ray import from_ray
 from milepost.instances.reading import read, visible_gpus, warn, whole
 from milepost.instances.runpod import from_runpod
@@ -40,6 +40,7 @@ class Detection(msgspec.Struct, frozen=True):
         unknown: Which of type, market and region no source told.
         assumed_because: What that makes an assumption of its price, and what stands in.
         probed: What metadata services answered, where they were asked.
+        wants_gpus: Whether the share is that of visible GPUs, and nobody has told how many are.
         misfit: How the GPUs of this machine don't fit its type, in a sentence.
     """
 
@@ -49,12 +50,14 @@ class Detection(msgspec.Struct, frozen=True):
     unknown: tuple[str, ...] = ()
     assumed_because: str | None = None
     probed: tuple[ProbeAnswer, ...] = ()
+    wants_gpus: bool = False
     misfit: str | None = None
 
     @property
     def is_open(self) -> bool:
-        """Whether a metadata service could tell more: what decides the price is not known, or a spot machine's zone."""
-        return bool(self.unknown) or (self.instance.market == "spot" and self.instance.zone is None)
+        """Whether probes could tell more: what decides the price is not known, a spot machine's zone, or its GPUs."""
+        spot_somewhere = self.instance.market == "spot" and self.instance.zone is None
+        return bool(self.unknown) or spot_somewhere or self.wants_gpus
 
 
 def detect(
@@ -73,12 +76,12 @@ def detect(
             GPUs over the instance's.
         defaults: What the configuration takes where nothing else tells (``aws:``).
         environ: Environment variables; this process's where not given.
-        probe: Ask metadata services for what is still open: takes 2 s at most, once in a process.
+        probe: Ask for the GPUs, and metadata services for what is still open: takes 2 s at most, once in a process.
     """
-    if probe:
-        known = detect(configured, share=share, defaults=defaults, environ=environ)
-        return _detect(configured, share, defaults, environ, probe_machine()) if known.is_open else known
-    return _detect(configured, share, defaults, environ, ())
+    known = _detect(configured, share, defaults, environ, ())
+    if not probe:
+        return known
+    return _detect(configured, share, defaults, environ, probe_machine() if known.is_open else probe_gpus())
 
 
 def _detect(
@@ -116,14 +119,23 @@ def _detect(
     found = found.completed_by(msgspec.structs.replace(stand_ins, share=None))
     found = found.completed_by(_machine(found))
     if share == "gpus":
-        found = found.completed_by(_share_of_gpus(found, variables))
+        found = found.completed_by(_share_of_gpus(found, variables, gpus))
     elif share is not None and 0 < share <= 1:
         found = found.completed_by(Instance.known("instance:", share=share))
     elif share is not None:
         warn("share", str(share), "a number above 0 and up to 1, or gpus")
     found = found.completed_by(Instance.known("default", share=1.0))
     rank, rank_source = _rank(variables)
-    return Detection(found, rank, rank_source, unknown, because, probed, misfit(found, gpus, variables))
+    return Detection(
+        found,
+        rank,
+        rank_source,
+        unknown,
+        because,
+        probed,
+        wants_gpus=share == "gpus" and not probed and found.sources["share"] == "default",
+        misfit=misfit(found, gpus, variables),
+    )
 
 
 def _lower(configured: Instance) -> Instance:
@@ -175,13 +187,15 @@ def _assumption(unknown: tuple[str, ...], stand_ins: Instance) -> str | None:
     return f"{sentence}: taken for {' '.join(taken)}" if taken else sentence
 
 
-def _share_of_gpus(found: Instance, environ: Mapping[str, str]) -> Instance:
+def _share_of_gpus(found: Instance, environ: Mapping[str, str], gpus: Instance | None) -> Instance:
     """Return the share of an instance that the GPUs visible to this process are."""
     source = "CUDA_VISIBLE_DEVICES"
     number = read(environ, source, visible_gpus, "indices or UUIDs of whole GPUs")
     if number is None:
         source = "SKYPILOT_NUM_GPUS_PER_NODE"
         number = read(environ, source, whole, "a whole number, 0 or more")
+    if number is None and gpus is not None:
+        source, number = gpus.sources["gpus"], gpus.gpus
     machine = machines().get(found.instance_type or "")
     whole_machine = machine.gpus if machine else found.gpus
     if not number or not whole_machine or number > whole_machine:

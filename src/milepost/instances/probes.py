@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from milepost.instance import Instance
+from milepost.instances.gpus import GPUProbe
 from milepost.instances.probe import Probe, ProbeFailed
 
 PROBES = (
@@ -15,7 +16,6 @@ PROBES = (
     "milepost.instances.gcp:GCPMetadata",
     "milepost.instances.azure:AzureMetadata",
     "milepost.instances.oci:OCIMetadata",
-    "milepost.instances.gpus:GPUProbe",
 )
 
 LIMIT_SECONDS = 2.0
@@ -45,8 +45,15 @@ def probe_machine() -> tuple[ProbeAnswer, ...]:
     global _answers
     with _lock:
         if _answers is None:
-            _answers = ask_all([_load(name) for name in PROBES], os.environ)
+            _answers = ask_all([*(_load(name) for name in PROBES), GPUProbe()], os.environ)
         return _answers
+
+
+def probe_gpus() -> tuple[ProbeAnswer, ...]:
+    """Return what is told of this machine's GPUs, and ask no metadata service. Takes 2 s at most."""
+    if _answers is not None:
+        return tuple(answer for answer in _answers if answer.name == GPUProbe.name)
+    return ask_all([GPUProbe()], os.environ)
 
 
 def ask_all(probes: Sequence[Probe], environ: Mapping[str, str]) -> tuple[ProbeAnswer, ...]:

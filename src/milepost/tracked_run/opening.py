@@ -159,6 +159,8 @@ class Pricer:
             self._to_probe = False
             self.detection = self._detect(probe=True)
             instance = self.detection.instance
+            if self.detection.misfit is not None:
+                logger("instances").warning("%s", self.detection.misfit)
         return self._priced(instance, lambda book: book.ask(instance, since))
 
     def watch(self, ledger: Ledger) -> PriceWatch | None:
