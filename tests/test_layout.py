@@ -11,7 +11,7 @@ import milepost
 
 SOURCE = Path(milepost.__file__).parent
 GROUND = (
-    *("errors", "instance", "quote", "log", "thresholds", "smoothing", "crossing", "ledger"),
+    *("errors", "instance", "quote", "log", "thresholds", "smoothing", "crossing", "ledger", "lineage", "costs"),
     *("charges", "channel", "checkpoints", "state", "tracker"),
 )
 

@@ -4,9 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milepost.charges import Network, Storage
+from milepost.costs import billed_cost, cost, cost_lines, total_cost
 from milepost.crossing import Position
 from milepost.instance import Instance
-from milepost.ledger import Ledger, Mark, MarkKind, billed_cost, cost, cost_lines, lineage, position_at, total_cost
+from milepost.ledger import Ledger, Mark, MarkKind
+from milepost.lineage import lineage, position_at
 from milepost.quote import BillingRule, Quote
 from tests.helpers import START, ledger, quote
 

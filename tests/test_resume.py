@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from milepost.costs import cost
 from milepost.instance import Instance
-from milepost.ledger import Ledger, cost
+from milepost.ledger import Ledger
 from milepost.quote import Quote
 from milepost.tracker import PerformanceThresholdTracker
 from tests.helpers import FakeClock, quote, threshold

@@ -9,8 +9,10 @@ import msgspec
 
 from milepost.channel import Channel, as_float, is_number
 from milepost.checkpoints import Checkpoints
+from milepost.costs import billed_cost, cost, cost_lines, total_cost
 from milepost.crossing import Crossing, Detector, Position, Watch
-from milepost.ledger import Ledger, MarkKind, Segment, billed_cost, cost, cost_lines, position_at, total_cost
+from milepost.ledger import Ledger, MarkKind, Segment
+from milepost.lineage import position_at
 from milepost.log import logger
 from milepost.thresholds import ElapsedSource, PerformanceThreshold, ThresholdResult, require_unique_names
 

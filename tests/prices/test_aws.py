@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from milepost.costs import cost
 from milepost.crossing import Position
 from milepost.errors import PriceUnavailable
 from milepost.instance import Commitment, Instance
-from milepost.ledger import Ledger, cost
+from milepost.ledger import Ledger
 from milepost.prices import aws
 from milepost.prices.aws import AWSPrices, AWSPricingClient
 from milepost.prices.aws_price_list import FILTERS

@@ -1,0 +1,120 @@
+"""What a ledger's time cost up to a position: of a lineage, of everything, as billed. Pure functions of the ledger."""
+
+from itertools import pairwise
+
+import msgspec
+
+from milepost.crossing import Position
+from milepost.ledger import PREEMPTED, Ledger, Segment
+from milepost.lineage import Stretch, lineage, walk
+
+
+def cost(ledger: Ledger, until: Position) -> float | None:
+    """Return the USD for the elapsed time of a position's lineage; None where a part of it has no price.
+
+    ``hours × USD per hour × num_nodes × share``, added up over the lineage, each part at its own price.
+    """
+    return _price(lineage(ledger, until))
+
+
+def total_cost(ledger: Ledger, until: Position) -> float | None:
+    """Return the USD for all elapsed time up to a position, lost work included; None where a part has no price."""
+    every = [
+        Stretch(segment, start, end)
+        for segment, marks in walk(ledger, until)
+        for start, end in pairwise(marks)
+        if end.elapsed_seconds > start.elapsed_seconds and not end.resumes
+    ]
+    return _price(every)
+
+
+def billed_cost(ledger: Ledger, until: Position) -> float | None:
+    """Return the USD for the wall-clock time of everything used up to a position; None where a part has no price.
+
+    Set-up, pauses, evaluation, stalls and lost work are in it. The segments of one instance start are billed
+    together, under the `BillingRule` of the last of them; what rounding adds is billed at its closing price.
+    """
+    parts = [_billed_use(ledger, use) for use in _uses(ledger, until)]
+    return None if None in parts else sum(part for part in parts if part is not None)
+
+
+def cost_lines(ledger: Ledger, until: Position) -> dict[str, float | None]:
+    """Return the USD of each kind of charge up to a position: ``compute`` as billed, ``storage`` and ``network``.
+
+    Storage and network are there where the ledger has them. Storage is paid for as long as a machine was up.
+    """
+    lines = {"compute": billed_cost(ledger, until)}
+    if ledger.storage is not None:
+        lines["storage"] = ledger.storage.usd(
+            sum(each.end - each.start for use in _uses(ledger, until) for each in use)
+        )
+    if ledger.network is not None:
+        lines["network"] = ledger.network.usd()
+    return lines
+
+
+class _Use(msgspec.Struct, frozen=True):
+    """Wall time of one segment on its instance, after what an earlier segment there has already been billed."""
+
+    segment: Segment
+    start: float
+    end: float
+
+    def usd(self, start: float, end: float) -> float | None:
+        if end <= start:
+            return 0.0
+        if self.segment.quote is None:
+            return None
+        rate = self.segment.quote.mean_usd_per_hour(start, end) * self.segment.instance.nodes_charged
+        return (end - start) / 3600 * rate
+
+
+def _uses(ledger: Ledger, until: Position) -> list[list[_Use]]:
+    """Return the wall time used up to a position, by instance start: time that two segments share counts once."""
+    uses: dict[str, list[_Use]] = {}
+    for segment, marks in walk(ledger, until):
+        use = uses.setdefault(segment.instance_start, [])
+        start = max(segment.billed_from, use[-1].end) if use else segment.billed_from
+        use.append(_Use(segment, start, max(start, *(mark.wall_time for mark in marks))))
+    return list(uses.values())
+
+
+def _billed_use(ledger: Ledger, use: list[_Use]) -> float | None:
+    """Return the USD billed for one instance start, None where a part of it has no price."""
+    last = use[-1]
+    whole = ledger.segment(last.segment.id) or last.segment
+    final = whole.marks[-1]
+    reclaimed = whole.instance.market == "spot" and final.kind == "end" and final.name == PREEMPTED
+    if reclaimed and whole.billing.billed_seconds(final.wall_time - use[0].start, reclaimed=True) == 0:
+        return 0.0
+    ran_seconds = sum(each.end - each.start for each in use)
+    added_seconds = whole.billing.billed_seconds(ran_seconds) - ran_seconds
+    parts = [each.usd(each.start, each.end) for each in use]
+    if added_seconds > 0:
+        parts.append(last.usd(last.end, last.end + added_seconds))
+    return None if None in parts else sum(part for part in parts if part is not None)
+
+
+def _price(stretches: list[Stretch]) -> float | None:
+    """Add up what stretches cost, None where one has no price.
+
+    Stretches that join at one unchanging price are taken as one, so that a mark between them moves no bit.
+    """
+    usd = 0.0
+    rate: float | None = None
+    start = end = 0.0
+    for stretch in stretches:
+        quote = stretch.segment.quote
+        if quote is None:
+            return None
+        stretch_rate = (
+            quote.mean_usd_per_hour(stretch.start.wall_time, stretch.end.wall_time)
+            * stretch.segment.instance.nodes_charged
+        )
+        if rate == stretch_rate and end == stretch.start.elapsed_seconds:
+            end = stretch.end.elapsed_seconds
+            continue
+        if rate is not None:
+            usd += (end - start) / 3600 * rate
+        rate, start, end = stretch_rate, stretch.start.elapsed_seconds, stretch.end.elapsed_seconds
+    return usd if rate is None else usd + (end - start) / 3600 * rate
