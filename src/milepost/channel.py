@@ -41,11 +41,22 @@ class Channel(Smoother):
         self.high = self.watch.high
 
 
+NO_NUMBER = (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError)
+"""What values of other people's classes raise when they are asked for a number that they don't have."""
+
+
 def as_float(value: Any) -> float:
     """Return a logged value as a float, NaN where it is no number.
 
     Takes Python and NumPy numbers, and zero-dimensional arrays and tensors of any framework.
     """
+    try:
+        return _as_float(value)
+    except NO_NUMBER:
+        return math.nan
+
+
+def _as_float(value: Any) -> float:
     if isinstance(value, float):  # NumPy's float64 is one
         return float(value)
     if getattr(value, "ndim", 0) == 0:
@@ -66,5 +77,8 @@ def is_number(value: Any) -> bool:
     number = as_float(value)
     if not math.isnan(number):
         return True
-    item = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
-    return hasattr(item, "__float__") and getattr(item, "ndim", 0) == 0
+    try:
+        item = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+        return getattr(item, "ndim", 0) == 0 and math.isnan(float(item)) and not isinstance(item, str)
+    except NO_NUMBER:
+        return False

@@ -68,6 +68,13 @@ class _Use(msgspec.Struct, frozen=True):
         rate = self.segment.quote.mean_usd_per_hour(start, end) * self.segment.instance.nodes_charged
         return (end - start) / 3600 * rate
 
+    def usd_at_the_end(self, seconds: float) -> float | None:
+        """Return the USD for further seconds at the closing price."""
+        if self.segment.quote is None:
+            return None
+        rate = self.segment.quote.usd_per_hour_at(self.end) * self.segment.instance.nodes_charged
+        return seconds / 3600 * rate
+
 
 def _uses(ledger: Ledger, until: Position) -> list[list[_Use]]:
     """Return the wall time used up to a position, by instance start: time that two segments share counts once."""
@@ -91,7 +98,7 @@ def _billed_use(ledger: Ledger, use: list[_Use]) -> float | None:
     added_seconds = whole.billing.billed_seconds(ran_seconds) - ran_seconds
     parts = [each.usd(each.start, each.end) for each in use]
     if added_seconds > 0:
-        parts.append(last.usd(last.end, last.end + added_seconds))
+        parts.append(last.usd_at_the_end(added_seconds))
     return None if None in parts else sum(part for part in parts if part is not None)
 
 

@@ -58,15 +58,17 @@ class Detector:
         held: Finite observations in a row that have satisfied it, up to now.
         candidate: The crossing that the first of them will be once it is confirmed.
         crossing: The crossing, once there is one.
+        met_before: Whether the restored average satisfies it, so that where it was crossed is not known.
     """
 
-    __slots__ = ("candidate", "crossing", "held", "threshold")
+    __slots__ = ("candidate", "crossing", "held", "met_before", "threshold")
 
     def __init__(self, threshold: PerformanceThreshold) -> None:
         self.threshold = threshold
         self.held = 0
         self.candidate: Crossing | None = None
         self.crossing: Crossing | None = None
+        self.met_before = False
 
     def hold(self, seen: Crossing) -> bool:
         """Count one observation that satisfies the threshold; say whether that confirms the crossing.
@@ -75,7 +77,7 @@ class Detector:
             seen: The crossing that it would be if this were the first such observation.
         """
         if self.held == 0:
-            self.candidate = seen
+            self.candidate = msgspec.structs.replace(seen, before=None) if self.met_before else seen
         self.held += 1
         if self.held < self.threshold.confirm:
             return False
@@ -89,6 +91,7 @@ class Detector:
         """Forget the observations in a row: this one does not satisfy the threshold."""
         self.held = 0
         self.candidate = None
+        self.met_before = False
 
 
 class Watch:
@@ -131,9 +134,8 @@ class Watch:
                 if detector.hold(seen):
                     achieved.append(detector)
             for detector in pending[satisfied:]:
-                if not detector.held:
-                    break
-                detector.drop()
+                if detector.held or detector.met_before:
+                    detector.drop()
         for detector in self._level:
             if not detector.threshold.satisfied_by(seen.value):
                 detector.drop()
@@ -155,6 +157,6 @@ class Watch:
     def _set_bounds(self) -> None:
         self.high = self._rising[0].threshold.target_value if self._rising else math.inf
         self.low = self._falling[0].threshold.target_value if self._falling else -math.inf
-        holding = any(pending and pending[0].held for pending in (self._rising, self._falling))
+        holding = any(each.held or each.met_before for pending in (self._rising, self._falling) for each in pending)
         if holding or self._level:
             self.low = math.inf

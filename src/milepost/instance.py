@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from milepost.errors import require
+
 Market = Literal["on_demand", "spot", "reserved", "capacity_block"]
 MARKETS: tuple[Market, ...] = ("on_demand", "spot", "reserved", "capacity_block")
 
@@ -40,6 +42,9 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         num_nodes: Nodes in the fleet.
         share: Part of each node that the run is charged for, above 0 and up to 1.
         sources: For each known field, where it came from, such as ``SKYPILOT_USE_SPOT``.
+
+    Raises:
+        ConfigError: ``num_nodes`` or ``share`` is out of its range.
     """
 
     provider: str | None = None
@@ -53,6 +58,10 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     num_nodes: int | None = None
     share: float | None = None
     sources: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        require(self.num_nodes is None or self.num_nodes >= 1, "num_nodes", self.num_nodes, "1 or more")
+        require(self.share is None or 0 < self.share <= 1, "share", self.share, "above 0 and up to 1")
 
     @classmethod
     def known(cls, source: str | dict[str, str], /, **fields: Any) -> "Instance":

@@ -202,6 +202,13 @@ class Ledger(msgspec.Struct, frozen=True):
             )
         )
 
+    def untimed(self) -> "Ledger":
+        """Return this ledger with no training time in the segment under way: nobody had begun to tell any."""
+        segment = self.segments[-1]
+        elapsed = segment.marks[0].elapsed_seconds
+        marks = tuple(msgspec.structs.replace(mark, elapsed_seconds=elapsed) for mark in segment.marks)
+        return self._with(msgspec.structs.replace(segment, marks=marks))
+
     def merged(self, other: "Ledger") -> "Ledger":
         """Return both ledgers as one, in order of their starts; the segment under way stays the last.
 
@@ -211,8 +218,9 @@ class Ledger(msgspec.Struct, frozen=True):
         for segment in other.segments:
             if (known := mine.get(segment.id)) is not None:
                 longer = segment if len(segment.marks) > len(known.marks) else known
-                final = [each.quote for each in (known, segment) if each.quote and not each.quote.provisional]
-                mine[segment.id] = msgspec.structs.replace(longer, quote=(*final, known.quote, segment.quote)[0])
+                quotes = [each.quote for each in (known, segment) if each.quote]
+                quotes.sort(key=lambda quote: quote.provisional)
+                mine[segment.id] = msgspec.structs.replace(longer, quote=quotes[0] if quotes else None)
         kept = list(mine.values())
         before = kept[:-1] + [segment for segment in other.segments if segment.id not in mine]
         before.sort(key=lambda segment: segment.marks[0].wall_time)

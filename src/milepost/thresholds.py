@@ -1,7 +1,10 @@
 """Thresholds, and what a run has to say of each."""
 
 import math
+import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from operator import index
 from typing import Literal
 
 import msgspec
@@ -9,9 +12,26 @@ import msgspec
 from milepost.errors import ConfigError, require
 
 Comparison = Literal[">=", ">", "<=", "<", "=="]
+NAME = re.compile(r"[A-Za-z0-9_.-]+")
 COMPARISONS: tuple[Comparison, ...] = (">=", ">", "<=", "<", "==")
 Status = Literal["achieved", "not_reached", "never_observed"]
 ElapsedSource = Literal["caller", "clock", "wall"]
+
+
+def _as_number(struct: msgspec.Struct, field: str, expected: str) -> float:
+    """Put a field's value, a number of any kind, into it as a float, and return that.
+
+    Raises:
+        ConfigError: It is no number.
+    """
+    value = getattr(struct, field)
+    number = math.nan
+    if not isinstance(value, bool | str):
+        with suppress(TypeError, ValueError, OverflowError):
+            number = float(value)
+    require(not math.isnan(number), field, value, expected)
+    msgspec.structs.force_setattr(struct, field, number)
+    return number
 
 
 class HalfLife(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -24,7 +44,8 @@ class HalfLife(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
         given = [(name, value) for name in ("samples", "seconds") if (value := getattr(self, name)) is not None]
         if len(given) != 1:
             raise ConfigError(f"samples/seconds: found {len(given)} of them, expected exactly one")
-        name, value = given[0]
+        name, _ = given[0]
+        value = _as_number(self, name, "a finite number above 0")
         require(0 < value < math.inf, name, value, "a finite number above 0")
 
 
@@ -71,9 +92,15 @@ class PerformanceThreshold(msgspec.Struct, frozen=True, omit_defaults=True, forb
     confirm: int = 1
 
     def __post_init__(self) -> None:
-        fits = self.name != "" and all(each.isascii() and (each.isalnum() or each in "_.-") for each in self.name)
+        fits = isinstance(self.name, str) and NAME.fullmatch(self.name) is not None
         require(fits, "name", self.name, "letters, digits, '_', '.' and '-' only")
-        require(self.metric != "", "metric", self.metric, "the key of a metric")
+        require(isinstance(self.metric, str) and self.metric != "", "metric", self.metric, "the key of a metric")
+        _as_number(self, "target_value", "a finite number")
+        _as_number(self, "smoothing_factor", "above 0 and up to 1")
+        _as_number(self, "tolerance", "a finite number, 0 or above")
+        whole = not isinstance(self.confirm, bool) and hasattr(self.confirm, "__index__")
+        require(whole, "confirm", self.confirm, "a whole number, 1 or more")
+        msgspec.structs.force_setattr(self, "confirm", index(self.confirm))
         require(math.isfinite(self.target_value), "target_value", self.target_value, "a finite number")
         require(self.comparison in COMPARISONS, "comparison", self.comparison, f"one of {' '.join(COMPARISONS)}")
         require(0 < self.smoothing_factor <= 1, "smoothing_factor", self.smoothing_factor, "above 0 and up to 1")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from milepost.state import TrackerState
 
 
+INF = math.inf
+
+
 class Clock:
     """Wall time that cannot jump: UTC is read once, and advanced by the monotonic clock.
 
@@ -119,8 +122,11 @@ class PerformanceThresholdTracker:
         self._wall_is_given = False
         self._elapsed_source: ElapsedSource | None = None
         self._pauses: list[str | None] = []
+        self._paused_at = (self._wall, self._monotonic())  # wall and monotonic time at the first of them
+        self._opened_here = False  # a segment of nobody's, for results that were asked for before there was a ledger
 
         self._checkpoints = Checkpoints()
+        self._costs: dict[str, tuple[Any, Costs]] = {}
         self._warned: set[str] = set()
         if available := set(available_metrics):
             self.warn_of_missing(available)
@@ -152,7 +158,10 @@ class PerformanceThresholdTracker:
         else:
             elapsed = elapsed_seconds
         if not (
-            samples >= self._samples and elapsed >= self._elapsed and (elapsed_seconds is None) is self._timed_here
+            self._samples <= samples < INF
+            and self._elapsed <= elapsed < INF
+            and -INF < wall < INF
+            and (elapsed_seconds is None) is self._timed_here
         ):
             moved = self._move(samples, elapsed_seconds, wall, wall_time is not None)
             if moved is None:
@@ -187,9 +196,10 @@ class PerformanceThresholdTracker:
             else:
                 channel.absent += 1
                 self._miss(channel, metrics)
-        self._samples = samples
-        self._elapsed = elapsed
-        self._wall = wall
+        # Counters that are changed in place would change here too.
+        self._samples = samples if type(samples) is int else int(samples)
+        self._elapsed = elapsed if type(elapsed) is float else float(elapsed)
+        self._wall = wall if type(wall) is float else float(wall)
         self._updates += 1
         return () if achieved is None else self._achieve(achieved)
 
@@ -200,6 +210,8 @@ class PerformanceThresholdTracker:
             name: What the time is spent on, such as ``evaluation``: a named phase of the run.
         """
         here = self.here
+        if not self._pauses:
+            self._paused_at = (here.wall_time, self._monotonic())
         self._elapsed = here.elapsed_seconds
         self._pauses.append(name)
         self._mark("pause" if name is None else "phase", here, name)
@@ -210,6 +222,10 @@ class PerformanceThresholdTracker:
             self._warn_once("resume", "resume() was called without a pause()")
             return
         here = self.here
+        if self._wall_is_given:  # nobody gives one for the end of a pause: it lasted as long as the clock says
+            wall, ticked = self._paused_at
+            self._wall = max(here.wall_time, wall + self._monotonic() - ticked)
+            here = self._position(here.samples, here.elapsed_seconds, self._wall)
         self._pauses.pop()
         if self._pauses:
             outer = self._pauses[-1]
@@ -326,9 +342,11 @@ class PerformanceThresholdTracker:
         from milepost.state import TrackerState
 
         saved = TrackerState.read(state)
+        self._forget_opened()
         here = self.here
         self._join_ledger(saved, here)
         self._samples, self._elapsed, self._wall = saved.samples, saved.elapsed_seconds, here.wall_time
+        self._elapsed_source = self._elapsed_source or saved.elapsed_source
         self._restore(saved)
         in_state = {each.threshold.name for each in saved.thresholds if each.crossing}
         self._checkpoints.loaded(self._crossings, in_state)
@@ -390,6 +408,8 @@ class PerformanceThresholdTracker:
         first = self._timed_here is None
         self._wall_is_given = wall_is_given
         self._elapsed_source = "caller" if elapsed_seconds is not None else "wall" if wall_is_given else "clock"
+        if first:
+            self._forget_opened()
         if first and wall_is_given and self.ledger.current is None:
             self._wall = self._origin = wall
         if self._timed_here is False and elapsed_seconds is None and not self._pauses:
@@ -398,6 +418,8 @@ class PerformanceThresholdTracker:
         self._open_segment()
         if elapsed_seconds is not None:
             elapsed = elapsed_seconds
+            if first:
+                self.ledger = self.ledger.untimed()
         else:
             elapsed = self._elapsed if self._pauses else wall - self._origin
         if samples >= self._samples and (elapsed >= self._elapsed or first):
@@ -437,14 +459,15 @@ class PerformanceThresholdTracker:
         known: dict[str, Any] = {}
         if crossing:
             before = crossing.before
+            spent, billed, spent_before = self._costs_of(threshold.name, crossing)
             known = {
                 "samples_to_threshold": at.samples,
                 "minutes_to_threshold": at.elapsed_seconds / 60,
-                "cost_to_threshold": cost(self.ledger, at),
-                "billed_cost_to_threshold": billed_cost(self.ledger, at),
+                "cost_to_threshold": spent,
+                "billed_cost_to_threshold": billed,
                 "after_samples": before.samples if before else None,
                 "after_minutes": before.elapsed_seconds / 60 if before else None,
-                "after_cost": cost(self.ledger, before) if before else None,
+                "after_cost": spent_before,
                 "confirmed_at_samples": crossing.confirmed_at_samples,
                 "already_met": crossing.already_met,
                 "retained": None if latest is None else threshold.satisfied_by(latest),
@@ -472,6 +495,22 @@ class PerformanceThresholdTracker:
             price_as_of=quote.as_of if quote else None,
             price_assumed=quote.assumed if quote else None,
         )
+
+    def _costs_of(self, name: str, crossing: Crossing) -> "Costs":
+        """Return what a crossing cost, reckoned anew only where a price or an instance's end has changed since.
+
+        The marks up to a crossing never change, so nothing else does; in a long run there are many of them.
+        """
+        terms = tuple(
+            (each.id, each.quote, each.instance, each.billing, each.marks[-1].name) for each in self.ledger.segments
+        )
+        kept = self._costs.get(name)
+        if kept is None or kept[0] != (crossing, terms):
+            at, before = crossing.position, crossing.before
+            spent_before = cost(self.ledger, before) if before else None
+            kept = ((crossing, terms), (cost(self.ledger, at), billed_cost(self.ledger, at), spent_before))
+            self._costs[name] = kept
+        return kept[1]
 
     # ── saved states ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -503,14 +542,17 @@ class PerformanceThresholdTracker:
 
     def _restore(self, saved: "TrackerState") -> None:
         """Take over smoothers and crossings of a state, where they are defined as they are here."""
+        known = set()
         for kept in saved.thresholds:
             name = kept.threshold.name
             detector = self._detectors.get(name)
             if detector is None or detector.threshold != kept.threshold:
                 what = "is not among the thresholds" if detector is None else "is defined otherwise now"
                 self._warn_once(f"state {name}", "the saved state's threshold %r %s: it is left out", name, what)
-            elif detector.crossing is None:
-                detector.held, detector.candidate, detector.crossing = kept.held, kept.candidate, kept.crossing
+            else:
+                known.add(name)
+                if detector.crossing is None:
+                    detector.held, detector.candidate, detector.crossing = kept.held, kept.candidate, kept.crossing
         smoothers = {(each.metric, each.smoothing): each for each in saved.smoothers}
         for key, watchers in _by_channel(self._detectors.values()).items():
             channel = self._channels[key]
@@ -520,6 +562,10 @@ class PerformanceThresholdTracker:
                 channel.absent = self._updates - smoother.observations
                 channel.skipped = smoother.skipped
                 channel.left_at = smoother.last
+                for detector in watchers:  # a new one, whose crossing may lie before the state
+                    value = channel.value
+                    if detector.threshold.name not in known and detector.crossing is None and value is not None:
+                        detector.met_before = detector.threshold.satisfied_by(value)
             channel.watch = Watch(watchers)
             channel.set_bounds()
         self._sort_channels()
@@ -548,11 +594,20 @@ class PerformanceThresholdTracker:
         if self.ledger.current is None:
             why = "the tracker was given no ledger"
             self.ledger = self.ledger.opened(wall_time=self._wall, unpriced_because=why)
+            self._opened_here = True
         assert self.ledger.current is not None
         return self.ledger.current
 
+    def _forget_opened(self) -> None:
+        """Take back the segment that results asked for too early, unless something has been marked in it."""
+        if self._opened_here and len(self.ledger.segments) == 1 and len(self.ledger.segments[0].marks) == 1:
+            self.ledger = msgspec.structs.replace(self.ledger, segments=())
+        self._opened_here = False
+
     def _mark(self, kind: MarkKind, at: Position, name: str | None = None) -> None:
-        self.ledger = self.ledger.marked(kind, at, name)
+        segment = self._open_segment()
+        if segment.marks[-1].kind != "end":  # nothing comes after that
+            self.ledger = self.ledger.marked(kind, at, name)
 
     def _sort_channels(self) -> None:
         """Tell the channels whose values are still to be compared from those whose thresholds are all achieved."""
@@ -583,6 +638,9 @@ def _by_channel(detectors: Iterable[Detector]) -> dict[tuple[str, Any], list[Det
         grouped.setdefault((detector.threshold.metric, detector.threshold.smoothing), []).append(detector)
     return grouped
 
+
+Costs = tuple[float | None, float | None, float | None]
+"""USD of a crossing: elapsed, billed, and elapsed up to the observation before it."""
 
 WANDB_KEYS = (
     "achieved",

@@ -73,6 +73,7 @@ class TrackedRun:
         self._monotonic = monotonic
         self._next_heartbeat = 0.0
         self._closed = False
+        self._names: set[str] = set()
         self._failures: set[str] = set()
         self.run = None if tracker is None else tracker.run
 
@@ -93,7 +94,7 @@ class TrackedRun:
         wall_time: float | None = None,
     ) -> tuple[ThresholdResult, ...]:
         """Take what was logged at one position; see `PerformanceThresholdTracker.update`. Never raises."""
-        if self._tracker is None:
+        if self._tracker is None or self._closed:
             return ()
         try:
             if self._price_watch is not None and self._price_watch.ready:
@@ -172,7 +173,7 @@ class TrackedRun:
         if not self._closed:
             self._closed = True
             self._live.mark("end", why)
-            self._live.warn_of_missing(())
+            self._live.warn_of_missing(self._names)
             if self._price_watch is not None:
                 self._price_watch.wait(CLOSE_WAIT_SECONDS if why == "closed" else CLOSE_WAIT_SECONDS / 5)
                 self._restate()
@@ -206,6 +207,7 @@ class TrackedRun:
     def _beat(self, metrics: Mapping[str, Any]) -> None:
         """Mark that the run is alive, and show what has changed."""
         now = self._monotonic()
+        self._names.update(metrics)
         if now >= self._next_heartbeat:
             if self._next_heartbeat:
                 self._live.mark("heartbeat")
