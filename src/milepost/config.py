@@ -228,9 +228,8 @@ def load_performance_thresholds(path: str | Path, *, strict: bool = False) -> Co
     Raises:
         ConfigError: Says file, key path, what was found, what was expected, and the nearest known key.
     """
-    file = Path(path)
-    if file.suffix in (".yaml", ".yml") or file.is_file():
-        return _load_file(file)
+    if names_a_file(path):
+        return _load_file(Path(path))
     environment = environment_from_curriculum(str(path))
     found = FOLDER / f"{environment}.yaml"
     try:
@@ -240,6 +239,11 @@ def load_performance_thresholds(path: str | Path, *, strict: bool = False) -> Co
             raise
         logger("config").warning("%s; the default arena thresholds take its place", error)
         return Config(thresholds=tuple(get_default_arena_thresholds()), environment_type="arena")
+
+
+def names_a_file(path: str | Path) -> bool:
+    """Say whether a configuration is named by its file, and not by its environment."""
+    return Path(path).suffix in (".yaml", ".yml") or Path(path).is_file()
 
 
 def environment_from_curriculum(path: str) -> str:

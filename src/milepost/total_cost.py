@@ -1,5 +1,6 @@
 """What a given number of hours costs: the ledger's formula without a ledger."""
 
+import math
 from collections.abc import Sequence
 
 from milepost.errors import PriceUnavailable, require
@@ -38,7 +39,8 @@ def calculate_total_cost(
     Raises:
         ConfigError: An argument is out of its range, or a source is not known.
     """
-    require(hours >= 0, "hours", hours, "0 or more")
+    number = isinstance(hours, int | float) and not isinstance(hours, bool)
+    require(number and 0 <= hours < math.inf, "hours", hours, "a finite number, 0 or more")
     require(num_nodes is None or num_nodes >= 1, "num_nodes", num_nodes, "1 or more")
     market = None if use_spot is None else "spot" if use_spot else "on_demand"
     asked = Instance.known("argument", instance_type=instance_type, market=market, num_nodes=num_nodes, region=region)

@@ -1,5 +1,7 @@
 """``milepost init``: a starter thresholds file."""
 
+import json
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +15,8 @@ TEMPLATE = """\
 # What the run is to reach. Say when: `milepost.track("{path}")`.
 thresholds:
   - name: "{name}"
-    metric: "{metric}"          # its key in what the trainer logs
-    target_value: {target:g}
+    metric: {metric}          # its key in what the trainer logs
+    target_value: {target!r}
     comparison: ">="          # >=, >, <=, < or ==
     smoothing_factor: 0.1     # 1 is the raw value
 aws:
@@ -32,9 +34,10 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
 ) -> None:
     """Write a starter thresholds file."""
-    name = "".join(letter if letter.isalnum() else "_" for letter in metric).strip("_") + f"_{target:g}"
+    slug = re.sub(r"[^A-Za-z0-9]+", "_", metric).strip("_") or "metric"
+    name = f"{slug}_{target:g}".replace("+", "")
     PerformanceThreshold(name, metric, target)
-    text = TEMPLATE.format(path=path, name=name, metric=metric, target=target)
+    text = TEMPLATE.format(path=path, name=name, metric=json.dumps(metric, ensure_ascii=False), target=target)
     Config.loads(text, file=str(path))
     if path.exists() and not force:
         raise ConfigError(f"{path}: it exists already; give another path, or --force to overwrite it")

@@ -44,6 +44,8 @@ def price(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Say what an hour of an instance costs, and who says so."""
+    if instance_type is not None and not instance_type.strip():
+        raise ConfigError("price: found an empty TYPE, expected one such as g5.4xlarge")
     if every and instance_type is not None:
         raise ConfigError("price: expected either an instance TYPE or --list")
     if not (every or refresh) and instance_type is None:

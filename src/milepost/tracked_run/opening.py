@@ -10,8 +10,14 @@ from typing import Any
 
 import msgspec
 
-from milepost.config import Config, InstanceSettings, load_performance_thresholds
-from milepost.errors import PriceUnavailable
+from milepost.config import (
+    Config,
+    InstanceSettings,
+    get_default_arena_thresholds,
+    load_performance_thresholds,
+    names_a_file,
+)
+from milepost.errors import ConfigError, MilepostError, MissingExtra, PriceUnavailable, require
 from milepost.instance import FIELDS, Instance
 from milepost.instances.detect import Detection, detect, find_rank
 from milepost.ledger import Ledger
@@ -26,6 +32,9 @@ from milepost.tracked_run.repricing import Priced, PriceWatch, Question
 from milepost.tracked_run.run import TrackedRun
 from milepost.tracker import SYSTEM_CLOCK, PerformanceThresholdTracker
 from milepost.uptime import machine_age_seconds, machine_start_id, process_age_seconds
+
+_runs_opened = 0
+"""Tracked runs of this process: only the first is billed from the process's start."""
 
 LATER_SINKS = ("mlflow", "tensorboard", "prometheus")
 """Sinks that a configuration may name already."""
@@ -71,24 +80,41 @@ def track(
     """
     if find_rank() != 0:
         return TrackedRun(None)
+    targets = None if thresholds is None else tuple(thresholds)
     settings = config if isinstance(config, Config) else _load(config, strict)
-    if thresholds is not None:
-        settings = msgspec.structs.replace(settings, thresholds=tuple(thresholds))
+    try:
+        pricer, shown_in = Pricer(settings, instance, price_per_hour), _sinks(sinks, settings)
+    except (ConfigError, MissingExtra) as error:
+        if strict or not isinstance(config, str) or names_a_file(config):
+            raise _of_file(error, config) from error
+        # Found by the environment's name: it gives way, as one that can't be read does.
+        logger("config").warning("%s; the default arena thresholds take its place", _of_file(error, config))
+        settings = Config(thresholds=tuple(get_default_arena_thresholds()), environment_type="arena")
+        pricer, shown_in = Pricer(settings, instance, price_per_hour), _sinks(sinks, settings)
+    if targets is not None:
+        settings = msgspec.structs.replace(settings, thresholds=targets)
     _warn_of_what_waits(settings, store)
-    pricer = Pricer(settings, instance, price_per_hour)
     tracker = PerformanceThresholdTracker(settings.thresholds, ledger=_open_ledger(settings, pricer))
     tracker.run = run or os.environ.get("MILEPOST_RUN_ID") or _new_run_id()
     tracker.group = group
     return TrackedRun(
         tracker,
-        sinks=_sinks(sinks, settings),
+        sinks=shown_in,
         price_watch=pricer.watch(tracker.ledger),
         heartbeat_seconds=settings.heartbeat_seconds,
     )
 
 
 def _load(config: str | Path | None, strict: bool) -> Config:
+    require(config is None or isinstance(config, str | Path), "config", config, "a configuration, a file or a name")
     return Config(thresholds=()) if config is None else load_performance_thresholds(config, strict=strict)
+
+
+def _of_file(error: MilepostError, config: object) -> MilepostError:
+    """Return an error of a configuration's with the name of what was asked for."""
+    if isinstance(error, ConfigError) and isinstance(config, str | Path):
+        return ConfigError(f"{config}: {error}")
+    return error
 
 
 def detect_for(
@@ -142,7 +168,10 @@ class Pricer:
         self._detect = partial(detect_for, settings, instance)
         self.detection = self._detect()
         prices = settings.prices
-        self.book = None if prices == "off" else PriceBook.of(prices, price_per_hour=price_per_hour, apart=True)
+        try:
+            self.book = None if prices == "off" else PriceBook.of(prices, price_per_hour=price_per_hour, apart=True)
+        except ConfigError as error:
+            raise ConfigError(f"prices.{error}" if price_per_hour is None else str(error)) from error
         self._strict = prices != "off" and prices.strict_pricing
         self._to_probe = self.book is not None and self.detection.is_open
 
@@ -202,9 +231,12 @@ class Pricer:
 
 
 def _open_ledger(settings: Config, pricer: Pricer) -> Ledger:
-    age = process_age_seconds() if settings.billed_from == "process" else machine_age_seconds()
+    global _runs_opened
+    # What an earlier run of this process was billed for, it was billed for.
+    ages = {"process": None if _runs_opened else process_age_seconds(), "instance": machine_age_seconds()}
+    _runs_opened += 1
     now = SYSTEM_CLOCK.now()
-    billed_from = now - (age or 0.0)
+    billed_from = now - (ages[settings.billed_from] or 0.0)
     instance, quote, because, _ = pricer.now(datetime.fromtimestamp(billed_from, UTC))
     logger("tracked_run").debug("runs on %s; priced by %s", instance, quote or because)
     prices = settings.prices
