@@ -138,3 +138,24 @@ def test_debug_log_is_shown_when_asked_for() -> None:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=True)
         assert expected in done.stderr
         assert bool(done.stderr) is bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("metric", "target"), [("reward", 1234567.89), ("métrique/é", 2.0), ('a"b: c', 0.1), ("{x}", 1e-9), ("é", 1e20)]
+)
+def test_init_takes_any_metric_and_target(metric: str, target: float, tmp_path: Path) -> None:
+    done = milepost("init", "x.yaml", "--metric", metric, "--target", str(target), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (threshold,) = load_performance_thresholds(tmp_path / "x.yaml").thresholds
+    assert (threshold.metric, threshold.target_value) == (metric, target)
+
+
+def test_package_is_a_program_too() -> None:
+    done = subprocess.run([sys.executable, "-m", "milepost", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"milepost {__version__}\n"
+
+
+def test_empty_type_is_refused() -> None:
+    done = milepost("price", "")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "found an empty TYPE" in done.stderr

@@ -1,0 +1,279 @@
+"""Faults that a review found, pinned: each of these once gave a wrong number, an exception or a silent loss."""
+
+import json
+import math
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from milepost.config import get_default_arena_thresholds
+from milepost.costs import billed_cost
+from milepost.crossing import Position
+from milepost.errors import ConfigError
+from milepost.instance import Instance
+from milepost.ledger import Ledger
+from milepost.quote import BillingRule
+from milepost.thresholds import PerformanceThreshold
+from milepost.tracked_run import track
+from milepost.tracker import PerformanceThresholdTracker
+from tests.helpers import START, FakeClock, ledger, quote, threshold
+
+
+def raw(target: Any = 2.0, name: str = "t", **fields: Any) -> PerformanceThreshold:
+    return PerformanceThreshold(name, "m", target, smoothing_factor=1.0, **fields)
+
+
+def tracker(*thresholds: PerformanceThreshold, usd_per_hour: float | None = 3600.0) -> tuple[Any, FakeClock]:
+    clock = FakeClock()
+    book = None if usd_per_hour is None else ledger(usd_per_hour)
+    return PerformanceThresholdTracker(thresholds or (raw(),), ledger=book, clock=clock), clock
+
+
+@pytest.mark.parametrize("target", [np.float32(2), np.float64(2), np.int64(2), Fraction(2), Decimal(2)])
+def test_target_of_any_number_type_is_kept_in_a_state(target: Any) -> None:
+    run, _ = tracker(raw(target, confirm=np.int64(2)))
+    run.update({"m": 1.0}, 1)
+    state = json.loads(json.dumps(run.state_dict()))
+    again, _ = tracker(raw(target, confirm=2))
+    again.load_state_dict(state)
+    assert again.here.samples == 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"target_value": "2.0"},
+        {"target_value": True},
+        {"target_value": 10**400},
+        {"metric": None},
+        {"name": None},
+        {"confirm": 2.5},
+        {"confirm": "2"},
+        {"smoothing_factor": "0.1"},
+        {"tolerance": None},
+    ],
+)
+def test_field_of_another_type_is_refused_by_name(fields: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"^{next(iter(fields))}: found"):
+        PerformanceThreshold(**{"name": "t", "metric": "m", "target_value": 2.0, **fields})
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_pause_stops_the_timer_of_a_trainer_that_gives_wall_times(inside: bool) -> None:
+    run, clock = tracker()
+    clock.advance(10)
+    run.update({"m": 1.0}, 10, wall_time=clock.now())
+    run.pause("evaluation")
+    clock.advance(300)
+    if inside:
+        run.update({"other": 1.0}, 10, wall_time=clock.now())
+    clock.advance(300)
+    run.resume()
+    clock.advance(10)
+    (result,) = run.update({"m": 3.0}, 20, wall_time=clock.now())
+    assert result.minutes_to_threshold == pytest.approx(20 / 60)
+    assert result.cost_to_threshold == pytest.approx(20.0)
+    assert result.billed_cost_to_threshold == pytest.approx(620.0)
+
+
+def test_nothing_comes_after_the_end() -> None:
+    run, clock = tracker()
+    clock.advance(10)
+    run.update({"m": 1.0}, 1)
+    run.mark("end", "preempted")
+    run.state_dict()
+    clock.advance(200)
+    assert (run.calculate_total_cost(), run.calculate_total_cost(billed=True)) == (10.0, 10.0)
+    assert run.ledger.segments[0].marks[-1].name == "preempted"
+    with track(thresholds=[raw()], price_per_hour=1.0, sinks=[]) as closed:
+        closed.update({"m": 1.0}, 1)
+    assert closed.update({"m": 3.0}, 2) == ()
+    assert closed.get_results()["t"].status == "not_reached"
+
+
+@pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("field", ["samples", "elapsed_seconds", "wall_time"])
+def test_position_that_is_no_number_is_passed_over_at_any_update(
+    field: str, bad: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    run, _ = tracker()
+    good = {"samples": 10, "elapsed_seconds": 1.0, "wall_time": START + 1}
+    run.update({"m": 1.0}, **good)
+    assert run.update({"m": 3.0}, **{**good, "samples": 20, field: bad}) == ()
+    assert "an update was passed over" in caplog.text
+    (result,) = run.update({"m": 3.0}, samples=30, elapsed_seconds=2.0, wall_time=START + 2)
+    figures = (result.cost_to_threshold, result.billed_cost_to_threshold, run.calculate_total_cost())
+    assert figures == (2.0, 2.0, 2.0)
+
+
+class _Stubborn:
+    def __float__(self) -> float:
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    "value", [Fraction(10**400), np.array(10**400, dtype=object), Decimal("sNaN"), _Stubborn()], ids=repr
+)
+def test_value_that_gives_no_number_spoils_no_other(value: Any, caplog: pytest.LogCaptureFixture) -> None:
+    run, _ = tracker(raw(), PerformanceThreshold("o", "other", 5.0))
+    for _ in range(2):
+        run.update({"m": value, "other": 1.0}, 1)
+    assert run.get_results()["o"].observations == 2
+    assert run.get_results()["t"].observations == 0
+
+
+def test_row_of_confirmations_is_broken_whatever_was_added_at_a_resume() -> None:
+    early, _ = tracker(raw(2.0, "b", confirm=3))
+    for at in (1, 2):
+        early.update({"m": 2.5}, 10 * at, 1.0 * at)
+    late, _ = tracker(raw(1.0, "a", confirm=9), raw(2.0, "b", confirm=3))
+    late.load_state_dict(early.state_dict())
+    late.update({"m": 0.5}, 30, 3.0)
+    late.update({"m": 2.5}, 40, 4.0)
+    assert late.get_results()["b"].status == "not_reached"
+
+
+@pytest.mark.parametrize(("restored", "already_met"), [(3.0, True), (1.0, False)])
+def test_threshold_added_at_a_resume_has_no_bracket_that_nobody_saw(restored: float, already_met: bool) -> None:
+    early, _ = tracker(raw(9.0, "far"))
+    early.update({"m": restored}, 100, 10.0)
+    late, _ = tracker(raw(9.0, "far"), raw(2.0, "new"))
+    late.load_state_dict(early.state_dict())
+    (result,) = late.update({"m": 3.0}, 110, 11.0)
+    assert (result.already_met, result.after_samples) == (already_met, None if already_met else 100)
+
+
+def test_threshold_added_at_a_resume_that_is_no_longer_met_is_crossed_later() -> None:
+    early, _ = tracker(raw(9.0, "far"))
+    early.update({"m": 3.0}, 100, 10.0)
+    late, _ = tracker(raw(9.0, "far"), raw(2.0, "new"))
+    late.load_state_dict(early.state_dict())
+    late.update({"m": 1.0}, 110, 11.0)
+    (result,) = late.update({"m": 3.0}, 120, 12.0)
+    assert (result.already_met, result.after_samples) == (False, 110)
+
+
+@pytest.mark.parametrize("read", ["get_results", "get_wandb_metrics", "calculate_total_cost", "get_cost_lines"])
+def test_reading_before_the_first_update_moves_no_figure(read: str) -> None:
+    run, _ = tracker(usd_per_hour=None)
+    getattr(run, read)()
+    run.update({"m": 1.0}, 10, wall_time=1_000_000.0)
+    (result,) = run.update({"m": 3.0}, 20, wall_time=1_000_060.0)
+    assert (result.minutes_to_threshold, result.after_minutes) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("before", ["pause", "state_dict"])
+def test_time_before_the_first_update_is_not_charged_to_who_tells_the_time(before: str) -> None:
+    run, clock = tracker()
+    clock.advance(100)
+    getattr(run, before)()
+    if before == "pause":
+        clock.advance(50)
+        run.resume()
+    run.update({"m": 1.0}, 10, 1.0)
+    (result,) = run.update({"m": 3.0}, 20, 2.0)
+    assert (result.cost_to_threshold, run.calculate_total_cost()) == (2.0, 2.0)
+
+
+def test_counter_that_is_changed_in_place_is_read_once() -> None:
+    run, _ = tracker()
+    samples = np.array(0)
+    for value in (1.0, 3.0):
+        samples += 10
+        run.update({"m": value}, samples, float(samples))
+    assert run.get_results()["t"].after_samples == 10
+    samples -= 15
+    run.update({"m": 3.0}, samples, 5.0)
+    assert [mark.kind for mark in run.ledger.segments[0].marks].count("rewind") == 1
+
+
+@pytest.mark.parametrize("fields", [{"share": -1.0}, {"share": math.nan}, {"share": 2.0}, {"num_nodes": 0}])
+def test_instance_that_cannot_be_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"{next(iter(fields))}: found"):
+        Instance(**fields)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sinks: [wandbb]", "nearest: 'wandb'"),
+        ("prices: {sources: [awss]}", "prices.sources: found 'awss'"),
+        ("prices: {table: nowhere.csv}", "nowhere.csv: expected a readable CSV file"),
+    ],
+)
+def test_configuration_found_by_name_gives_way_whole(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "configs" / "performance_thresholds"
+    folder.mkdir(parents=True)
+    (folder / "arena.yaml").write_text(f"thresholds: [{{name: t, metric: m, target_value: 1}}]\n{text}\n")
+    monkeypatch.chdir(tmp_path)
+    with track("arena") as run:
+        assert run.thresholds == tuple(get_default_arena_thresholds())
+    assert said in caplog.text
+    with pytest.raises(ConfigError, match="^arena: ") as caught:
+        track("arena", strict=True)
+    assert said in str(caught.value)
+    with pytest.raises(ConfigError, match="arena.yaml: "):
+        track(folder / "arena.yaml")
+
+
+def test_configuration_of_another_type_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"config: found \{\}"):
+        track({})  # type: ignore[arg-type]
+
+
+def test_end_names_the_nearest_of_a_metric_that_was_never_observed(caplog: pytest.LogCaptureFixture) -> None:
+    with track(thresholds=[PerformanceThreshold("t", "train/loss", 0.5, "<=")], price_per_hour=1.0, sinks=[]) as run:
+        run.update({"train/los": 1.0}, 1)
+    assert "metric 'train/loss' was never observed; nearest: train/los" in caplog.text
+
+
+def test_what_rounding_adds_is_billed_at_the_closing_price() -> None:
+    book = Ledger().opened(
+        Instance(), quote(3600.0, (20, 7200.0)), wall_time=START, billing=BillingRule(minimum_seconds=60.0)
+    )
+    end = Position(0, 0.0, START + 10, book.segments[0].id, 1)
+    book = book.marked("end", end, "closed")
+    assert billed_cost(book, Position(0, 0.0, START + 10, book.segments[0].id, 2)) == pytest.approx(60.0)
+
+
+def test_price_that_stands_in_is_better_than_none_when_ledgers_meet() -> None:
+    none = ledger(None)
+    stand_in = none.restated(none.segments[0].id, quote(2.0, provisional=True))
+    for merged in (none.merged(stand_in), stand_in.merged(none)):
+        assert merged.segments[0].quote == quote(2.0, provisional=True)
+
+
+def test_costs_of_a_crossing_are_reckoned_anew_only_for_a_new_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    from milepost import tracker as module
+
+    run, clock = tracker()
+    clock.advance(10)
+    run.update({"m": 3.0}, 1)
+    counted: list[Any] = []
+
+    def count(*arguments: Any) -> float:
+        counted.append(arguments)
+        return 5.0
+
+    monkeypatch.setattr(module, "cost", count)
+    for _ in range(3):
+        run.mark("heartbeat")
+        assert run.get_results()["t"].cost_to_threshold == 10.0
+    assert counted == []
+    run.ledger = run.ledger.restated(run.ledger.segments[0].id, quote(7200.0))
+    assert run.get_results()["t"].cost_to_threshold == 5.0
+
+
+def test_second_run_of_a_process_is_not_billed_from_its_start() -> None:
+    starts = []
+    for _ in range(2):
+        with track(thresholds=[threshold()], price_per_hour=1.0, sinks=[]) as run:
+            segment = run.ledger.segments[0]
+            starts.append(segment.marks[0].wall_time - segment.billed_from)
+    assert starts[1] == 0.0
