@@ -215,10 +215,10 @@ def test_configuration_found_by_name_gives_way_whole(
     with track("arena") as run:
         assert run.thresholds == tuple(get_default_arena_thresholds())
     assert said in caplog.text
-    with pytest.raises(ConfigError, match="^arena: ") as caught:
+    with pytest.raises(ConfigError, match=r"^arena: ") as caught:
         track("arena", strict=True)
     assert said in str(caught.value)
-    with pytest.raises(ConfigError, match="arena.yaml: "):
+    with pytest.raises(ConfigError, match=r"arena\.yaml: "):
         track(folder / "arena.yaml")
 
 
