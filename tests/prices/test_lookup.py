@@ -20,6 +20,14 @@ def test_reason_comes_back_from_the_other_process() -> None:
         Apart()("aws", Instance(provider="aws", instance_type="p5.48xlarge", market="capacity_block"), None)
 
 
+def test_files_of_the_working_directory_are_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("json", "queue", "msgspec", "datetime"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(3)\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PriceUnavailable, match="a capacity block is paid for in advance"):
+        Apart()("aws", Instance(provider="aws", instance_type="p5.48xlarge", market="capacity_block"), None)
+
+
 @pytest.mark.parametrize("program", ["raise SystemExit(3)", "print('no JSON')", "print('{\"quote\": 3}')"])
 def test_process_that_fails_is_a_price_that_is_not_available(
     program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -71,7 +71,8 @@ class Apart:
                 raise PriceUnavailable("the run is over")
             try:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "milepost.prices.lookup"],
+                    # -P: what lies in the working directory, such as a queue.py, is not imported in its place.
+                    [sys.executable, "-P", "-m", "milepost.prices.lookup"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
