@@ -277,3 +277,12 @@ def test_second_run_of_a_process_is_not_billed_from_its_start() -> None:
             segment = run.ledger.segments[0]
             starts.append(segment.marks[0].wall_time - segment.billed_from)
     assert starts[1] == 0.0
+
+
+def test_clock_of_a_process_that_has_not_begun_is_not_charged_to_who_tells_the_time() -> None:
+    first, _ = tracker()
+    first.update({"m": 1.0}, 10, 100.0)
+    second, clock = tracker()
+    second.load_state_dict(first.state_dict())
+    clock.advance(120)
+    assert second.state_dict()["elapsed_seconds"] == 100.0

@@ -583,7 +583,8 @@ class PerformanceThresholdTracker:
 
     def _here(self, wall: float) -> Position:
         """Where the run is at a wall time: only the caller knows how far a timer of theirs has come since."""
-        stopped = self._pauses or self._timed_here is False
+        told = self._timed_here is False or (self._timed_here is None and self._elapsed_source == "caller")
+        stopped = self._pauses or told
         return self._position(self._samples, self._elapsed if stopped else wall - self._origin, wall)
 
     def _position(self, samples: int, elapsed: float, wall: float) -> Position:

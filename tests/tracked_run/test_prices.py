@@ -22,7 +22,7 @@ from milepost.quote import Quote
 from milepost.report.terminal import print_results
 from milepost.thresholds import PerformanceThreshold
 from milepost.tracked_run import TrackedRun, opening, run, track
-from milepost.tracked_run.repricing import Priced, PriceWatch, Question
+from milepost.tracked_run.repricing import Priced, PriceWatch, Question, restated
 from tests.prices.server import Answer, PriceServer, serving
 from tests.prices.server import Question as Asked
 from tests.prices.test_aws import history, product
@@ -238,3 +238,27 @@ def test_fault_in_asking_is_logged_and_training_goes_on(caplog: pytest.LogCaptur
     assert watch.take() == []
     assert "asking for a price failed" in caplog.text
     watch.close()
+
+
+def test_stand_in_of_a_lookup_that_failed_gives_way_to_a_later_live_price() -> None:
+    spot = Instance(instance_type="g5.xlarge", market="spot")
+    book = Ledger().opened(spot, Quote(usd_per_hour=0.727, source="fallback"), wall_time=100.0)
+    question = Question(spot, 100.0)
+    for source, usd in (("aws", 0.5), ("list", 9.0), ("aws", 0.4), ("fallback", 9.0)):
+        book = restated(book, question, Priced(spot, Quote(usd_per_hour=usd, source=source), None))
+        quote = book.segments[0].quote
+        assert quote is not None
+        assert (quote.source, quote.usd_per_hour) == ("aws", 0.4 if usd == 0.4 or source == "fallback" else 0.5)
+
+
+def test_segment_of_an_earlier_process_that_had_no_price_is_asked_about(server: PriceServer) -> None:
+    server.answer = lambda asked: listed("72.0")
+    machine = Instance.known("instance=", **P5, gpus=8, gpu="H100", num_nodes=1, share=1.0)
+    earlier = Ledger().opened(machine, None, wall_time=time.time() - 7200, unpriced_because="waiting for aws")
+    tracker = milepost.PerformanceThresholdTracker([THRESHOLD], ledger=earlier)
+    tracker.update({"m": 1.0}, 10, elapsed_seconds=1800.0)
+    with track(thresholds=[THRESHOLD], instance=P5, sinks=[]) as tracked:
+        tracked.load_state_dict(tracker.state_dict())
+        tracked.update({"m": 2.0}, 20, elapsed_seconds=3600.0)
+        settle(tracked)
+        assert tracked.get_results()["two"].cost_to_threshold == pytest.approx(72.0)

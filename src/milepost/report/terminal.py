@@ -105,6 +105,10 @@ def price_line(segment: Segment | None) -> Text:
     return line
 
 
+def _shown(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.3f}"
+
+
 class LivePanel:
     """Shows a tracked run while it goes on: a panel on a terminal, a line now and then elsewhere.
 
@@ -182,7 +186,7 @@ class LivePanel:
         """Return the same in one line, for logs."""
         values = [
             f"{result.threshold}: "
-            + ("achieved" if result.achieved else f"{result.final_smoothed_value or 0:.3f} of {result.target_value:g}")
+            + ("achieved" if result.achieved else f"{_shown(result.final_smoothed_value)} of {result.target_value:g}")
             for result in self._run.get_results().values()
         ]
         return escape("  ".join([self._where(), *values]))

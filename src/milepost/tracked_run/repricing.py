@@ -18,6 +18,10 @@ LEAD_SECONDS = 0.1
 """How long the first question waits, so that the start of training has the machine to itself."""
 
 
+STAND_INS = ("skypilot", "list", "fallback", "default")
+"""Sources that answer where no live one does."""
+
+
 class Priced(NamedTuple):
     """The price of a node, or why there is none.
 
@@ -147,7 +151,8 @@ def restated(ledger: Ledger, question: Question, answer: Priced) -> Ledger:
     """Return a ledger with an answer put in place of what stood in for it.
 
     It counts for every segment on that fleet since the moment asked about that has no price, a provisional one, or
-    one of the same source. So a live price gives way to a newer one, and never to a stand-in.
+    one of the same source; and where a lookup had failed, a stand-in gives way to a live price. A live price gives way
+    to a newer one, and never to a stand-in.
     """
     for segment in ledger.segments:
         if _concerns(segment, question, answer.quote):
@@ -164,4 +169,7 @@ def _concerns(segment: Segment, question: Question, quote: Quote | None) -> bool
     known = segment.quote
     if known is None or known.provisional:
         return True
-    return quote is not None and known.source == quote.source
+    if quote is None:
+        return False
+    late = known.source in STAND_INS and quote.source not in (*STAND_INS, "user")  # an earlier lookup had failed
+    return late or known.source == quote.source

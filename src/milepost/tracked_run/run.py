@@ -229,7 +229,8 @@ class TrackedRun:
         """Have the segments of earlier processes priced whose price was still under way when they ended."""
         if self._price_watch is not None:
             for segment in self._live.ledger.segments[:-1]:
-                if segment.quote is not None and segment.quote.provisional:
+                unpriced = segment.quote is None and segment.unpriced_because != "prices: off"
+                if unpriced or (segment.quote is not None and segment.quote.provisional):
                     self._price_watch.put(Question(segment.instance, segment.billed_from))
 
     def _show(self) -> None:
