@@ -257,11 +257,11 @@ def test_costs_of_a_crossing_are_reckoned_anew_only_for_a_new_price(monkeypatch:
     run.update({"m": 3.0}, 1)
     counted: list[Any] = []
 
-    def count(*arguments: Any) -> float:
+    def count(*arguments: Any) -> dict[str, float]:
         counted.append(arguments)
-        return 5.0
+        return {"cost_to_threshold": 5.0}
 
-    monkeypatch.setattr(module, "cost", count)
+    monkeypatch.setattr(module, "cost_figures", count)
     for _ in range(3):
         run.mark("heartbeat")
         assert run.get_results()["t"].cost_to_threshold == 10.0

@@ -12,7 +12,7 @@ import milepost
 SOURCE = Path(milepost.__file__).parent
 GROUND = (
     *("errors", "instance", "quote", "log", "thresholds", "smoothing", "crossing", "ledger", "lineage", "costs"),
-    *("charges", "channel", "checkpoints", "state", "tracker"),
+    *("charges", "channel", "checkpoints", "results", "spending", "state", "tracker"),
 )
 
 

@@ -13,6 +13,7 @@ from milepost.costs import cost
 from milepost.instance import Instance
 from milepost.ledger import Ledger
 from milepost.quote import Quote
+from milepost.spending import spending
 from milepost.tracker import PerformanceThresholdTracker
 from tests.helpers import FakeClock, quote, threshold
 
@@ -98,6 +99,14 @@ class Trainer:
         assert self.tracker.calculate_total_cost() == pytest.approx(sum(self.books.spent.values()), rel=1e-6, abs=1e-9)
         billed = sum(self.books.billed.values())
         assert self.tracker.calculate_total_cost(billed=True) == pytest.approx(billed, rel=1e-6, abs=1e-9)
+        went: dict[str, float] = {}
+        for spent in spending(self.tracker.ledger, here):
+            assert spent.usd is not None
+            went[spent.purpose] = went.get(spent.purpose, 0.0) + spent.usd
+        lost = sum(self.books.spent.values()) - sum(self.books.lineage)
+        assert went.get("training", 0.0) == pytest.approx(sum(self.books.lineage), rel=1e-6, abs=1e-9)
+        assert went.get("lost", 0.0) == pytest.approx(lost, rel=1e-6, abs=1e-6)
+        assert sum(went.values()) == pytest.approx(billed, rel=1e-6, abs=1e-9)
 
 
 prices = st.sampled_from([0.9, 3.6, 36.0])

@@ -5,7 +5,7 @@ from itertools import pairwise
 import msgspec
 
 from milepost.crossing import Position
-from milepost.ledger import PREEMPTED, Ledger, Segment
+from milepost.ledger import Ledger, Segment
 from milepost.lineage import Stretch, lineage, walk
 
 
@@ -34,7 +34,7 @@ def billed_cost(ledger: Ledger, until: Position) -> float | None:
     Set-up, pauses, evaluation, stalls and lost work are in it. The segments of one instance start are billed
     together, under the `BillingRule` of the last of them; what rounding adds is billed at its closing price.
     """
-    parts = [_billed_use(ledger, use) for use in _uses(ledger, until)]
+    parts = [billed_use(ledger, use) for use in uses(ledger, until)]
     return None if None in parts else sum(part for part in parts if part is not None)
 
 
@@ -45,22 +45,27 @@ def cost_lines(ledger: Ledger, until: Position) -> dict[str, float | None]:
     """
     lines = {"compute": billed_cost(ledger, until)}
     if ledger.storage is not None:
-        lines["storage"] = ledger.storage.usd(
-            sum(each.end - each.start for use in _uses(ledger, until) for each in use)
-        )
+        lines["storage"] = ledger.storage.usd(sum(each.end - each.start for use in uses(ledger, until) for each in use))
     if ledger.network is not None:
         lines["network"] = ledger.network.usd()
     return lines
 
 
-class _Use(msgspec.Struct, frozen=True):
-    """Wall time of one segment on its instance, after what an earlier segment there has already been billed."""
+class Use(msgspec.Struct, frozen=True):
+    """Wall time of one segment on its instance, after what an earlier segment there has already been billed.
+
+    Attributes:
+        segment: The segment, with all its marks.
+        start: Unix seconds (UTC).
+        end: Unix seconds (UTC).
+    """
 
     segment: Segment
     start: float
     end: float
 
     def usd(self, start: float, end: float) -> float | None:
+        """Return the USD of a part of it, at the prices of that time; None where that has no price."""
         if end <= start:
             return 0.0
         if self.segment.quote is None:
@@ -76,22 +81,25 @@ class _Use(msgspec.Struct, frozen=True):
         return seconds / 3600 * rate
 
 
-def _uses(ledger: Ledger, until: Position) -> list[list[_Use]]:
-    """Return the wall time used up to a position, by instance start: time that two segments share counts once."""
-    uses: dict[str, list[_Use]] = {}
+def uses(ledger: Ledger, until: Position) -> list[list[Use]]:
+    """Return the wall time used up to a position, by instance start: time that two segments share counts once.
+
+    What was found to be of another type is another instance, whatever its start is called.
+    """
+    by_start: dict[tuple[str, str | None], list[Use]] = {}
     for segment, marks in walk(ledger, until):
-        use = uses.setdefault(segment.instance_start, [])
+        use = by_start.setdefault((segment.instance_start, segment.instance.instance_type), [])
         start = max(segment.billed_from, use[-1].end) if use else segment.billed_from
-        use.append(_Use(segment, start, max(start, *(mark.wall_time for mark in marks))))
-    return list(uses.values())
+        use.append(Use(segment, start, max(start, *(mark.wall_time for mark in marks))))
+    return list(by_start.values())
 
 
-def _billed_use(ledger: Ledger, use: list[_Use]) -> float | None:
+def billed_use(ledger: Ledger, use: list[Use]) -> float | None:
     """Return the USD billed for one instance start, None where a part of it has no price."""
     last = use[-1]
     whole = ledger.segment(last.segment.id) or last.segment
     final = whole.marks[-1]
-    reclaimed = whole.instance.market == "spot" and final.kind == "end" and final.name == PREEMPTED
+    reclaimed = whole.instance.market == "spot" and whole.end is not None and whole.is_reclaimed
     if reclaimed and whole.billing.billed_seconds(final.wall_time - use[0].start, reclaimed=True) == 0:
         return 0.0
     ran_seconds = sum(each.end - each.start for each in use)

@@ -18,7 +18,10 @@ MarkKind = Literal["start", "heartbeat", "crossing", "rewind", "pause", "phase",
 
 
 PREEMPTED = "preempted"
-"""Name of the end mark of a segment whose instance the provider took back."""
+"""Name of the end mark of a segment whose instance the provider took back, and of the mark made when it said so."""
+
+INTERRUPTED = "interrupted"
+"""Name of the end mark of a segment whose process ended without a word."""
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
@@ -64,6 +67,29 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     billed_from: float
     marks: tuple[Mark, ...]
 
+    @property
+    def end(self) -> Mark | None:
+        """The mark that ends it, None where there is none as yet."""
+        return self.marks[-1] if self.marks[-1].kind == "end" else None
+
+    @property
+    def is_reclaimed(self) -> bool:
+        """Whether the provider took its instance back, or has said that it will."""
+        return any(mark.name == PREEMPTED and mark.kind in ("end", "heartbeat") for mark in self.marks)
+
+    def ended(self, wall_time: float | None = None) -> "Segment":
+        """Return it with an end, where it has none: its process is gone, and left nothing after its last mark.
+
+        Args:
+            wall_time: Until when the process is known to have lived; its last mark where that is later.
+        """
+        if self.end is not None:
+            return self
+        last = self.marks[-1]
+        why = PREEMPTED if self.is_reclaimed else INTERRUPTED
+        end = Mark("end", max(last.wall_time, wall_time or 0.0), last.elapsed_seconds, last.samples, why)
+        return msgspec.structs.replace(self, marks=(*self.marks, end))
+
 
 class Ledger(msgspec.Struct, frozen=True):
     """The segments of a run, in order; the last one is the one under way. Nothing in it is ever changed or removed.
@@ -82,6 +108,14 @@ class Ledger(msgspec.Struct, frozen=True):
     def current(self) -> Segment | None:
         """The segment under way, or the last there was."""
         return self.segments[-1] if self.segments else None
+
+    @property
+    def here(self) -> Position | None:
+        """Where its last mark is: how far the run is known to have come."""
+        if (segment := self.current) is None:
+            return None
+        last = segment.marks[-1]
+        return Position(last.samples, last.elapsed_seconds, last.wall_time, segment.id, len(segment.marks))
 
     def segment(self, id: str | None) -> Segment | None:
         """Return the segment of this id; the last one where no id is given."""
@@ -212,12 +246,15 @@ class Ledger(msgspec.Struct, frozen=True):
     def merged(self, other: "Ledger") -> "Ledger":
         """Return both ledgers as one, in order of their starts; the segment under way stays the last.
 
-        Segments that both have count once: the one with more marks wins, since marks are only ever added.
+        Segments that both have count once: the one with more marks wins, since marks are only ever added. An end counts
+        least: it may have been put there by another process.
         """
         mine = {segment.id: segment for segment in self.segments}
         for segment in other.segments:
             if (known := mine.get(segment.id)) is not None:
-                longer = segment if len(segment.marks) > len(known.marks) else known
+                longer = max(
+                    known, segment, key=lambda each: (len(each.marks) - (each.end is not None), len(each.marks))
+                )
                 quotes = [each.quote for each in (known, segment) if each.quote]
                 quotes.sort(key=lambda quote: quote.provisional)
                 mine[segment.id] = msgspec.structs.replace(longer, quote=quotes[0] if quotes else None)

@@ -9,11 +9,12 @@ import msgspec
 
 from milepost.channel import Channel, as_float, is_number
 from milepost.checkpoints import Checkpoints
-from milepost.costs import billed_cost, cost, cost_lines, total_cost
+from milepost.costs import billed_cost, cost_lines, total_cost
 from milepost.crossing import Crossing, Detector, Position, Watch
 from milepost.ledger import Ledger, MarkKind, Segment
 from milepost.lineage import position_at
 from milepost.log import logger
+from milepost.results import cost_figures, price_figures
 from milepost.thresholds import ElapsedSource, PerformanceThreshold, ThresholdResult, require_unique_names
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class PerformanceThresholdTracker:
         self._opened_here = False  # a segment of nobody's, for results that were asked for before there was a ledger
 
         self._checkpoints = Checkpoints()
-        self._costs: dict[str, tuple[Any, Costs]] = {}
+        self._costs: dict[str, tuple[Any, dict[str, float | None]]] = {}
         self._warned: set[str] = set()
         if available := set(available_metrics):
             self.warn_of_missing(available)
@@ -342,14 +343,18 @@ class PerformanceThresholdTracker:
         from milepost.state import TrackerState
 
         saved = TrackerState.read(state)
+        self.go_on_from(saved)
+        in_state = {each.threshold.name for each in saved.thresholds if each.crossing}
+        self._checkpoints.loaded(self._crossings, in_state)
+
+    def go_on_from(self, saved: "TrackerState") -> None:
+        """Go on from where a run is known to have come; the trainer has loaded no state, or not as yet."""
         self._forget_opened()
         here = self.here
         self._join_ledger(saved, here)
         self._samples, self._elapsed, self._wall = saved.samples, saved.elapsed_seconds, here.wall_time
         self._elapsed_source = self._elapsed_source or saved.elapsed_source
         self._restore(saved)
-        in_state = {each.threshold.name for each in saved.thresholds if each.crossing}
-        self._checkpoints.loaded(self._crossings, in_state)
         logger("tracker").debug("goes on from a saved state, at %s", self._last)
         self._tell(Event("resume", self._last))
 
@@ -453,21 +458,15 @@ class PerformanceThresholdTracker:
         observations = self._observations(channel)
         unseen = observations == 0 and channel.skipped == 0
         latest = channel.value
-        segment = self.ledger.segment(crossing.position.segment if crossing else None)
-        quote = segment.quote if segment else None
-        at = crossing.position if crossing else self.here
         known: dict[str, Any] = {}
         if crossing:
-            before = crossing.before
-            spent, billed, spent_before = self._costs_of(threshold.name, crossing)
+            at, before = crossing.position, crossing.before
             known = {
+                **self._costs_of(threshold.name, crossing),
                 "samples_to_threshold": at.samples,
                 "minutes_to_threshold": at.elapsed_seconds / 60,
-                "cost_to_threshold": spent,
-                "billed_cost_to_threshold": billed,
                 "after_samples": before.samples if before else None,
                 "after_minutes": before.elapsed_seconds / 60 if before else None,
-                "after_cost": spent_before,
                 "confirmed_at_samples": crossing.confirmed_at_samples,
                 "already_met": crossing.already_met,
                 "retained": None if latest is None else threshold.satisfied_by(latest),
@@ -488,15 +487,10 @@ class PerformanceThresholdTracker:
             observations=observations,
             skipped=channel.skipped,
             elapsed_source=crossing.elapsed_source if crossing else self._elapsed_source,
-            usd_per_hour=quote.usd_per_hour_at(at.wall_time) if quote else None,
-            num_nodes=segment.instance.num_nodes if segment else None,
-            share=segment.instance.share if segment else None,
-            price_source=quote.source if quote else None,
-            price_as_of=quote.as_of if quote else None,
-            price_assumed=quote.assumed if quote else None,
+            **price_figures(self.ledger, self.here, crossing),
         )
 
-    def _costs_of(self, name: str, crossing: Crossing) -> "Costs":
+    def _costs_of(self, name: str, crossing: Crossing) -> dict[str, float | None]:
         """Return what a crossing cost, reckoned anew only where a price or an instance's end has changed since.
 
         The marks up to a crossing never change, so nothing else does; in a long run there are many of them.
@@ -506,10 +500,7 @@ class PerformanceThresholdTracker:
         )
         kept = self._costs.get(name)
         if kept is None or kept[0] != (crossing, terms):
-            at, before = crossing.position, crossing.before
-            spent_before = cost(self.ledger, before) if before else None
-            kept = ((crossing, terms), (cost(self.ledger, at), billed_cost(self.ledger, at), spent_before))
-            self._costs[name] = kept
+            kept = self._costs[name] = ((crossing, terms), cost_figures(self.ledger, crossing))
         return kept[1]
 
     # ── saved states ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -639,9 +630,6 @@ def _by_channel(detectors: Iterable[Detector]) -> dict[tuple[str, Any], list[Det
         grouped.setdefault((detector.threshold.metric, detector.threshold.smoothing), []).append(detector)
     return grouped
 
-
-Costs = tuple[float | None, float | None, float | None]
-"""USD of a crossing: elapsed, billed, and elapsed up to the observation before it."""
 
 WANDB_KEYS = (
     "achieved",
