@@ -10,15 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from milepost.charges import Network, Storage
-from milepost.crossing import Position
+from milepost.crossing import Crossing, Position
 from milepost.errors import StoreError
 from milepost.instance import Commitment, Instance
 from milepost.ledger import Ledger, Mark, MarkKind, Segment
 from milepost.quote import BillingRule, PriceStep, Quote
+from milepost.results import restated
 from milepost.store import database
-from milepost.store.snapshot import Run, RunEvent, Snapshot
+from milepost.store.snapshot import MOST_POINTS, Curve, CurvePoint, Process, Run, RunEvent, Snapshot
 from milepost.store.store import Store
-from milepost.thresholds import PerformanceThreshold, ThresholdResult
+from milepost.thresholds import PerformanceThreshold, Smoothing, ThresholdResult
 from tests.helpers import START, ledger, quote
 
 THRESHOLDS = (PerformanceThreshold("two", "m", 2.0), PerformanceThreshold("five", "m", 5.0, confirm=3))
@@ -40,13 +41,15 @@ def result(threshold: str, status: Any = "achieved", **fields: Any) -> Threshold
 
 
 def snapshot(book: Ledger | None = None, **fields: Any) -> Snapshot:
+    book = book or ledger()
+    segment = book.current.id if book.current else None
     results = (result("two", cost_to_threshold=1.5), result("five", "not_reached"))
     plain: dict[str, Any] = {
         "run": RUN,
         "thresholds": THRESHOLDS,
         "results": results,
-        "crossings": {"two": Position(20, 5.0, START + 5, "s", 2)},
-        "ledger": book or ledger(),
+        "crossings": {"two": Crossing(Position(20, 5.0, START + 5, segment, 1), 2.5, None, 20, "caller")},
+        "ledger": book,
     }
     return Snapshot(**(plain | fields))
 
@@ -57,13 +60,32 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_what_is_written_is_read_back(store: Store) -> None:
-    written = snapshot()
+    process = Process(id="p", host="h", pid=7, birth="b", started_at=START, alive_at=START + 1, heartbeat_seconds=15.0)
+    curve = Curve("m", Smoothing(0.5), 1, (CurvePoint(0, 10, 1.0, 2.0, 3.0), CurvePoint(1, 20, 2.0, 4.0, 5.0)))
+    event = RunEvent(id="e", kind="crossing", position=Position(1, 2.0, 3.0), detail={"thresholds": ["two"]})
+    written = snapshot(process=process, curves=(curve,), events=(event,))
+    store.write(written)
     store.write(written)
     assert store.runs() == [RUN]
-    assert store.thresholds("run") == list(THRESHOLDS)
-    assert store.results("run") == list(written.results)
-    assert store.crossings("run") == written.crossings
-    assert store.ledger("run") == written.ledger
+    kept = store.load("run")
+    assert kept is not None
+    assert (kept.run, kept.thresholds, kept.crossings) == (RUN, THRESHOLDS, written.crossings)
+    assert (kept.processes, kept.curves, kept.events, kept.ledger) == (
+        *((process,), (curve,), (event,)),
+        written.ledger,
+    )
+    assert kept.opened_by == {written.ledger.segments[0].id: "p"}
+    assert kept.results == tuple(
+        restated(each, written.ledger, written.crossings.get(each.threshold)) for each in written.results
+    )
+    assert kept.results[0].cost_to_threshold == pytest.approx(5.0 * 3.6 / 3600)
+    assert store.load("another") is None
+
+
+def ledger_of(store: Store, run: str = "run") -> Ledger:
+    kept = store.load(run)
+    assert kept is not None
+    return kept.ledger
 
 
 kinds: st.SearchStrategy[MarkKind] = st.sampled_from(["start", "heartbeat", "crossing", "rewind", "pause", "end"])
@@ -87,6 +109,7 @@ quotes = st.builds(
         lambda steps: tuple(sorted(steps, key=lambda step: step.since))
     ),
 )
+starts = st.builds(Mark, st.just("start"), numbers, numbers, st.integers(0, 2**60))
 segments = st.builds(
     Segment,
     id=ids,
@@ -101,11 +124,13 @@ segments = st.builds(
     billing=st.builds(BillingRule, numbers, numbers, numbers),
     instance_start=ids,
     billed_from=numbers,
-    marks=st.lists(marks, min_size=1, max_size=5).map(tuple),
+    marks=st.tuples(starts, st.lists(marks, max_size=4)).map(lambda drawn: (drawn[0], *drawn[1])),
 )
 ledgers = st.builds(
     Ledger,
-    st.lists(segments, max_size=3, unique_by=lambda segment: segment.id).map(tuple),
+    st.lists(segments, max_size=3, unique_by=lambda segment: segment.id).map(
+        lambda drawn: tuple(sorted(drawn, key=lambda segment: segment.marks[0].wall_time))
+    ),
     st.none() | st.just(Storage(1.0, 2.0)),
     st.none() | st.just(Network(1.0, 2.0)),
 )
@@ -118,8 +143,8 @@ def test_any_ledger_is_read_back_as_it_was_also_when_written_twice(
 ) -> None:
     store = Store(tmp_path_factory.mktemp("store") / "milepost.db")
     for _ in range(2):
-        store.write(snapshot(book))
-        assert store.ledger("run") == book
+        store.write(snapshot(book, crossings={}))
+        assert ledger_of(store) == book
     store.close()
 
 
@@ -131,9 +156,9 @@ def test_later_snapshot_adds_marks_and_restates_prices(store: Store) -> None:
     store.write(snapshot(late))
     restated = late.restated(segment, quote(3.0, (10, 4.0)))
     store.write(snapshot(restated))
-    assert store.ledger("run") == restated
+    assert ledger_of(store) == restated
     store.write(snapshot(early))  # a writer that was held up takes no mark away
-    assert store.ledger("run").segments[0].marks == restated.segments[0].marks
+    assert ledger_of(store).segments[0].marks == restated.segments[0].marks
 
 
 def test_prices_that_were_restated_are_kept(store: Store, tmp_path: Path) -> None:
@@ -147,6 +172,41 @@ def test_prices_that_were_restated_are_kept(store: Store, tmp_path: Path) -> Non
     assert rows == [(1.0,), (2.0,)]
 
 
+def test_run_keeps_what_its_first_process_said_and_learns_what_that_did_not_know(store: Store) -> None:
+    store.write(snapshot(run=Run(id="run", group="seeds", host="h", started_at=START, alive_at=START)))
+    later = Run(id="run", name="arena", group="other", host="g", started_at=START + 9, alive_at=START + 9, seed=3)
+    store.write(snapshot(run=later))
+    assert store.runs() == [
+        Run(id="run", name="arena", group="seeds", host="h", started_at=START, alive_at=START + 9, seed=3)
+    ]
+
+
+def test_end_that_another_process_put_gives_way_to_marks_of_who_lives_on(store: Store) -> None:
+    alive = ledger()
+    store.write(snapshot(alive))
+    taken_for_dead = Ledger((alive.segments[0].ended(START + 3),)).opened(wall_time=START + 9)
+    store.write(snapshot(taken_for_dead))
+    assert ledger_of(store) == taken_for_dead
+    segment = alive.segments[0].id
+    alive = alive.marked("heartbeat", Position(5, 20.0, START + 20, segment, 1))
+    store.write(snapshot(alive))
+    assert ledger_of(store).segments[0] == alive.segments[0]
+
+
+def test_thinned_curve_covers_the_whole_run_in_a_bounded_number_of_points(store: Store) -> None:
+    stride = 1
+    for position in range(0, 10_000, 500):
+        while position + 500 > MOST_POINTS * stride:
+            stride *= 2
+        points = tuple(CurvePoint(at, at, float(at), 1.0, 1.0) for at in range(position, position + 500))
+        store.write(snapshot(curves=(Curve("m", Smoothing(), stride, points),)))
+    kept = store.load("run")
+    assert kept is not None
+    (curve,) = kept.curves
+    assert curve.stride == stride == 8
+    assert [point.position for point in curve.points] == list(range(0, 10_000, 8))
+
+
 def test_runs_are_found_by_id_and_group_and_removed_whole(store: Store) -> None:
     for name, group in (("a", "x"), ("b", "x"), ("c", None)):
         run = Run(id=name, group=group, started_at=START, alive_at=START)
@@ -157,7 +217,7 @@ def test_runs_are_found_by_id_and_group_and_removed_whole(store: Store) -> None:
     assert store.delete("a")
     assert not store.delete("a")
     assert [run.id for run in store.runs()] == ["b", "c"]
-    assert store.results("a") == []
+    assert store.load("a") is None
 
 
 def _write_many(path: Path, name: str) -> None:

@@ -5,6 +5,8 @@ https://www.sqlite.org/wal.html (Overview, disadvantage 2). `synchronous=FULL` s
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
@@ -21,6 +23,9 @@ SCHEMA = "0001"
 BUSY_SECONDS = 30.0
 """How long a writer waits for another to finish."""
 
+ONLY_READS = "milepost_only_reads"
+"""Name of the execution option of a transaction that only reads."""
+
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "beegfs", "gpfs", "ceph", "glusterfs", "9p", "afs", "fuse.sshfs"}
 )
@@ -35,21 +40,23 @@ def open_database(where: str | Path) -> Engine:
     Raises:
         StoreError: It can't be opened, is of a newer release, or is no store; says which, and never a password.
     """
-    url = to_url(where)
-    shown = url.render_as_string(hide_password=True) if url.drivername != "sqlite" else str(url.database)
+    url, name = to_url(where), shown(where)
     try:
         if url.drivername == "sqlite" and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if url.drivername == "sqlite" else {})
         if url.drivername == "sqlite":
             _set_up_sqlite(engine, Path(url.database or ""))
-        with engine.begin() as connection:
-            _bring_up_to_date(connection, shown)
+        with reading(engine) as connection:
+            is_current = _version(connection, name) == SCHEMA
+        if not is_current:
+            with engine.begin() as connection:
+                _bring_up_to_date(connection, name)
     except OSError as error:
-        raise StoreError(f"store {shown}: expected a folder that can be written, found: {error.strerror}") from error
+        raise StoreError(f"store {name}: expected a folder that can be written, found: {error.strerror}") from error
     except (SQLAlchemyError, ImportError) as error:
         reason = str(getattr(error, "orig", None) or type(error).__name__)
-        raise StoreError(f"store {shown}: expected a database that can be opened, found: {reason}") from error
+        raise StoreError(f"store {name}: expected a database that can be opened, found: {reason}") from error
     return engine
 
 
@@ -69,6 +76,12 @@ def to_url(where: str | Path) -> URL:
         ) from error
 
 
+def shown(where: str | Path) -> str:
+    """Return how to speak of a store: its path, or its URL without the password."""
+    url = to_url(where)
+    return str(url.database) if url.drivername == "sqlite" else url.render_as_string(hide_password=True)
+
+
 def _set_up_sqlite(engine: Engine, file: Path) -> None:
     shared = _file_system(file.parent) in NETWORK_FILE_SYSTEMS
     if shared:
@@ -85,26 +98,45 @@ def _set_up_sqlite(engine: Engine, file: Path) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         # A transaction that reads first and writes later can't wait for another writer: this one takes its turn first.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        only_reads = connection.get_execution_options().get(ONLY_READS, False)
+        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
 
 
-def _bring_up_to_date(connection: Connection, shown: str) -> None:
-    """Make the tables, or migrate them forward."""
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that only reads: it waits for no writer, and holds none up."""
+    with engine.connect().execution_options(**{ONLY_READS: True}) as connection:
+        yield connection
+
+
+def _version(connection: Connection, name: str) -> str | None:
+    """Return the schema of a store, None where it has no tables as yet.
+
+    Raises:
+        StoreError: It is no store, or one of a newer release.
+    """
     tables = set(inspect(connection).get_table_names())
     if not tables:
-        METADATA.create_all(connection)
-        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
-        connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": SCHEMA})
-        return
+        return None
     if "alembic_version" not in tables:
-        raise StoreError(f"store {shown}: found a database with other tables, expected a store of Milepost's")
+        raise StoreError(f"store {name}: found a database with other tables, expected a store of Milepost's")
     version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
     if version > SCHEMA:
         raise StoreError(
-            f"store {shown}: found schema {version}, which a newer release of Milepost wrote; this one knows up to "
+            f"store {name}: found schema {version}, which a newer release of Milepost wrote; this one knows up to "
             f"{SCHEMA}. Upgrade Milepost, or name another store"
         )
-    if version < SCHEMA:
+    return version
+
+
+def _bring_up_to_date(connection: Connection, name: str) -> None:
+    """Make the tables, or migrate them forward."""
+    version = _version(connection, name)  # again: another process may have been at it meanwhile
+    if version is None:
+        METADATA.create_all(connection)
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": SCHEMA})
+    elif version < SCHEMA:
         _migrate(connection)
 
 

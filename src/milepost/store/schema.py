@@ -4,7 +4,7 @@ Structures that are read as a whole (an instance, a quote, a result) are kept as
 searched by. A change here needs a migration in `migrations/versions`.
 """
 
-from sqlalchemy import JSON, BigInteger, Column, Float, ForeignKey, Integer, MetaData, String, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, ForeignKey, Integer, MetaData, String, Table
 
 METADATA = MetaData(
     naming_convention={
@@ -27,13 +27,28 @@ RUNS = Table(
     Column("group", String, index=True),
     Column("name", String),
     Column("tags", JSON, nullable=False),
+    Column("config", JSON, nullable=False),
     Column("git_commit", String),
     Column("seed", BigInteger),
     Column("host", String),
-    Column("status", String, nullable=False),  # running, closed, interrupted, failed, preempted
+    Column("status", String, nullable=False),  # running, or why it is over
     Column("started_at", Float, nullable=False),  # Unix seconds (UTC)
     Column("alive_at", Float, nullable=False),
     Column("charges", JSON, nullable=False),  # storage and network, beside compute
+)
+
+PROCESSES = Table(
+    "processes",
+    METADATA,
+    Column("id", String, primary_key=True),
+    _belongs_to("runs", "run", index=True),
+    Column("host", String, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("birth", String),  # tells this process from a later one of the same pid
+    Column("started_at", Float, nullable=False),
+    Column("alive_at", Float, nullable=False),
+    Column("heartbeat_seconds", Float, nullable=False),
+    Column("has_ended", Boolean, nullable=False),
 )
 
 THRESHOLDS = Table(
@@ -52,7 +67,7 @@ RESULTS = Table(
     Column("threshold", String, primary_key=True),
     Column("status", String, nullable=False),
     Column("result", JSON, nullable=False),  # as of the last writing, at the prices of then
-    Column("crossing", JSON),  # the crossing's position, from which every figure is reckoned anew
+    Column("crossing", JSON),  # from which, with the ledger, every figure is reckoned anew
 )
 
 SEGMENTS = Table(
@@ -60,7 +75,7 @@ SEGMENTS = Table(
     METADATA,
     Column("id", String, primary_key=True),
     _belongs_to("runs", "run", index=True),
-    Column("position", Integer, nullable=False),
+    Column("process", String),  # the one that opened it, where that is known
     Column("instance", JSON, nullable=False),
     Column("unpriced_because", String),
     Column("billing", JSON, nullable=False),
@@ -103,10 +118,11 @@ CURVES = Table(
     _belongs_to("runs", "run", primary_key=True),
     Column("metric", String, primary_key=True),
     Column("smoothing", String, primary_key=True),
-    Column("samples", BigInteger, primary_key=True),
+    Column("position", BigInteger, primary_key=True),  # among the metric's observations
+    Column("samples", BigInteger, nullable=False),
     Column("elapsed_seconds", Float, nullable=False),
     Column("raw", Float, nullable=False),
-    Column("smoothed", Float),
+    Column("smoothed", Float, nullable=False),
 )
 
 EVENTS = Table(

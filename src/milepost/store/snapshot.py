@@ -1,12 +1,15 @@
-"""What is written to a store at one moment: everything that is known of a run, so that a later one replaces it."""
+"""What is written to a store at one moment, and what is read back: everything that is known of a run."""
 
 from typing import Any
 
 import msgspec
 
-from milepost.crossing import Position
+from milepost.crossing import Crossing, Position
 from milepost.ledger import Ledger
-from milepost.thresholds import PerformanceThreshold, ThresholdResult
+from milepost.thresholds import PerformanceThreshold, Smoothing, ThresholdResult
+
+MOST_POINTS = 2000
+"""Points of a curve that are kept; beyond that, every other one is left out."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,6 +20,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         group: What it belongs to, such as the seeds of one recipe.
         name: What people call it.
         tags: Words that it is found by.
+        config: The settings that it was trained with.
         git_commit: Commit of the code that it runs.
         seed: Its random seed.
         host: The machine of its first process.
@@ -29,12 +33,71 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     group: str | None = None
     name: str | None = None
     tags: tuple[str, ...] = ()
+    config: dict[str, Any] = {}
     git_commit: str | None = None
     seed: int | None = None
     host: str | None = None
     status: str = "running"
     started_at: float
     alive_at: float
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """A process that tracks a run.
+
+    Attributes:
+        id: Made by itself.
+        host: Its machine.
+        pid: Its number there.
+        birth: What tells it from a later process of that number, where the system tells.
+        started_at: Unix seconds (UTC) at which it began to track.
+        alive_at: Unix seconds (UTC) at which it was last known to live.
+        heartbeat_seconds: How often it says that it lives.
+        has_ended: Whether it said that it ended.
+    """
+
+    id: str
+    host: str
+    pid: int
+    birth: str | None = None
+    started_at: float
+    alive_at: float
+    heartbeat_seconds: float
+    has_ended: bool = False
+
+
+class CurvePoint(msgspec.Struct, frozen=True, array_like=True):
+    """One observation of a metric.
+
+    Attributes:
+        position: Which of the metric's observations it is, over all processes of the run.
+        samples: What the trainer had counted.
+        elapsed_seconds: Seconds on the training timer.
+        raw: The value.
+        smoothed: The smoothed value.
+    """
+
+    position: int
+    samples: int
+    elapsed_seconds: float
+    raw: float
+    smoothed: float
+
+
+class Curve(msgspec.Struct, frozen=True):
+    """A thinned metric under one smoothing.
+
+    Attributes:
+        metric: Its key.
+        smoothing: How it is smoothed.
+        stride: Only observations whose position is a multiple of this are kept: a power of two.
+        points: Those that are kept, or that are new, in order.
+    """
+
+    metric: str
+    smoothing: Smoothing
+    stride: int
+    points: tuple[CurvePoint, ...]
 
 
 class RunEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,16 +121,46 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         run: The run.
+        process: The process that says so; None for what is no process's, such as a correction.
         thresholds: What is to be reached.
         results: What there is to say of each threshold.
-        crossings: Positions of those that were reached, by name.
+        crossings: The crossings of those that were reached, by name.
         ledger: What the run ran on.
-        events: What happened since the snapshot before.
+        events: What happened, in order.
+        curves: Curves, with the points that are new since the snapshot before.
     """
 
     run: Run
+    process: Process | None = None
     thresholds: tuple[PerformanceThreshold, ...]
     results: tuple[ThresholdResult, ...]
-    crossings: dict[str, Position]
+    crossings: dict[str, Crossing]
     ledger: Ledger
     events: tuple[RunEvent, ...] = ()
+    curves: tuple[Curve, ...] = ()
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What a store knows of a run, read back.
+
+    Attributes:
+        run: The run.
+        processes: The processes that tracked it, in order of their starts.
+        thresholds: What it was to reach.
+        results: Results as they were last written.
+        crossings: Its crossings, by threshold name.
+        ledger: What it ran on.
+        opened_by: Id of the process that opened a segment, by the segment's id.
+        curves: Its thinned metrics.
+        events: What happened, in order.
+    """
+
+    run: Run
+    processes: tuple[Process, ...]
+    thresholds: tuple[PerformanceThreshold, ...]
+    results: tuple[ThresholdResult, ...]
+    crossings: dict[str, Crossing]
+    ledger: Ledger
+    opened_by: dict[str, str]
+    curves: tuple[Curve, ...]
+    events: tuple[RunEvent, ...]

@@ -1,0 +1,183 @@
+"""Turns what is known of a run into rows. Rows bear ids of their writer: what is written twice counts once."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Table, bindparam, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from milepost.ledger import Ledger, Mark, Segment
+from milepost.quote import Quote
+from milepost.store.schema import (
+    CURVES,
+    EVENTS,
+    MARKS,
+    PRICE_STEPS,
+    PROCESSES,
+    QUOTES,
+    RESULTS,
+    RUNS,
+    SEGMENTS,
+    THRESHOLDS,
+)
+from milepost.store.snapshot import Curve, Run, RunEvent, Snapshot
+
+Row = dict[str, Any]
+
+SAID_ONCE = ("id", "group", "name", "tags", "config", "git_commit", "seed", "host", "started_at")
+"""What a run's first process says of it stands, but for what it did not know as yet."""
+
+
+def write_snapshot(connection: Connection, snapshot: Snapshot) -> None:
+    """Write all that a snapshot holds."""
+    run, process = snapshot.run, snapshot.process
+    _write_run(connection, run, snapshot.ledger)
+    if process is not None:
+        _put(connection, PROCESSES, [_asdict(process) | {"run": run.id}], replacing=["alive_at", "has_ended"])
+    _put(
+        connection,
+        THRESHOLDS,
+        [
+            {"run": run.id, "name": each.name, "position": at, "definition": _builtins(each)}
+            for at, each in enumerate(snapshot.thresholds)
+        ],
+        replacing=["position", "definition"],
+    )
+    _put(
+        connection,
+        RESULTS,
+        [
+            {
+                "run": run.id,
+                "threshold": each.threshold,
+                "status": each.status,
+                "result": _builtins(each),
+                "crossing": _builtins(snapshot.crossings.get(each.threshold)),
+            }
+            for each in snapshot.results
+        ],
+        replacing=["status", "result", "crossing"],
+    )
+    write_ledger(connection, run.id, snapshot.ledger, None if process is None else process.id)
+    _put(connection, EVENTS, [_event_row(run.id, each) for each in snapshot.events], replacing=[])
+    for curve in snapshot.curves:
+        _write_curve(connection, run.id, curve)
+
+
+def write_ledger(connection: Connection, run: str, ledger: Ledger, process: str | None) -> None:
+    """Write segments, and of each the marks and the price that are not there yet."""
+    ids = [segment.id for segment in ledger.segments]
+    counted = select(MARKS.c.segment, func.count()).where(MARKS.c.segment.in_(ids)).group_by(MARKS.c.segment)
+    written: dict[str, int] = dict(connection.execute(counted).all())
+    for segment in ledger.segments:
+        live = segment is ledger.current
+        row = _builtins(segment)
+        fields = ("id", "instance", "unpriced_because", "billing", "instance_start", "billed_from")
+        kept = {name: row[name] for name in fields} | {"run": run, "process": process if live else None}
+        _put(connection, SEGMENTS, [kept], replacing=["instance", "unpriced_because", "billing"])
+        # The segment under way is this process's own: its last mark may be an end that another took for its end.
+        new_from = written.get(segment.id, 0) - live
+        new = [
+            {"segment": segment.id, "position": position, **_mark_row(mark)}
+            for position, mark in enumerate(segment.marks)
+            if position >= new_from
+        ]
+        _put(connection, MARKS, new, replacing=list(_mark_row(segment.marks[0])) if live else [])
+        _write_quote(connection, segment)
+
+
+def _write_run(connection: Connection, run: Run, ledger: Ledger) -> None:
+    row = _asdict(run) | {"tags": list(run.tags)}
+    row["charges"] = _builtins({"storage": ledger.storage, "network": ledger.network})
+    known = connection.execute(select(RUNS).where(RUNS.c.id == run.id)).mappings().first()
+    if known is not None:
+        row |= {name: known[name] for name in SAID_ONCE if known[name] not in (None, [], {})}
+    _put(connection, RUNS, [row], replacing=[name for name in row if name != "id"])
+
+
+def _write_quote(connection: Connection, segment: Segment) -> None:
+    """Write a segment's price as a further one, unless it is what the last one says; keep what was."""
+    quote = segment.quote
+    if quote is None:
+        return
+    last = connection.execute(
+        select(QUOTES.c.position, QUOTES.c.quote)
+        .where(QUOTES.c.segment == segment.id)
+        .order_by(QUOTES.c.position.desc())
+        .limit(1)
+    ).first()
+    row = _builtins(msgspec.structs.replace(quote, steps=()))
+    if last is None or last.quote != row:
+        position = 0 if last is None else last.position + 1
+        _put(connection, QUOTES, [{"segment": segment.id, "position": position, "quote": row}], replacing=["quote"])
+    _write_steps(connection, segment.id, quote)
+
+
+def _write_steps(connection: Connection, segment: str, quote: Quote) -> None:
+    steps = [{"segment": segment, "since": each.since, "usd_per_hour": each.usd_per_hour} for each in quote.steps]
+    connection.execute(
+        delete(PRICE_STEPS).where(
+            PRICE_STEPS.c.segment == segment, PRICE_STEPS.c.since.not_in([each.since for each in quote.steps])
+        )
+    )
+    _put(connection, PRICE_STEPS, steps, replacing=["usd_per_hour"])
+
+
+def _write_curve(connection: Connection, run: str, curve: Curve) -> None:
+    """Add a curve's new points, and leave out those that its stride passes over by now."""
+    smoothing = msgspec.json.encode(curve.smoothing).decode()
+    if curve.stride > 1:
+        connection.execute(
+            delete(CURVES).where(
+                CURVES.c.run == run,
+                CURVES.c.metric == curve.metric,
+                CURVES.c.smoothing == smoothing,
+                CURVES.c.position % curve.stride != 0,
+            )
+        )
+    of_it = {"run": run, "metric": curve.metric, "smoothing": smoothing}
+    points = [of_it | _asdict(each) for each in curve.points if each.position % curve.stride == 0]
+    _put(connection, CURVES, points, replacing=[])
+
+
+def _put(connection: Connection, table: Table, rows: Iterable[Row], *, replacing: Sequence[str]) -> None:
+    """Insert rows; where one is there already, replace these columns of it."""
+    rows = list(rows)
+    if not rows:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(table).values({name: bindparam(name) for name in rows[0]})
+    keys = list(table.primary_key.columns)
+    if replacing:
+        replaced = {name: insert.excluded[name] for name in replacing}
+        connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=replaced), rows)
+    else:
+        connection.execute(insert.on_conflict_do_nothing(index_elements=keys), rows)
+
+
+def _mark_row(mark: Mark) -> Row:
+    row = _asdict(mark)
+    row["resumes"] = None if mark.resumes is None else list(mark.resumes)
+    return row
+
+
+def _event_row(run: str, event: RunEvent) -> Row:
+    at = event.position
+    return {
+        "id": event.id,
+        "run": run,
+        "kind": event.kind,
+        "wall_time": at.wall_time,
+        "elapsed_seconds": at.elapsed_seconds,
+        "samples": at.samples,
+        "detail": event.detail,
+    }
+
+
+def _asdict(value: msgspec.Struct) -> Row:
+    return msgspec.structs.asdict(value)
+
+
+def _builtins(value: Any) -> Any:
+    return msgspec.to_builtins(value)
