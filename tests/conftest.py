@@ -31,6 +31,9 @@ def _nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: 
         ("BOTO_CONFIG", "boto"),
     ):
         monkeypatch.setenv(name, str(home / file))
+    monkeypatch.setenv("MILEPOST_STORE", str(home / "milepost.db"))
+    for name in ("WANDB_RUN_ID", "WANDB_RUN_GROUP", "MILEPOST_GROUP", "SKYPILOT_MANAGED_JOB_ID", "SLURM_JOB_ID"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.delenv("MILEPOST_GCP_API_KEY", raising=False)
     for name in ("AZURE_PRICES", "GCP_BILLING", "CATALOG", "AZURE_METADATA", "OCI_METADATA"):

@@ -160,7 +160,7 @@ class Config(_Section, frozen=True):
         instance: What a node is; wins over what is detected.
         prices: Where prices come from; ``off`` makes every cost None.
         billed_from: Whether billed cost counts from the process's start or the machine's.
-        store: Path or URL of the store.
+        store: Path or URL of the store; ``off`` keeps nothing.
         heartbeat_seconds: How often the ledger is marked while the run goes on.
         sinks: Where results are shown.
         budget: How much the run may cost.
@@ -205,8 +205,9 @@ class Config(_Section, frozen=True):
             ) from None
         if not isinstance(data, dict):
             raise ConfigError(f"{file}: found {_shown(data)}, expected a mapping with the key 'thresholds'")
-        if data.get("prices") is False:  # YAML 1.1 reads `off` as false
-            data["prices"] = "off"
+        for key in ("prices", "store"):
+            if data.get(key) is False:  # YAML 1.1 reads `off` as false
+                data[key] = "off"
         return _read(data, cls, file)
 
     def dumps(self) -> str:

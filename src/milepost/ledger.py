@@ -77,16 +77,17 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the provider took its instance back, or has said that it will."""
         return any(mark.name == PREEMPTED and mark.kind in ("end", "heartbeat") for mark in self.marks)
 
-    def ended(self, wall_time: float | None = None) -> "Segment":
+    def ended(self, wall_time: float | None = None, why: str | None = None) -> "Segment":
         """Return it with an end, where it has none: its process is gone, and left nothing after its last mark.
 
         Args:
             wall_time: Until when the process is known to have lived; its last mark where that is later.
+            why: Why it ended, where that is known.
         """
         if self.end is not None:
             return self
         last = self.marks[-1]
-        why = PREEMPTED if self.is_reclaimed else INTERRUPTED
+        why = why or (PREEMPTED if self.is_reclaimed else INTERRUPTED)
         end = Mark("end", max(last.wall_time, wall_time or 0.0), last.elapsed_seconds, last.samples, why)
         return msgspec.structs.replace(self, marks=(*self.marks, end))
 

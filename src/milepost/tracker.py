@@ -246,6 +246,21 @@ class PerformanceThresholdTracker:
             return self._position(last.samples, last.elapsed_seconds, last.wall_time)
         return self._here(self._wall if self._wall_is_given else self._monotonic() + self._clock_offset)
 
+    @property
+    def last(self) -> Position:
+        """Where the last update stood."""
+        return self._position(self._samples, self._elapsed, self._wall)
+
+    @property
+    def crossings(self) -> dict[str, Crossing]:
+        """The crossings of the thresholds that were achieved, by name."""
+        return {name: each.crossing for name, each in self._detectors.items() if each.crossing}
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """Each metric under each of its smoothings."""
+        return tuple(self._channels.values())
+
     def get_results(self) -> dict[str, ThresholdResult]:
         """Return a result for each threshold, by name, as the ledger and its prices stand now."""
         return {name: self._result(detector) for name, detector in self._detectors.items()}
@@ -305,7 +320,7 @@ class PerformanceThresholdTracker:
 
         here = self.here
         self._mark("heartbeat", here)
-        self._checkpoints.saved(self._crossings)
+        self._checkpoints.saved(self.crossings)
         return TrackerState(
             version=STATE_VERSION,
             samples=here.samples,
@@ -322,7 +337,7 @@ class PerformanceThresholdTracker:
                     elapsed_seconds=channel.elapsed_seconds,
                     observations=self._observations(channel),
                     skipped=channel.skipped,
-                    last=(channel.left_at or self._last) if channel.weight else None,
+                    last=(channel.left_at or self.last) if channel.weight else None,
                 )
                 for channel in self._channels.values()
             ),
@@ -343,20 +358,25 @@ class PerformanceThresholdTracker:
         from milepost.state import TrackerState
 
         saved = TrackerState.read(state)
-        self.go_on_from(saved)
-        in_state = {each.threshold.name for each in saved.thresholds if each.crossing}
-        self._checkpoints.loaded(self._crossings, in_state)
+        self.go_on_from(saved, {each.threshold.name: each.crossing is not None for each in saved.thresholds})
 
-    def go_on_from(self, saved: "TrackerState") -> None:
-        """Go on from where a run is known to have come; the trainer has loaded no state, or not as yet."""
+    def go_on_from(self, saved: "TrackerState", checkpointed: Mapping[str, bool] | None = None) -> None:
+        """Go on from where a run is known to have come; the trainer has loaded no state, or not as yet.
+
+        Args:
+            saved: What is known of it.
+            checkpointed: Whether a saved state holds each crossing, by threshold name; None where no state was taken.
+        """
         self._forget_opened()
         here = self.here
         self._join_ledger(saved, here)
         self._samples, self._elapsed, self._wall = saved.samples, saved.elapsed_seconds, here.wall_time
         self._elapsed_source = self._elapsed_source or saved.elapsed_source
         self._restore(saved)
-        logger("tracker").debug("goes on from a saved state, at %s", self._last)
-        self._tell(Event("resume", self._last))
+        if checkpointed is not None:
+            self._checkpoints.loaded(self.crossings, {name for name, held in checkpointed.items() if held})
+        logger("tracker").debug("goes on from a saved state, at %s", self.last)
+        self._tell(Event("resume", self.last))
 
     # ── observations ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -366,7 +386,7 @@ class PerformanceThresholdTracker:
             channel.absent += 1
             self._miss(channel, metrics)
             return []
-        before = (channel.left_at or self._last) if channel.weight else None
+        before = (channel.left_at or self.last) if channel.weight else None
         channel.left_at = None
         value = channel.push(x, at.samples, at.elapsed_seconds)
         assert self._elapsed_source is not None
@@ -377,7 +397,7 @@ class PerformanceThresholdTracker:
     def _miss(self, channel: Channel, metrics: Mapping[str, Any]) -> None:
         """Note that an update bore no finite value of a metric: it was last observed where it was."""
         if channel.left_at is None:
-            channel.left_at = self._last
+            channel.left_at = self.last
             channel.set_bounds()
         if channel.metric not in metrics:
             return
@@ -389,7 +409,7 @@ class PerformanceThresholdTracker:
             self._warn_once(f"value {channel.metric}", "metric %r: found %s, expected a number", channel.metric, found)
 
     def _achieve(self, achieved: list[Detector]) -> tuple[ThresholdResult, ...]:
-        position = self._last
+        position = self.last
         self._sort_channels()
         self._mark("crossing", position)
         names = {detector.threshold.name for detector in achieved}
@@ -435,14 +455,20 @@ class PerformanceThresholdTracker:
         """Record that the run went back, and return the elapsed seconds that it went back to."""
         for channel in self._channels.values():
             if channel.left_at is None:
-                channel.left_at = self._last
+                channel.left_at = self.last
                 channel.set_bounds()
-        gone = self._here(wall) if self._timed_here else self._last
-        self._mark("heartbeat", gone)
+        gone = self._here(wall) if self._timed_here else self.last
+        begins = self._timed_here and self._updates == 0
+        if not begins:
+            self._mark("heartbeat", gone)
         if samples < self._samples:
-            self._checkpoints.gone_back(self._crossings, self._samples, samples)
+            self._checkpoints.gone_back(self.crossings, self._samples, samples)
             if self._timed_here:
-                elapsed = position_at(self.ledger, self._here(wall), samples)
+                elapsed = position_at(self.ledger, gone, samples)
+                if begins:  # what this process has done since its start, it has done there
+                    started = self._open_segment().marks[0]
+                    self.ledger = self.ledger.started_at(elapsed, samples, started.resumes)
+                    elapsed += gone.elapsed_seconds - started.elapsed_seconds
                 self._origin = wall - elapsed
         else:
             self._warn_once("elapsed", "elapsed time went back from %.1f s to %.1f s", self._elapsed, elapsed)
@@ -562,15 +588,6 @@ class PerformanceThresholdTracker:
         self._sort_channels()
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-    @property
-    def _last(self) -> Position:
-        """Where the last update stood."""
-        return self._position(self._samples, self._elapsed, self._wall)
-
-    @property
-    def _crossings(self) -> dict[str, Crossing]:
-        return {name: each.crossing for name, each in self._detectors.items() if each.crossing}
 
     def _here(self, wall: float) -> Position:
         """Where the run is at a wall time: only the caller knows how far a timer of theirs has come since."""

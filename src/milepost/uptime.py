@@ -32,3 +32,15 @@ def machine_start_id() -> str | None:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip() or None
     except OSError:
         return None
+
+
+def process_birth(pid: int) -> str | None:
+    """Return what tells a process from all others that bear its number; None where the system does not tell.
+
+    The machine's start, and ``starttime``, field 22 of ``/proc/<pid>/stat`` (proc_pid_stat(5)).
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return f"{machine_start_id()}:{fields[19]}"
+    except (OSError, IndexError):
+        return None

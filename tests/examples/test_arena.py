@@ -31,7 +31,7 @@ SMALL = ("trainer.num_envs=1", "trainer.num_threads=1", "ppo.num_epochs=1")
 @pytest.fixture(autouse=True)
 def _away_from_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
-        if name.startswith(("MILEPOST_", "SKYPILOT_", "WANDB_")) or name == "RANK":
+        if name != "MILEPOST_STORE" and name.startswith(("MILEPOST_", "SKYPILOT_", "WANDB_", "RANK")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

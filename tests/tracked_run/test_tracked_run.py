@@ -22,7 +22,7 @@ def _bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
     for name in list(os.environ):
-        if (name.startswith(("MILEPOST_", "SKYPILOT_")) and not name.endswith("_URL")) or name == "RANK":
+        if (name.startswith(("MILEPOST_", "SKYPILOT_")) and not name.endswith(("_URL", "_STORE"))) or name == "RANK":
             monkeypatch.delenv(name)
 
 
@@ -170,11 +170,10 @@ def test_run_id_comes_from_the_call_then_the_environment_then_is_new(monkeypatch
 
 
 def test_settings_that_wait_for_a_later_release_are_named(caplog: pytest.LogCaptureFixture) -> None:
-    config = Config.loads("thresholds: []\nbudget: {usd: 5}\nstore: a.db\nsinks: [tensorboard]")
+    config = Config.loads("thresholds: []\nbudget: {usd: 5}\nsinks: [tensorboard]")
     with caplog.at_level(logging.WARNING):
         track(config).close()
     assert "budget: is not acted on" in caplog.text
-    assert "store: is not acted on" in caplog.text
     assert "'tensorboard' comes in a later release" in caplog.text
 
 

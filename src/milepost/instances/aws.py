@@ -9,7 +9,17 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from milepost.instance import Instance, Market
-from milepost.instances.metadata import LINK_LOCAL, Refused, TimedOut, fetch, if_told, text_of
+from milepost.instances.metadata import (
+    LINK_LOCAL,
+    Answer,
+    Refused,
+    TimedOut,
+    fetch,
+    fitting,
+    if_told,
+    object_of,
+    text_of,
+)
 from milepost.instances.probe import Probe, ProbeFailed
 from milepost.instances.reading import read, truth, warn
 
@@ -26,6 +36,7 @@ INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
 INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 REGION = re.compile(r"[a-z]+(-[a-z]+)+-\d+")
 ZONE = re.compile(r"[a-z]+[a-z0-9]*(-[a-z0-9]+)+")
+MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 WORD = re.compile(r"[a-z][a-z0-9-]*")
 
 HOP_LIMIT = (
@@ -74,6 +85,21 @@ class AWSMetadata(Probe):
             or service.get_if_told("placement/availability-zone", ZONE),
         )
 
+    def notice(self, environ: Mapping[str, str], deadline: float) -> str | None:
+        """Return the spot interruption notice, such as ``terminate at 2026-01-01T00:00:00Z``.
+
+        It comes two minutes before, and is not found until then:
+        https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+        """
+        service = _Service(_endpoint(environ), deadline, allow_v1=_allows_v1(environ))
+        try:
+            told = object_of(service.fetch("spot/instance-action"))
+        except Refused as error:
+            if error.status == 404:
+                return None
+            raise
+        return f"{fitting(told.get('action'), WORD)} at {fitting(told.get('time'), MOMENT)}"
+
 
 class _Service:
     """A metadata service, and the token that it gave.
@@ -105,21 +131,29 @@ class _Service:
             self.token = None
 
     def get(self, path: str, pattern: re.Pattern[str]) -> str:
-        """Return what it tells, with a new token, once, if this one has expired.
+        """Return what it tells.
 
         Raises:
             ProbeFailed: It does not answer, or with something that ``pattern`` does not fit.
         """
+        return text_of(self.fetch(path), pattern)
+
+    def fetch(self, path: str) -> Answer:
+        """Return its answer, with a new token, once, if this one has expired.
+
+        Raises:
+            ProbeFailed: It does not answer.
+        """
         url = f"{self.base}/latest/meta-data/{path}"
         if self.token is not None:
             try:
-                return text_of(fetch(url, {"X-aws-ec2-metadata-token": self.token}, self.deadline), pattern)
+                return fetch(url, {"X-aws-ec2-metadata-token": self.token}, self.deadline)
             except Refused as error:
                 if error.status != 401:
                     raise
             self.token = self._get_token(self.deadline)
         headers = {} if self.token is None else {"X-aws-ec2-metadata-token": self.token}
-        return text_of(fetch(url, headers, self.deadline), pattern)
+        return fetch(url, headers, self.deadline)
 
     def get_if_told(self, path: str, pattern: re.Pattern[str]) -> str | None:
         """Return what it tells, None where it does not tell that."""

@@ -11,8 +11,8 @@ from milepost.instance import DEFAULT_INSTANCE, Instance
 from milepost.instances.gpus import GPUProbe, misfit
 from milepost.instances.kubernetes import from_kubernetes
 from milepost.instances.mpi import from_mpi
-from milepost.instances.probe import Placement
-from milepost.instances.probes import ProbeAnswer, probe_gpus, probe_machine
+from milepost.instances.probe import Placement, ProbeFailed
+from milepost.instances.probes import ProbeAnswer, preemption_notice, probe_gpus, probe_machine
 from milepost.instances.ray import from_ray
 from milepost.instances.reading import read, visible_gpus, warn, whole
 from milepost.instances.runpod import from_runpod
@@ -22,6 +22,8 @@ from milepost.instances.slurm import from_slurm
 from milepost.instances.torchrun import from_torchrun
 from milepost.instances.variables import from_variables
 from milepost.log import logger
+
+__all__ = ["Detection", "ProbeFailed", "detect", "find_rank", "preemption_notice"]
 
 SCHEDULERS: tuple[Callable[[Mapping[str, str]], Placement], ...] = (
     *(from_torchrun, from_mpi, from_slurm, from_kubernetes, from_ray),

@@ -19,6 +19,8 @@ OWN_NAMES = ("metadata.google.internal", "metadata.google.internal.", "metadata"
 MACHINE_TYPE = re.compile(r"projects/[^/\s]+/machineTypes/[a-z0-9]+(-[a-z0-9]+)*")
 ZONE = re.compile(r"projects/[^/\s]+/zones/[a-z]+(-[a-z]+)*-[a-z]+\d+-[a-z0-9]+")
 
+TRUTH = re.compile(r"TRUE|FALSE")
+
 MODELS: dict[str, Market] = {"STANDARD": "on_demand", "SPOT": "spot"}
 """Provisioning models whose prices are known. ``FLEX_START`` and ``RESERVATION_BOUND`` are paid for otherwise:
 https://cloud.google.com/compute/docs/instances/provisioning-models"""
@@ -46,13 +48,9 @@ class GCPMetadata(Probe):
         Raises:
             ProbeFailed: It does not answer, or not as Google does.
         """
-        base = f"{_base(environ)}/computeMetadata/v1/instance"
 
         def get(path: str) -> Answer:
-            answer = fetch(f"{base}/{path}", {"Metadata-Flavor": "Google"}, deadline)
-            if answer.headers.get("Metadata-Flavor") != "Google":
-                raise ProbeFailed("an answer without Google's header")
-            return answer
+            return _get(environ, path, deadline)
 
         # Serverless containers have a zone and no machine type.
         zone = text_of(get("zone"), ZONE).rpartition("/")[2]
@@ -67,6 +65,13 @@ class GCPMetadata(Probe):
             zone=zone,
         )
 
+    def notice(self, environ: Mapping[str, str], deadline: float) -> str | None:
+        """Return ``preempted`` once the machine is, up to 30 s before it stops.
+
+        https://cloud.google.com/compute/docs/instances/create-use-preemptible#detecting_if_a_vm_was_preempted
+        """
+        return "preempted" if text_of(_get(environ, "preempted", deadline), TRUTH) == "TRUE" else None
+
     def _market(self, scheduling: Mapping[str, Any]) -> Market | None:
         preemptible, model = scheduling.get("preemptible"), scheduling.get("provisioningModel")
         if preemptible == "TRUE":
@@ -75,6 +80,14 @@ class GCPMetadata(Probe):
         if model is not None and market is None:
             warn(f"{self.name}: provisioningModel", str(model), f"one of {', '.join(MODELS)}")
         return market
+
+
+def _get(environ: Mapping[str, str], path: str, deadline: float) -> Answer:
+    url = f"{_base(environ)}/computeMetadata/v1/instance/{path}"
+    answer = fetch(url, {"Metadata-Flavor": "Google"}, deadline)
+    if answer.headers.get("Metadata-Flavor") != "Google":
+        raise ProbeFailed("an answer without Google's header")
+    return answer
 
 
 def _base(environ: Mapping[str, str]) -> str:

@@ -51,3 +51,15 @@ class Probe(ABC):
         Raises:
             ProbeFailed: It does not answer, or as something else than what it is asked for. Nothing else is raised.
         """
+
+    def notice(self, environ: Mapping[str, str], deadline: float) -> str | None:
+        """Return what the provider announces, where it is about to take this spot machine back; None where it is not.
+
+        Args:
+            environ: Environment variables.
+            deadline: When to give up, by `time.monotonic`.
+
+        Raises:
+            ProbeFailed: It does not answer.
+        """
+        return None

@@ -56,6 +56,24 @@ def probe_gpus() -> tuple[ProbeAnswer, ...]:
     return ask_all([GPUProbe()], os.environ)
 
 
+def preemption_notice(provider: str) -> str | None:
+    """Return what this machine's provider announces, where it is about to take it back; None where it does not.
+
+    Takes 2 s at most.
+
+    Raises:
+        ProbeFailed: It does not answer, or is not to be asked.
+    """
+    deadline = time.monotonic() + LIMIT_SECONDS
+    for name in PROBES:
+        if name.partition(":")[0].rpartition(".")[2] == provider:
+            probe = _load(name)
+            if reason := probe.why_not(os.environ):
+                raise ProbeFailed(reason)
+            return probe.notice(os.environ, deadline)
+    raise ProbeFailed(f"{provider} announces nothing that is known")
+
+
 def ask_all(probes: Sequence[Probe], environ: Mapping[str, str]) -> tuple[ProbeAnswer, ...]:
     """Ask probes side by side, each on a thread that has ended when this returns."""
     answers: dict[str, ProbeAnswer] = {}

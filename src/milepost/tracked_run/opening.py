@@ -1,7 +1,9 @@
 """Opens a tracked run: finds out what it runs on and what that costs, and puts the parts together."""
 
 import os
+import socket
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -27,14 +29,25 @@ from milepost.quote import Quote
 from milepost.registry import find_adapter
 from milepost.sinks import OWN as OWN_SINKS
 from milepost.sinks.sink import Sink
+from milepost.store.snapshot import Kept, Run
 from milepost.thresholds import PerformanceThreshold
+from milepost.tracked_run.identity import find_group, find_run_id, flat_config, this_process
+from milepost.tracked_run.keeping import Keeper
+from milepost.tracked_run.recording import Recorder, with_git_commit
 from milepost.tracked_run.repricing import Priced, PriceWatch, Question
+from milepost.tracked_run.restoring import take_up, with_ends
 from milepost.tracked_run.run import TrackedRun
-from milepost.tracker import SYSTEM_CLOCK, PerformanceThresholdTracker
+from milepost.tracker import SYSTEM_CLOCK, Event, PerformanceThresholdTracker
 from milepost.uptime import machine_age_seconds, machine_start_id, process_age_seconds
 
 _runs_opened = 0
 """Tracked runs of this process: only the first is billed from the process's start."""
+
+DEFAULT_STORE = ".milepost/milepost.db"
+"""Where runs are kept, below the working directory, unless told otherwise."""
+
+OPEN_SECONDS = 5.0
+"""How long the start of a run waits for what its store knows of it."""
 
 LATER_SINKS = ("mlflow", "tensorboard", "prometheus")
 """Sinks that a configuration may name already."""
@@ -51,6 +64,10 @@ def track(
     store: str | Path | None = None,
     sinks: Sequence[str | Sink] | None = None,
     strict: bool = False,
+    name: str | None = None,
+    tags: Iterable[str] = (),
+    seed: int | None = None,
+    run_config: Mapping[str, Any] | None = None,
 ) -> "TrackedRun":
     """Track a training run: what it takes to reach its thresholds, in samples, minutes and dollars.
 
@@ -61,14 +78,21 @@ def track(
     Args:
         config: A configuration, its file, or the name of an environment whose file is looked for.
         thresholds: What is to be reached, in place of the configuration's.
-        run: Id of the run; else ``MILEPOST_RUN_ID``, else a new one.
-        group: What the run belongs to, such as the seeds of one recipe.
+        run: Id of the run; else ``MILEPOST_RUN_ID``, ``WANDB_RUN_ID``, SkyPilot's managed job with the task's index, or
+            Slurm's job; else a new one. A second start of the same run goes on with it.
+        group: What the run belongs to, such as the seeds of one recipe; else ``MILEPOST_GROUP``, ``WANDB_RUN_GROUP``.
         instance: What a node is: an `Instance`, a mapping as the configuration's ``instance``, or just its type. Wins
             over the configuration and over detection.
         price_per_hour: USD an hour of one node; wins over every other price.
-        store: Where the run is kept; for a later release.
+        store: Where the run is kept: a path, a database's URL, or ``off``; else ``MILEPOST_STORE``, else the
+            configuration's, else ``.milepost/milepost.db`` in the working directory.
         sinks: Where results are shown; where not given, the configuration's, else W&B if a run of it is active.
         strict: Raise also where a configuration that was found by an environment's name is missing or wrong.
+        name: What people call the run. This and the three that follow are kept in the store; an active W&B run tells
+            what is not given here.
+        tags: Words that the run is found by.
+        seed: Its random seed.
+        run_config: The settings that it trains with; what is named like a secret is not kept.
 
     Returns:
         A tracked run that never raises into training. In distributed training, only global rank 0 tracks: on the
@@ -93,16 +117,55 @@ def track(
         pricer, shown_in = Pricer(settings, instance, price_per_hour), _sinks(sinks, settings)
     if targets is not None:
         settings = msgspec.structs.replace(settings, thresholds=targets)
-    _warn_of_what_waits(settings, store)
-    tracker = PerformanceThresholdTracker(settings.thresholds, ledger=_open_ledger(settings, pricer))
-    tracker.run = run or os.environ.get("MILEPOST_RUN_ID") or _new_run_id()
-    tracker.group = group
-    return TrackedRun(
+    _warn_of_what_waits(settings)
+    described = Run(
+        id=run or find_run_id(),
+        group=group or find_group(),
+        name=name,
+        tags=tuple(tags),
+        seed=seed,
+        config=flat_config(run_config or {}),
+        host=socket.gethostname(),
+        started_at=SYSTEM_CLOCK.now(),
+        alive_at=SYSTEM_CLOCK.now(),
+    )
+    keeper = _open_store(store, settings, described.id)
+    kept = None if keeper is None else _kept_before(keeper)
+    events: deque[Event] = deque()
+    tracker = PerformanceThresholdTracker(
+        settings.thresholds, ledger=_open_ledger(settings, pricer), on_event=events.append
+    )
+    tracker.run, tracker.group = described.id, described.group
+    if kept is not None:
+        take_up(tracker, kept)
+    tracked = TrackedRun(
         tracker,
         sinks=shown_in,
         price_watch=pricer.watch(tracker.ledger),
         heartbeat_seconds=settings.heartbeat_seconds,
+        recorder=None if keeper is None else Recorder(keeper, described, tracker, kept, events),
     )
+    tracked.begin()
+    return tracked
+
+
+def _open_store(named: str | Path | None, settings: Config, run: str) -> Keeper | None:
+    where = named or os.environ.get("MILEPOST_STORE") or settings.store or DEFAULT_STORE
+    if where == "off":
+        return None
+    process = this_process(SYSTEM_CLOCK.now(), settings.heartbeat_seconds)
+    return Keeper(where, run, process, SYSTEM_CLOCK.now, with_git_commit)
+
+
+def _kept_before(keeper: Keeper) -> Kept | None:
+    """Return what the store knows of earlier processes of the run, with an end to what they left open."""
+    if not keeper.wait_open(OPEN_SECONDS):
+        logger("store").warning(
+            "the store has not answered in %g s: what it knows of earlier processes of this run is left out here",
+            OPEN_SECONDS,
+        )
+        return None
+    return None if keeper.kept is None else with_ends(keeper.kept, keeper.process.host, SYSTEM_CLOCK.now())
 
 
 def _load(config: str | Path | None, strict: bool) -> Config:
@@ -267,16 +330,11 @@ def _sinks(named: Sequence[str | Sink] | None, settings: Config) -> list[Sink]:
     return sinks
 
 
-def _warn_of_what_waits(settings: Config, store: str | Path | None) -> None:
+def _warn_of_what_waits(settings: Config) -> None:
     """Say which settings are understood and not acted on as yet: silence would promise what is not kept."""
     waiting = {
-        "store": store or settings.store,
         "budget": settings.budget,
         "alerts": settings.alerts,
     }
     for key in [key for key, value in waiting.items() if value is not None]:
         logger("config").warning("%s: is not acted on in this release", key)
-
-
-def _new_run_id() -> str:
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(3).hex()}"

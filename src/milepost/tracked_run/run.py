@@ -1,5 +1,6 @@
 """What training talks to: one process's part in a run."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,10 +9,14 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from milepost.crossing import Position
-from milepost.ledger import Ledger
+from milepost.instance import Instance
+from milepost.ledger import PREEMPTED, Ledger
 from milepost.log import logger
 from milepost.sinks.sink import Sink
 from milepost.thresholds import PerformanceThreshold, ThresholdResult
+from milepost.tracked_run.ending import EndWatch
+from milepost.tracked_run.notices import NoticeWatch
+from milepost.tracked_run.recording import Recorder
 from milepost.tracked_run.repricing import PriceWatch, Question, restated
 from milepost.tracker import PerformanceThresholdTracker
 
@@ -21,6 +26,9 @@ Method = Callable[Concatenate["TrackedRun", P], T]
 
 CLOSE_WAIT_SECONDS = 5.0
 """How long the end of a run waits for a price that is being asked for; a fifth of it where the run was cut short."""
+
+NOTICED_HEARTBEAT_SECONDS = 1.0
+"""How often the ledger is marked once the provider has said that it takes the machine back."""
 
 
 def _never_raises(default: Callable[[], Any]) -> Callable[[Method[P, T]], Method[P, T]]:
@@ -51,6 +59,7 @@ class TrackedRun:
         sinks: Where results are shown.
         price_watch: Asks for prices meanwhile.
         heartbeat_seconds: How often the ledger is marked and the sinks are brought up to date.
+        recorder: Keeps the run in its store.
         monotonic: Seconds that only go forward.
 
     Attributes:
@@ -64,6 +73,7 @@ class TrackedRun:
         sinks: Sequence[Sink] = (),
         price_watch: PriceWatch | None = None,
         heartbeat_seconds: float = 15.0,
+        recorder: Recorder | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tracker = tracker
@@ -73,9 +83,18 @@ class TrackedRun:
         self._monotonic = monotonic
         self._next_heartbeat = 0.0
         self._closed = False
+        self._pid = os.getpid()
         self._names: set[str] = set()
         self._failures: set[str] = set()
+        self._recorder = recorder
+        self._until_sample = 1 if recorder else 0  # updates until the next point of the curves
+        self._rare: tuple[str, ...] = ()
+        self._stop_asked: str | None = None
+        self._notice: str | None = None
+        self._notice_watch: NoticeWatch | None = None
         self.run = None if tracker is None else tracker.run
+        self._end_watch = None if tracker is None else EndWatch(self._ask_to_stop, self._end)
+        self._watch_for_notices()
 
     def __enter__(self) -> "TrackedRun":
         return self
@@ -100,12 +119,23 @@ class TrackedRun:
             if self._price_watch is not None and self._price_watch.ready:
                 self._restate()
             achieved = self._tracker.update(metrics, samples, elapsed_seconds, wall_time=wall_time)
+            self._until_sample -= 1
+            if self._until_sample == 0:
+                self._sample(metrics)
+            elif self._rare:
+                self._sample_rare(metrics)
             if achieved or self._monotonic() >= self._next_heartbeat:
-                self._beat(metrics)
+                self._beat(metrics, commit=bool(achieved))
             return achieved
         except Exception:
             self._failed("update")
             return ()
+
+    @_never_raises(lambda: None)
+    def begin(self) -> None:
+        """Have it known that the run is under way. Called by `track`."""
+        if self._recorder is not None:
+            self._recorder.record()
 
     @_never_raises(dict)
     def get_results(self) -> dict[str, ThresholdResult]:
@@ -165,20 +195,33 @@ class TrackedRun:
 
     @_never_raises(lambda: None)
     def close(self, why: str = "closed") -> None:
-        """Mark the end of the run and bring the sinks up to date; a second call does nothing.
+        """Mark the end of the run, and bring sinks and store up to date; a second call does nothing.
 
         Args:
             why: Why the run is over: ``closed``, ``interrupted`` or ``failed``.
         """
-        if not self._closed:
-            self._closed = True
-            self._live.mark("end", why)
-            self._live.warn_of_missing(self._names)
-            if self._price_watch is not None:
-                self._price_watch.wait(CLOSE_WAIT_SECONDS if why == "closed" else CLOSE_WAIT_SECONDS / 5)
-                self._restate()
-                self._price_watch.close()
-            self._show()
+        if self._closed or os.getpid() != self._pid:
+            return
+        self._closed = True
+        if self._notice is not None:
+            why = PREEMPTED
+        elif why == "closed":
+            why = self._stop_asked or why
+        self._stop_watching()
+        self._live.mark("end", why)
+        if self._recorder is not None:
+            self._recorder.record(why, has_ended=True)
+        self._live.warn_of_missing(self._names)
+        if self._price_watch is not None:
+            self._price_watch.wait(CLOSE_WAIT_SECONDS if why == "closed" else CLOSE_WAIT_SECONDS / 5)
+            before = self._live.ledger
+            self._restate()
+            self._price_watch.close()
+            if self._recorder is not None and self._live.ledger != before:
+                self._recorder.record(why, has_ended=True)
+        self._show()
+        if self._recorder is not None:
+            self._recorder.close()
 
     @property
     def thresholds(self) -> tuple[PerformanceThreshold, ...]:
@@ -204,16 +247,72 @@ class TrackedRun:
     def _begin_phase(self, name: str) -> None:
         self._live.pause(name)
 
-    def _beat(self, metrics: Mapping[str, Any]) -> None:
-        """Mark that the run is alive, and show what has changed."""
+    def _beat(self, metrics: Mapping[str, Any], *, commit: bool = False) -> None:
+        """Mark that the run is alive, and show and keep what has changed.
+
+        Args:
+            metrics: What was logged.
+            commit: Wait until it is on disk.
+        """
         now = self._monotonic()
         self._names.update(metrics)
         if now >= self._next_heartbeat:
             if self._next_heartbeat:
-                self._live.mark("heartbeat")
+                self._live.mark("heartbeat", None if self._notice is None else PREEMPTED)
                 self._live.warn_of_missing(metrics)
             self._next_heartbeat = now + self._heartbeat_seconds
+        if self._recorder is not None:
+            self._recorder.record()
+            if commit:
+                self._recorder.commit()
         self._show()
+
+    def _sample(self, metrics: Mapping[str, Any]) -> None:
+        """Take a point of the curves of the metrics that every update bears."""
+        assert self._recorder is not None
+        curves, at = self._recorder.curves, self._live.last
+        if self._rare:
+            curves.sample_rare(metrics, at)
+        self._until_sample = curves.sample(metrics, at)
+        self._rare = curves.rare
+
+    def _sample_rare(self, metrics: Mapping[str, Any]) -> None:
+        """Take a point of the curves of other metrics, where this update bears one."""
+        assert self._recorder is not None
+        for metric in self._rare:
+            if metric in metrics:
+                self._recorder.curves.sample_rare(metrics, self._live.last)
+                return
+
+    def _ask_to_stop(self, why: str) -> None:
+        """Take note that the program was asked to stop. A signal's handler: it may stand in the middle of anything."""
+        self._stop_asked = why
+        self._next_heartbeat = min(self._next_heartbeat, self._monotonic())
+
+    def _end(self, why: str) -> None:
+        """End the run because its process ends."""
+        self.close(why)
+
+    def _watch_for_notices(self) -> None:
+        """Have the provider asked whether it takes the machine back, where that is a spot machine."""
+        instance = self.ledger.current.instance if self.ledger.current else Instance()
+        if self._notice_watch is None and instance.market == "spot" and instance.provider is not None:
+            self._notice_watch = NoticeWatch(instance.provider, self._take_notice)
+
+    def _take_notice(self, notice: str) -> None:
+        """Take note that the machine will be taken back. On the thread of the watch: the tracker is left alone."""
+        logger("tracked_run").warning("the provider takes this machine back: %s", notice)
+        self._notice = notice
+        self._heartbeat_seconds = min(self._heartbeat_seconds, NOTICED_HEARTBEAT_SECONDS)
+        self._next_heartbeat = min(self._next_heartbeat, self._monotonic())
+        if self._recorder is not None:
+            self._recorder.note_preemption(self._live.ledger, notice)
+
+    def _stop_watching(self) -> None:
+        if self._end_watch is not None:
+            self._end_watch.close()
+        if self._notice_watch is not None:
+            self._notice_watch.close()
 
     def _restate(self) -> None:
         """Put the prices that came meanwhile into the ledger: every figure follows from it."""
@@ -223,6 +322,7 @@ class TrackedRun:
         for question, answer in self._price_watch.take():
             self._live.ledger = restated(self._live.ledger, question, answer)
         if self._live.ledger != before and not self._closed:
+            self._watch_for_notices()
             self._show()
 
     def _ask_for_earlier_prices(self) -> None:

@@ -1,0 +1,97 @@
+"""Which run this is: the same one after a preemption, another one for another training."""
+
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from milepost.ledger import new_id
+from milepost.log import logger
+from milepost.store.snapshot import Process
+from milepost.uptime import process_birth
+
+GIT_SECONDS = 2.0
+"""How long git may take to name the commit."""
+
+SECRET = re.compile(r"(?i)(^|[._-])(key|token|secret|password|passwd|credential)s?$|api_?key|access_?key|auth")
+"""Names of settings whose values are kept nowhere."""
+
+
+def find_run_id(environ: Mapping[str, str] | None = None) -> str:
+    """Return the run's id, where the program has not named it: that of the job, else a new one.
+
+    SkyPilot's managed job keeps its number over preemptions, while the rest of ``SKYPILOT_TASK_ID`` may change
+    (``sky-managed-<time>_<name>_<job>-<task>``). Slurm's number is the same after a requeue. A job that trains twice
+    names its runs.
+    """
+    variables = os.environ if environ is None else environ
+    for name in ("MILEPOST_RUN_ID", "WANDB_RUN_ID"):
+        if given := variables.get(name, "").strip():
+            return given
+    if job := variables.get("SKYPILOT_MANAGED_JOB_ID", "").strip():
+        task = re.fullmatch(r".*-(\d+)", variables.get("SKYPILOT_TASK_ID", ""))
+        return f"sky-{job}-{task[1] if task else 0}"
+    if job := variables.get("SLURM_JOB_ID", "").strip():
+        return f"slurm-{job}"
+    return new_run_id()
+
+
+def new_run_id(name: str | None = None) -> str:
+    """Return an id that no other run has, after its name where it has one."""
+    return f"{f'{name}-' if name else ''}{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(3).hex()}"
+
+
+def find_group(environ: Mapping[str, str] | None = None) -> str | None:
+    """Return the run's group, where the program has not named it: ``MILEPOST_GROUP``, else W&B's."""
+    variables = os.environ if environ is None else environ
+    return variables.get("MILEPOST_GROUP") or variables.get("WANDB_RUN_GROUP") or None
+
+
+def this_process(now: float, heartbeat_seconds: float) -> Process:
+    """Return this process, as the store knows it."""
+    return Process(
+        id=new_id(),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        birth=process_birth(os.getpid()),
+        started_at=now,
+        alive_at=now,
+        heartbeat_seconds=heartbeat_seconds,
+    )
+
+
+def find_git_commit(folder: Path | None = None) -> str | None:
+    """Return the commit of the code in a folder, None where git does not tell; takes `GIT_SECONDS` at most."""
+    try:
+        said = subprocess.run(
+            ["git", "rev-parse", "--verify", "HEAD"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=GIT_SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        logger("tracked_run").debug("git names no commit: %s", error)
+        return None
+    commit = said.stdout.strip()
+    return commit if re.fullmatch(r"[0-9a-f]{40,64}", commit) else None
+
+
+def flat_config(config: Mapping[str, object], prefix: str = "") -> dict[str, str | int | float | bool | None]:
+    """Return settings as flat names and plain values (``{"optimizer.lr": 0.1}``); what may be a secret is left out."""
+    flat: dict[str, str | int | float | bool | None] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if SECRET.search(str(key)):
+            continue
+        if isinstance(value, Mapping):
+            flat |= flat_config(value, f"{name}.")
+        elif value is None or isinstance(value, str | int | float | bool):
+            flat[name] = value
+        else:
+            flat[name] = str(value)[:200]
+    return flat

@@ -1,0 +1,236 @@
+"""Keeps a run in its store, on a thread of its own."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from milepost.errors import MilepostError
+from milepost.log import logger
+from milepost.store.snapshot import Kept, Process, RunEvent, Snapshot
+from milepost.uptime import process_birth
+
+if TYPE_CHECKING:
+    from milepost.store.store import Store
+
+MOST_EVENTS = 10_000
+"""Events that wait in memory while a store can't be written; the oldest go first."""
+
+RETRY_SECONDS = (0.5, 30.0)
+"""How long a store that can't be written is left alone: at first, and at most."""
+
+
+class Keeper:
+    """Writes a run to its store, and reads what the store knew of it before.
+
+    What is put while the thread is writing waits in one place, where a later snapshot takes the place of an earlier one
+    and adds its events and points: the queue is never longer than one. A store that can't be written is tried
+    again, and said once.
+
+    Args:
+        where: Path or URL of the store.
+        run: Id of the run.
+        process: This process.
+        now: Unix seconds (UTC).
+        describe: Adds to the first snapshot what takes a while to find out; called on the thread.
+
+    Attributes:
+        kept: What the store knew of the run before this process; None where that was nothing, or is not known yet.
+    """
+
+    def __init__(
+        self,
+        where: str | Path,
+        run: str,
+        process: Process,
+        now: Callable[[], float],
+        describe: Callable[[Snapshot], Snapshot] | None = None,
+    ) -> None:
+        self.kept: Kept | None = None
+        self.process = process
+        self._where = str(where)
+        self._run = run
+        self._now = now
+        self._describe = describe
+        self._changed = threading.Condition()
+        self._is_open = False
+        self._failing = False
+        self._pending: Snapshot | None = None
+        self._last: Snapshot | None = None
+        self._put = self._written = 0  # how many snapshots were put, and how many of them are on disk
+        self._closed = False
+        self._said: set[str] = set()
+        self._others: dict[str, float] = {}  # processes of the run, and when they were known to live at first sight
+        self._next_look = 0.0
+        self._thread = threading.Thread(target=self._work, name="milepost-store", daemon=True)
+        self._thread.start()
+
+    def wait_open(self, seconds: float) -> bool:
+        """Wait until the store was read, or could not be; say whether it was in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._is_open or self._failing, seconds)
+
+    def put(self, snapshot: Snapshot) -> None:
+        """Have a snapshot written, as soon as can be."""
+        if os.getpid() != self.process.pid:
+            return  # a child that was forked off has no thread, and no part in the run
+        with self._changed:
+            self._last = snapshot
+            self._pending = snapshot if self._pending is None else _joined(self._pending, snapshot)
+            self._put += 1
+            self._changed.notify_all()
+
+    def add(self, event: RunEvent) -> None:
+        """Have an event written beside what was put last. May be called on any thread."""
+        with self._changed:
+            if self._last is not None:
+                self.put(msgspec.structs.replace(self._last, events=(event,), curves=()))
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all that was put is on disk; say whether it was in time. Waits for no store that is failing."""
+        if os.getpid() != self.process.pid:
+            return True
+        with self._changed:
+            put = self._put
+            self._changed.wait_for(lambda: self._written >= put or self._failing, seconds)
+            return self._written >= put
+
+    def close(self, seconds: float) -> bool:
+        """Write what is left and let go of the store; say whether all of it was written in time."""
+        if os.getpid() != self.process.pid:
+            return True
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join(seconds)
+        return self._written >= self._put
+
+    def say_late(self, seconds: float) -> None:
+        """Say, once, that the store did not take a crossing in time; it is written behind."""
+        if not self._failing and "late" not in self._said:
+            self._said.add("late")
+            logger("store").warning(
+                "run %r: its store took longer than %g s over a crossing, which is written behind; training goes on",
+                *(self._run, seconds),
+            )
+
+    # ── on the thread ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _work(self) -> None:
+        store: Store | None = None
+        pause, most = RETRY_SECONDS
+        while not (self._closed and self._pending is None):
+            try:
+                if store is None:
+                    store = self._open()
+                if self._wait_for_work():
+                    self._write(store)
+                else:
+                    store.say_alive(self.process.id, self._now())
+                self._look_for_others(store)
+                pause = RETRY_SECONDS[0]
+            except Exception as error:
+                was_last = self._closed
+                self._fail(error)
+                if was_last:
+                    break
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closed, pause)
+                pause = min(2 * pause, most)
+        if store is not None:
+            store.close()
+
+    def _open(self) -> "Store":
+        from milepost.store.store import Store
+
+        store = Store(self._where)
+        kept = store.load(self._run)
+        with self._changed:
+            self.kept = kept
+            self._is_open = True
+            self._failing = False
+            self._changed.notify_all()
+        for process in kept.processes if kept else ():
+            self._others[process.id] = process.alive_at
+            if not process.has_ended and process.host == self.process.host and is_alive(process):
+                self._name(process)
+        return store
+
+    def _wait_for_work(self) -> bool:
+        """Wait for a snapshot, for a heartbeat at most; say whether there is one."""
+        with self._changed:
+            ready = lambda: self._pending is not None or self._closed  # noqa: E731
+            self._changed.wait_for(ready, self.process.heartbeat_seconds)
+            return self._pending is not None
+
+    def _write(self, store: "Store") -> None:
+        with self._changed:
+            put, snapshot, self._pending = self._put, self._pending, None
+        assert snapshot is not None
+        try:
+            if self._describe is not None:
+                snapshot, self._describe = self._describe(snapshot), None
+            store.write(snapshot)
+        except BaseException:
+            with self._changed:
+                self._pending = snapshot if self._pending is None else _joined(snapshot, self._pending)
+            raise
+        with self._changed:
+            if self._failing:
+                logger("store").warning("run %r is kept again; nothing was lost", self._run)
+            self._failing = False
+            self._written = put
+            self._changed.notify_all()
+
+    def _fail(self, error: Exception) -> None:
+        with self._changed:
+            self._failing = True
+            self._changed.notify_all()
+        if str(error) not in self._said:
+            self._said.add(str(error))
+            unforeseen = not isinstance(error, MilepostError)
+            logger("store").error(
+                "run %r can't be kept just now; training goes on, and it is tried again: %s",
+                *(self._run, error),
+                exc_info=error if unforeseen else None,
+            )
+
+    def _look_for_others(self, store: "Store") -> None:
+        """Find out other processes that live and claim to be the same run."""
+        if (now := time.monotonic()) < self._next_look:
+            return
+        self._next_look = now + self.process.heartbeat_seconds
+        for process in store.processes(self._run):
+            before = self._others.setdefault(process.id, process.started_at)
+            if process.id != self.process.id and not process.has_ended and process.alive_at > before:
+                self._name(process)
+
+    def _name(self, process: Process) -> None:
+        if process.id not in self._said:
+            self._said.add(process.id)
+            logger("store").error(
+                "run %r is tracked by two live processes: %d on %s (this one), and %d on %s. Their time and dollars "
+                "are added up as if they were one run: give each its own name (track(run=…) or MILEPOST_RUN_ID)",
+                *(self._run, self.process.pid, self.process.host, process.pid, process.host),
+            )
+
+
+def is_alive(process: Process) -> bool:
+    """Say whether a process of this machine lives."""
+    return process.birth is not None and process.birth == process_birth(process.pid)
+
+
+def _joined(earlier: Snapshot, later: Snapshot) -> Snapshot:
+    """Return a later snapshot with the events and points of one that was not written."""
+    curves = {(each.metric, each.smoothing): each for each in earlier.curves}
+    for curve in later.curves:
+        key = curve.metric, curve.smoothing
+        points = (*(curves[key].points if key in curves else ()), *curve.points)
+        kept = tuple(point for point in points if point.position % curve.stride == 0)
+        curves[key] = msgspec.structs.replace(curve, points=kept)
+    events = (*earlier.events, *later.events)[-MOST_EVENTS:]
+    return msgspec.structs.replace(later, events=events, curves=tuple(curves.values()))
