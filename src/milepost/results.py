@@ -9,6 +9,9 @@ from milepost.crossing import Crossing, Position
 from milepost.ledger import Ledger
 from milepost.thresholds import ThresholdResult
 
+SCHEMA_VERSION = 1
+"""Of a result's keys, wherever they are written."""
+
 
 def cost_figures(ledger: Ledger, crossing: Crossing) -> dict[str, float | None]:
     """Return the USD that a crossing took, by attribute of `ThresholdResult`."""

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from milepost.errors import MissingExtra
 from milepost.quote import PriceStep, Quote
+from milepost.report.curves import plotext
 from milepost.report.terminal import UNKNOWN
 
 PLOT_HEIGHT = 18
@@ -62,7 +61,7 @@ def spot_plot(history: Mapping[str, Sequence[PriceStep]], since: float, until: f
     Raises:
         MissingExtra: plotext is not installed.
     """
-    plot = _plotext()
+    plot = plotext()
     plot.clear_figure()
     plot.plotsize(width, PLOT_HEIGHT)
     for zone, steps in sorted(history.items()):
@@ -75,11 +74,3 @@ def spot_plot(history: Mapping[str, Sequence[PriceStep]], since: float, until: f
     plot.xticks(ticks, [f"{datetime.fromtimestamp(tick, UTC):%m-%d %H:%M}" for tick in ticks])
     plot.title("USD an hour, times in UTC")
     return Text.from_ansi(plot.build())
-
-
-def _plotext() -> Any:
-    try:
-        import plotext
-    except ImportError:
-        raise MissingExtra("plotext", "prices", "plotting prices") from None
-    return plotext

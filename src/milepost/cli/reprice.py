@@ -1,0 +1,74 @@
+"""``milepost reprice``: kept runs at corrected prices."""
+
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from milepost.cli.stores import StoreOption, find_runs, open_store
+from milepost.costs import billed_cost
+from milepost.errors import ConfigError
+from milepost.ledger import Ledger
+from milepost.report.formats import as_json
+from milepost.report.terminal import UNKNOWN, open_console, usd
+from milepost.reprice import reprice as at_other_prices
+from milepost.reprice import to_snapshot
+from milepost.store.snapshot import Kept
+
+
+def reprice(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids, or beginnings of them.")],
+    price_per_hour: Annotated[float | None, typer.Option(help="USD an hour of one node.", min=0.0)] = None,
+    source: Annotated[str | None, typer.Option(help="Ask this source alone, such as aws, skypilot or list.")] = None,
+    region: Annotated[str | None, typer.Option(help="The region that the runs were in.")] = None,
+    as_json_lines: Annotated[
+        bool, typer.Option("--json", help="The restated results, one JSON object a line.")
+    ] = False,
+    store: StoreOption = None,
+) -> None:
+    """Restate runs at other prices: keeps what was, and says what changed. Without a flag, asks every source anew."""
+    if price_per_hour is not None and (source is not None or region is not None):
+        raise ConfigError("reprice: expected either --price-per-hour, or --source and --region")
+    opened = open_store(store)
+    found = find_runs(opened, runs, None)
+    with Console(stderr=True).status("asking for prices …"):
+        restated = [
+            at_other_prices(kept, price_per_hour=price_per_hour, source=source, region=region) for kept in found
+        ]
+    for kept in restated:
+        opened.write(to_snapshot(kept))
+    if as_json_lines:
+        for kept in restated:
+            for result in kept.results:
+                typer.echo(as_json(result))
+        return
+    console = open_console()
+    for before, after in zip(found, restated, strict=True):
+        console.print(_changes(before, after))
+
+
+def _changes(before: Kept, after: Kept) -> Table:
+    table = Table(title=after.run.id, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, caption_justify="left")
+    table.add_column("", overflow="fold")
+    for name in ("was", "is"):
+        table.add_column(name, justify="right", overflow="fold")
+    for number, (old, new) in enumerate(zip(before.ledger.segments, after.ledger.segments, strict=True), 1):
+        prices = [_price(each.quote.usd_per_hour, each.quote.source) if each.quote else UNKNOWN for each in (old, new)]
+        table.add_row(Text(f"segment {number}, {new.instance.instance_type or 'unknown'}"), *prices)
+    for was, now in zip(before.results, after.results, strict=True):
+        if now.achieved:
+            figures = [usd(each.cost_to_threshold, assumed=each.price_assumed) for each in (was, now)]
+            table.add_row(Text(f"{now.threshold}, USD"), *figures)
+    table.add_row("whole run as billed, USD", *(usd(_billed(kept.ledger)) for kept in (before, after)))
+    return table
+
+
+def _price(usd_per_hour: float, source: str) -> str:
+    return f"${usd_per_hour:,.4g}/h ({source})"
+
+
+def _billed(ledger: Ledger) -> float | None:
+    return billed_cost(ledger, ledger.here) if ledger.here else None

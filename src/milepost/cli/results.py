@@ -1,0 +1,58 @@
+"""``milepost results``: what the store knows of runs."""
+
+from typing import Annotated, Literal
+
+import typer
+from rich.text import Text
+
+from milepost.cli.stores import StoreOption, find_runs, open_store
+from milepost.errors import ConfigError
+from milepost.report.curves import curve_plots
+from milepost.report.formats import as_json, as_text
+from milepost.report.runs import run_view, runs_table
+from milepost.report.terminal import open_console
+
+
+def results(
+    runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Ids, or beginnings of them.")] = None,
+    group: Annotated[str | None, typer.Option(help="Runs of this group.")] = None,
+    as_json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line: one result each.")] = False,
+    format: Annotated[
+        Literal["csv", "markdown", "latex"] | None, typer.Option(help="A table for other programs, or for a paper.")
+    ] = None,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw the metrics and their targets.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Remove the runs from the store; asks first.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --delete: don't ask.")] = False,
+    store: StoreOption = None,
+) -> None:
+    """Say what runs took. One run: also what it ran on, at what price, and where the money went."""
+    if as_json_lines and format is not None:
+        raise ConfigError("results: expected either --json or --format")
+    if delete and not runs:
+        raise ConfigError("results: expected the RUNs to --delete")
+    opened = open_store(store)
+    found = find_runs(opened, runs or [], group)
+    console = open_console()
+    if delete:
+        for kept in found:
+            if yes or typer.confirm(f"Remove run {kept.run.id} ({kept.run.status}) and all that is known of it?"):
+                opened.delete(kept.run.id)
+                typer.echo(f"removed {kept.run.id}", err=True)
+        return
+    every = [result for kept in found for result in kept.results]
+    if as_json_lines:
+        for result in every:
+            typer.echo(as_json(result))
+    elif format is not None:
+        typer.echo(as_text(every, format), nl=False)
+    elif not found:
+        console.print("no runs as yet")
+    elif len(found) == 1 and runs:
+        console.print(run_view(found[0]))
+    else:
+        console.print(runs_table(found))
+    for kept in found if plot else ():
+        if len(found) > 1:
+            console.print(Text(kept.run.id, "bold"))
+        for picture in curve_plots(kept, console.width):
+            console.print(picture)

@@ -1,0 +1,79 @@
+"""Opens the store for commands over kept runs, and finds runs in it."""
+
+import os
+import socket
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from milepost.errors import ConfigError
+from milepost.store.snapshot import Kept
+from milepost.store.store import Store
+from milepost.tracked_run.opening import DEFAULT_STORE
+from milepost.tracked_run.restoring import with_ends
+from milepost.tracker import SYSTEM_CLOCK
+
+StoreOption = Annotated[
+    str | None,
+    typer.Option("--store", help=f"Path or URL of the store; else MILEPOST_STORE, else {DEFAULT_STORE}."),
+]
+
+
+def open_store(named: str | None) -> Store:
+    """Open a store that is there; a command that reads makes none.
+
+    Raises:
+        ConfigError: There is none.
+        StoreError: It can't be opened.
+    """
+    where = named or os.environ.get("MILEPOST_STORE") or DEFAULT_STORE
+    if where == "off":
+        raise ConfigError("store: found 'off' (MILEPOST_STORE), expected a path or a URL: name one with --store")
+    if "://" not in where and not Path(where).expanduser().is_file():
+        raise ConfigError(
+            f"store: expected a file {where}, found none; runs are kept in {DEFAULT_STORE} below the folder that they "
+            "are started in: go there, or name the store with --store or MILEPOST_STORE"
+        )
+    return Store(where)
+
+
+def find_runs(store: Store, wanted: Sequence[str], group: str | None) -> list[Kept]:
+    """Return runs, with an end to those whose process is gone; all where none is asked for.
+
+    Args:
+        store: Where they are kept.
+        wanted: Their ids, or beginnings that no two runs share.
+        group: Their group.
+
+    Raises:
+        ConfigError: One that was asked for is not there; names the nearest.
+    """
+    known = {run.id: run for run in store.runs(group=group)}
+    ids = [_find(each, list(known), group) for each in wanted] if wanted else list(known)
+    if group is not None and not known:
+        groups = sorted({run.group for run in store.runs() if run.group})
+        raise ConfigError(f"--group: found no run of group {group!r}{_nearest(group, groups)}")
+    found = [kept for each in dict.fromkeys(ids) if (kept := store.load(each)) is not None]
+    return [with_ends(kept, socket.gethostname(), SYSTEM_CLOCK.now()) for kept in found]
+
+
+def _find(wanted: str, known: list[str], group: str | None) -> str:
+    if wanted in known:
+        return wanted
+    begun = [each for each in known if wanted and each.startswith(wanted)]
+    if len(begun) == 1:
+        return begun[0]
+    if begun:
+        raise ConfigError(f"RUN: found {len(begun)} runs that begin with {wanted!r}: {', '.join(begun[:5])}")
+    where = "" if group is None else f" in group {group!r}"
+    raise ConfigError(f"RUN: found no run {wanted!r}{where}{_nearest(wanted, known)}")
+
+
+def _nearest(wanted: str, known: list[str]) -> str:
+    nearest = get_close_matches(wanted, known, n=3, cutoff=0.4)
+    if nearest:
+        return f"; nearest: {', '.join(nearest)}"
+    return f"; there are {', '.join(known[-5:])}" if known else "; none is there as yet"

@@ -1,0 +1,95 @@
+"""Results as text for other programs and for papers: JSON lines, CSV, Markdown, LaTeX."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from milepost.results import SCHEMA_VERSION
+from milepost.thresholds import ThresholdResult
+
+Format = Literal["csv", "markdown", "latex"]
+
+KEYS: tuple[str, ...] = ("schema_version", *ThresholdResult.__struct_fields__)
+
+COLUMNS = ("run", "group", "threshold", "target", "status", "samples", "minutes", "USD", "USD billed", "final value")
+"""Of the tables that people read; CSV has every key."""
+
+LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"} | {
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}",
+    "≤": r"$\le$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "–": "--",
+}
+
+
+def as_json(result: ThresholdResult) -> str:
+    """Return a result as one line of JSON."""
+    return msgspec.json.encode(_keyed(result)).decode()
+
+
+def as_text(results: Iterable[ThresholdResult], format: Format) -> str:
+    """Return results in a format, a row each."""
+    if format == "csv":
+        return _csv(results)
+    rows = [_row(result) for result in results]
+    return _markdown(rows) if format == "markdown" else _latex(rows)
+
+
+def _keyed(result: ThresholdResult) -> dict[str, Any]:
+    return {"schema_version": SCHEMA_VERSION} | msgspec.structs.asdict(result)
+
+
+def _csv(results: Iterable[ThresholdResult]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, KEYS, lineterminator="\n")
+    writer.writeheader()
+    for result in results:
+        keyed = _keyed(result)
+        writer.writerow({key: str(value).lower() if isinstance(value, bool) else value for key, value in keyed.items()})
+    return text.getvalue()
+
+
+def _row(result: ThresholdResult) -> list[str]:
+    bound = "≤ " if result.already_met else ""
+    mark = "*" if result.price_assumed else ""
+    final = result.final_smoothed_value
+    return [
+        result.run or "–",
+        result.group or "–",
+        result.threshold,
+        f"{result.metric} {result.comparison} {result.target_value:g}",
+        result.status.replace("_", " "),
+        "–" if result.samples_to_threshold is None else f"{bound}{result.samples_to_threshold:,}",
+        "–" if result.minutes_to_threshold is None else f"{bound}{result.minutes_to_threshold:.2f}",
+        "–" if result.cost_to_threshold is None else f"{bound}{result.cost_to_threshold:.4f}{mark}",
+        "–" if result.billed_cost_to_threshold is None else f"{bound}{result.billed_cost_to_threshold:.4f}{mark}",
+        "–" if final is None else f"{final:.4g}",
+    ]
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> str:
+    right = len(COLUMNS) - 5
+    rule = " | ".join(["---"] * right + ["---:"] * 5)
+    body = "".join(f"| {' | '.join(_in_markdown(cell) for cell in row)} |\n" for row in rows)
+    return f"| {' | '.join(COLUMNS)} |\n| {rule} |\n{body}"
+
+
+def _in_markdown(cell: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", cell.replace("\n", " "))
+
+
+def _latex(rows: Sequence[Sequence[str]]) -> str:
+    lines = [r"\begin{tabular}{lllllrrrrr}", r"\toprule", f"{' & '.join(COLUMNS)} \\\\", r"\midrule"]
+    lines += [f"{' & '.join(_in_latex(cell) for cell in row)} \\\\" for row in rows]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def _in_latex(cell: str) -> str:
+    return "".join(LATEX.get(character, character) for character in cell.replace("\n", " "))

@@ -1,0 +1,80 @@
+"""Corrects the price of a run that is over: every figure follows from its ledger."""
+
+import math
+from datetime import UTC, datetime
+
+import msgspec
+
+from milepost.errors import ConfigError, PriceUnavailable, require
+from milepost.instance import Instance
+from milepost.ledger import Ledger, Segment
+from milepost.prices.book import PriceBook
+from milepost.quote import Quote
+from milepost.results import restated
+from milepost.store.snapshot import Kept, Snapshot
+
+
+def reprice(
+    kept: Kept, *, price_per_hour: float | None = None, source: str | None = None, region: str | None = None
+) -> Kept:
+    """Return what is known of a run at other prices, looked up as of the time at which each segment ran.
+
+    Args:
+        kept: What is known of it.
+        price_per_hour: USD an hour of one node, for all of it.
+        source: Ask this source alone.
+        region: What it ran in, where that was taken wrongly.
+
+    Raises:
+        ConfigError: The run is still under way, or an argument is wrong.
+        PriceUnavailable: A segment has no such price; nothing is changed.
+    """
+    if kept.run.status == "running":
+        raise ConfigError(
+            f"run {kept.run.id!r}: found it under way, expected one that is over: it restates its own price"
+        )
+    fits = price_per_hour is None or 0 <= price_per_hour < math.inf
+    require(fits, "price_per_hour", price_per_hour, "USD an hour, 0 or above")
+    book = PriceBook(sources=None if source is None else [source])
+    ledger = kept.ledger
+    for segment in ledger.segments:
+        instance = _placed(segment.instance, region)
+        if price_per_hour is not None:
+            today = datetime.now(UTC).date().isoformat()
+            quote = Quote(usd_per_hour=price_per_hour, source="user", as_of=today)
+        else:
+            quote = _ask(book, segment, instance)
+        ledger = ledger.restated(segment.id, quote, instance=instance)
+    return at_prices_of(kept, ledger)
+
+
+def at_prices_of(kept: Kept, ledger: Ledger) -> Kept:
+    """Return what is known of a run with its ledger restated, and its results after it."""
+    results = tuple(restated(each, ledger, kept.crossings.get(each.threshold)) for each in kept.results)
+    return msgspec.structs.replace(kept, ledger=ledger, results=results)
+
+
+def to_snapshot(kept: Kept) -> Snapshot:
+    """Return what is to be written to have a run's correction kept; the quotes before it stay in the store."""
+    return Snapshot(
+        run=kept.run,
+        thresholds=kept.thresholds,
+        results=kept.results,
+        crossings=kept.crossings,
+        ledger=kept.ledger,
+    )
+
+
+def _placed(instance: Instance, region: str | None) -> Instance:
+    if region is None or instance.region == region:
+        return instance
+    sources = {name: source for name, source in instance.sources.items() if name != "zone"} | {"region": "reprice"}
+    return msgspec.structs.replace(instance, region=region, zone=None, sources=sources)
+
+
+def _ask(book: PriceBook, segment: Segment, instance: Instance) -> Quote:
+    since = datetime.fromtimestamp(segment.billed_from, UTC)
+    try:
+        return book.ask(instance, since)
+    except PriceUnavailable as error:
+        raise PriceUnavailable(f"segment {segment.id} ({instance.instance_type or 'unknown'}): {error}") from error
