@@ -1,15 +1,21 @@
-# Two commands: `make demo` and `make test`. Each makes or reuses .venv.
+# Two commands: `make demo` and `make test`. Each makes or reuses .venv. `make demo-preemption`, `make bench`, `make soak`: more.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test bench clean
+.PHONY: demo demo-preemption test soak bench clean
 
 demo: $(VENV)/.demo
 	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/arena_with_performance_tracking.sh
 
+demo-preemption: $(VENV)/.demo
+	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/arena_preempted.sh
+
 test: $(VENV)/.dev
 	$(BIN)/python .ci/stages.py
+
+soak: $(VENV)/.dev
+	MILEPOST_SOAK=1 $(BIN)/python -m pytest -m soak
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

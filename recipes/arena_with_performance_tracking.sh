@@ -4,10 +4,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-exec python -m examples.arena.train \
+python -m examples.arena.train \
   run="arena_with_performance_tracking" \
   trainer.curriculum=/env/mettagrid/arena/basic_easy_shaped \
   trainer.stop_when_complete=true \
   wandb.group=arena \
   require_thresholds=true \
   "$@"
+
+echo
+milepost results

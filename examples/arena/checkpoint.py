@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import torch
 from torch import Tensor
 
-VERSION = 1
+VERSION = 2
 
 
 class CheckpointError(Exception):
@@ -25,8 +25,9 @@ class Checkpoint(TypedDict):
         agent_steps: Samples so far, a whole number of episodes.
         model: The policy's parameters.
         optimizer: The optimizer's state.
-        generator: State of the generator that actions and the order of samples are drawn from.
+        generators: States of the generators that actions and the order of samples are drawn from, by rank.
         tracked_run: The tracked run's ``state_dict()``, as JSON: torch loads no other types safely.
+        run_id: Id of the tracked run.
         wandb_run_id: Id of the run in W&B; None where that is off.
     """
 
@@ -36,8 +37,9 @@ class Checkpoint(TypedDict):
     agent_steps: int
     model: dict[str, Tensor]
     optimizer: dict[str, Any]
-    generator: Tensor
+    generators: Tensor
     tracked_run: str
+    run_id: str | None
     wandb_run_id: str | None
 
 

@@ -102,6 +102,7 @@ class ArenaVectorEnvironment:
     Args:
         num_envs: How many arenas.
         seed: What the maps are drawn from.
+        first_env: Number of the first of them among those of all processes.
 
     Attributes:
         num_agents: Agents of all the arenas together.
@@ -110,10 +111,11 @@ class ArenaVectorEnvironment:
         next_episode: Number of the episode that `reset` begins; may be set, after a resume.
     """
 
-    def __init__(self, num_envs: int, seed: int) -> None:
+    def __init__(self, num_envs: int, seed: int, *, first_env: int = 0) -> None:
         self._config = make_arena_config()
         self._seed = seed
         self._num_envs = num_envs
+        self._first_env = first_env
         self._simulations: list[Simulation] = []
         self._ended_stats: dict[str, list[float]] = defaultdict(list)
         self.next_episode = 0
@@ -182,7 +184,7 @@ class ArenaVectorEnvironment:
 
     def _begin_episode(self, index: int) -> Simulation:
         """Make an arena on the map of its next episode; its first observations are in the buffers at once."""
-        seeds = np.random.SeedSequence([self._seed, index, self.next_episode]).generate_state(2)
+        seeds = np.random.SeedSequence([self._seed, self._first_env + index, self.next_episode]).generate_state(2)
         # Signed 32-bit numbers are what the simulation takes.
         map_seed, simulation_seed = (int(seed) >> 1 for seed in seeds)
         self._config.game.map_builder.seed = map_seed

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from examples.arena.policy import ActorCritic
+from examples.arena.ranks import Ranks
 from examples.arena.settings import PPOSettings
 
 
@@ -63,6 +64,7 @@ def update_policy(
     last_values: Tensor,
     settings: PPOSettings,
     generator: torch.Generator,
+    ranks: Ranks,
 ) -> dict[str, float]:
     """Improve a policy by what a rollout showed.
 
@@ -73,6 +75,7 @@ def update_policy(
         last_values: Values of the states after the last step, of shape (agents,).
         settings: How to learn.
         generator: Where the order of samples comes from.
+        ranks: The processes that improve it together.
 
     Returns:
         Means over the update, by name: ``policy_loss``, ``value_loss``, ``entropy`` (nats) and ``clipped`` (the part
@@ -88,6 +91,7 @@ def update_policy(
             loss, parts = samples.loss(policy, chosen, settings)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            ranks.average_gradients(policy.parameters())
             nn.utils.clip_grad_norm_(policy.parameters(), settings.max_gradient_norm)
             optimizer.step()
             totals += parts

@@ -29,7 +29,7 @@ class TrainerSettings(msgspec.Struct, frozen=True):
         curriculum: What to train on; the thresholds' file is named after the environment in it.
         total_timesteps: Agent steps to train for: one step of one agent is one.
         seed: Where all chance comes from; the same seed gives the same run on the same machine.
-        num_envs: How many arenas, of 8 agents each, are stepped together.
+        num_envs: How many arenas, of 8 agents each, a process steps together.
         num_threads: Threads that torch may use. A second one saves a quarter of the time where the cores are idle, and
             loses much more where they are not: it waits for the other by spinning.
         checkpoint_dir: Folder of checkpoints; a run's is named after it.

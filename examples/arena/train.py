@@ -41,13 +41,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _train(settings: ArenaSettings) -> int:
     # Torch and MettaGrid take seconds to import: --help and wrong calls need not wait for them.
     from examples.arena.checkpoint import CheckpointError
+    from examples.arena.ranks import Ranks
     from examples.arena.trainer import ArenaTrainer
     from milepost import log
     from milepost.errors import MilepostError
 
     log.show_warnings()
     try:
-        with ArenaTrainer(settings) as trainer, _stopping_on_signals(trainer):
+        with Ranks() as ranks, ArenaTrainer(settings, ranks) as trainer, _stopping_on_signals(trainer):
             trainer.train()
     except (CheckpointError, MilepostError, SettingsError) as error:
         return _refuse(error)

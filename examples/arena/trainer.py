@@ -1,11 +1,15 @@
 """The trainer: gathers, learns, and tells Milepost about it."""
 
 import json
+import os
 import signal
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+import msgspec
 import torch
 
 import milepost
@@ -13,6 +17,7 @@ from examples.arena.checkpoint import VERSION, Checkpoint, CheckpointError, read
 from examples.arena.environment import EPISODE_STEPS, ArenaVectorEnvironment
 from examples.arena.policy import ActorCritic
 from examples.arena.ppo import Rollout, update_policy
+from examples.arena.ranks import Ranks
 from examples.arena.settings import ArenaSettings, SettingsError
 from examples.arena.wandb_run import start_wandb_run
 from milepost.report.terminal import LivePanel
@@ -20,6 +25,9 @@ from milepost.report.terminal import LivePanel
 HEARTS_METRIC = "heart.gained"
 EVALUATION_SEED_OFFSET = 1_000_000
 """What tells the evaluation's maps from those that were trained on."""
+
+RANK_SEED_OFFSET = 10_000_000
+"""What tells the chance of one process from that of the next."""
 
 
 class ArenaTrainer:
@@ -29,10 +37,12 @@ class ArenaTrainer:
             trainer.train()
 
     An iteration is one episode of every arena and one update, so that a checkpoint never holds half an episode: a
-    resumed run goes on bit for bit as it would have.
+    resumed run goes on bit for bit as it would have. Under ``torchrun`` every process plays its own arenas, and all
+    learn one policy from them.
 
     Args:
         settings: The run's settings.
+        ranks: The processes that train together; this one alone where not given.
 
     Attributes:
         tracked_run: What Milepost knows of the run.
@@ -49,8 +59,9 @@ class ArenaTrainer:
 
     tracked_run: milepost.TrackedRun
 
-    def __init__(self, settings: ArenaSettings) -> None:
+    def __init__(self, settings: ArenaSettings, ranks: Ranks | None = None) -> None:
         self.settings = settings
+        self._ranks = ranks or Ranks()
         self.agent_steps = 0
         self.evaluated: dict[str, float] = {}
         self.stop_signal: int | None = None
@@ -61,8 +72,9 @@ class ArenaTrainer:
             )
         torch.set_num_threads(settings.trainer.num_threads)
         torch.manual_seed(settings.trainer.seed)
-        self._generator = torch.Generator().manual_seed(settings.trainer.seed)
-        self._environment = ArenaVectorEnvironment(settings.trainer.num_envs, settings.trainer.seed)
+        rank, seed, num_envs = self._ranks.rank, settings.trainer.seed, settings.trainer.num_envs
+        self._generator = torch.Generator().manual_seed(seed + RANK_SEED_OFFSET * rank)
+        self._environment = ArenaVectorEnvironment(num_envs, seed, first_env=rank * num_envs)
         self._policy = ActorCritic(
             self._environment.encoder.image_shape,
             self._environment.encoder.num_scalars,
@@ -70,14 +82,17 @@ class ArenaTrainer:
         )
         # Adam's own ε of 1e-8 lets steps explode where gradients nearly vanish; PPO is run with a larger one.
         self._optimizer = torch.optim.Adam(self._policy.parameters(), lr=settings.ppo.learning_rate, eps=1e-5)
-        self._init_performance_threshold_tracker()
         self._wandb_run_id: str | None = None
+        self._wandb_run: Any | None = None
         resume_path = self._resume_path()
-        if resume_path is not None:
-            self.load_checkpoint(resume_path)
+        checkpoint = None if resume_path is None else self._read_checkpoint(resume_path)
+        self._init_performance_threshold_tracker(checkpoint)
+        if checkpoint is not None:
+            self._load_checkpoint(checkpoint)
         # Last, so that no run is left there by settings that are wrong; waiting for W&B is no training.
-        with self.tracked_run.phase("setup"):
-            self._wandb_run = start_wandb_run(settings, self._wandb_run_id)
+        if rank == 0:
+            with self.tracked_run.phase("setup"):
+                self._wandb_run = start_wandb_run(settings, self._wandb_run_id)
         self._observations = torch.from_numpy(self._environment.reset())
 
     def __enter__(self) -> "ArenaTrainer":
@@ -112,10 +127,11 @@ class ArenaTrainer:
                             "samples/s": metrics["samples_per_second"],
                         }
                     )
-                    if time.monotonic() - saved_seconds >= self.settings.trainer.checkpoint_every_seconds:
+                    is_due = time.monotonic() - saved_seconds >= self.settings.trainer.checkpoint_every_seconds
+                    if any(self._ranks.highest(is_due and self._ranks.rank == 0)):
                         self.save_checkpoint()
                         saved_seconds = time.monotonic()
-            if self.stop_signal is None:
+            if self.stop_signal is None and self._ranks.rank == 0:
                 self.evaluate()
         except KeyboardInterrupt:
             self.request_stop(signal.SIGINT)
@@ -141,7 +157,10 @@ class ArenaTrainer:
         self._log(self.evaluated)
 
     def save_checkpoint(self) -> None:
-        """Write this run's checkpoint, in place of the one before."""
+        """Write this run's checkpoint, in place of the one before. Called by all ranks, written by the first."""
+        generators = self._ranks.gather(self._generator.get_state())
+        if self._ranks.rank != 0:
+            return
         checkpoint = Checkpoint(
             version=VERSION,
             seed=self.settings.trainer.seed,
@@ -149,14 +168,15 @@ class ArenaTrainer:
             agent_steps=self.agent_steps,
             model=self._policy.state_dict(),
             optimizer=self._optimizer.state_dict(),
-            generator=self._generator.get_state(),
+            generators=generators,
             tracked_run=json.dumps(self.tracked_run.state_dict()),
+            run_id=self.tracked_run.run,
             wandb_run_id=None if self._wandb_run is None else self._wandb_run.id,
         )
         write_checkpoint(self.checkpoint_path, checkpoint)
 
-    def load_checkpoint(self, path: Path) -> None:
-        """Take over a checkpoint's state, before training; the next episode is the one after its last.
+    def _read_checkpoint(self, path: Path) -> Checkpoint:
+        """Read a checkpoint, and see that it is of a run like this.
 
         Raises:
             CheckpointError: It is missing, broken, or of another run.
@@ -166,14 +186,22 @@ class ArenaTrainer:
             found, expected = checkpoint[name], getattr(self.settings.trainer, name)
             if found != expected:
                 raise CheckpointError(f"{path}: found trainer.{name}={found}, expected {expected}, as the settings say")
+        found = len(checkpoint["generators"])
+        if found != self._ranks.number:
+            raise CheckpointError(f"{path}: found a run of {found} processes, expected {self._ranks.number}")
         try:
             self._policy.load_state_dict(checkpoint["model"])
         except RuntimeError as error:
             raise CheckpointError(f"{path}: its policy is built differently: {error}") from error
+        return checkpoint
+
+    def _load_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Take over a checkpoint's state, before training; the next episode is the one after its last."""
         self._optimizer.load_state_dict(checkpoint["optimizer"])
-        self._generator.set_state(checkpoint["generator"])
+        self._generator.set_state(checkpoint["generators"][self._ranks.rank])
         self.agent_steps = checkpoint["agent_steps"]
-        self._environment.next_episode = self.agent_steps // (self._environment.num_agents * EPISODE_STEPS)
+        iteration_samples = self._environment.num_agents * self._ranks.number * EPISODE_STEPS
+        self._environment.next_episode = self.agent_steps // iteration_samples
         self._wandb_run_id = checkpoint["wandb_run_id"]
         self.tracked_run.load_state_dict(json.loads(checkpoint["tracked_run"]))
 
@@ -189,22 +217,41 @@ class ArenaTrainer:
             self._wandb_run.finish(exit_code=0 if why == "closed" else 1)
             self._wandb_run = None
 
-    def _init_performance_threshold_tracker(self) -> None:
-        """Attach a tracked run, with the thresholds that the settings name, else those of the environment."""
+    def _init_performance_threshold_tracker(self, checkpoint: Checkpoint | None) -> None:
+        """Attach a tracked run, with the thresholds that the settings name, else those of the environment.
+
+        A run that goes on is the same run: the job's, the checkpoint's, or, where it says ``resume`` from its first
+        start on, the one of its name. Any other start is a new run, after its name.
+        """
         settings = self.settings
         named = settings.trainer.performance_thresholds
         environment = milepost.environment_from_curriculum(settings.trainer.curriculum)
         self.tracked_run = milepost.track(
             milepost.load_performance_thresholds(environment if named is None else Path(named)),
-            run=settings.run,
+            run=self._run_id(checkpoint),
             group=settings.wandb.group,
+            name=settings.run,
+            seed=settings.trainer.seed,
+            run_config=msgspec.to_builtins(settings),
             sinks=["wandb"] if settings.wandb.enabled else [],
         )
 
+    def _run_id(self, checkpoint: Checkpoint | None) -> str | None:
+        if "MILEPOST_RUN_ID" in os.environ:
+            return None
+        if checkpoint is not None:
+            return checkpoint["run_id"]
+        if self.settings.trainer.resume:
+            return self.settings.run
+        return f"{self.settings.run}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
+
     def _is_finished(self) -> bool:
-        if self.stop_signal is not None or self.agent_steps >= self.settings.trainer.total_timesteps:
+        if self.agent_steps >= self.settings.trainer.total_timesteps:
             return True
-        return self.settings.trainer.stop_when_complete and self.tracked_run.is_complete()
+        is_complete = self.settings.trainer.stop_when_complete and self.tracked_run.is_complete()
+        stop_signal, done = self._ranks.highest(self.stop_signal or 0, is_complete)
+        self.stop_signal = stop_signal or None
+        return bool(stop_signal or done)
 
     def _iterate(self) -> dict[str, float]:
         """Play an episode of every arena, learn from it, and return the metrics of both."""
@@ -212,13 +259,13 @@ class ArenaTrainer:
         rollout = self._gather()
         with torch.no_grad():
             _, last_values = self._policy(self._observations)
-        losses = update_policy(self._policy, self._optimizer, rollout, last_values, self.settings.ppo, self._generator)
-        self.agent_steps += rollout.num_samples
-        return {
-            **self._environment.pop_metrics(),
-            **{f"losses/{name}": value for name, value in losses.items()},
-            "samples_per_second": rollout.num_samples / (time.perf_counter() - began_seconds),
-        }
+        losses = update_policy(
+            self._policy, self._optimizer, rollout, last_values, self.settings.ppo, self._generator, self._ranks
+        )
+        samples = rollout.num_samples * self._ranks.number
+        self.agent_steps += samples
+        metrics = self._environment.pop_metrics() | {f"losses/{name}": value for name, value in losses.items()}
+        return self._ranks.mean(metrics) | {"samples_per_second": samples / (time.perf_counter() - began_seconds)}
 
     def _gather(self) -> Rollout:
         """Let every agent play an episode."""

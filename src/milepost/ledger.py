@@ -248,7 +248,7 @@ class Ledger(msgspec.Struct, frozen=True):
         """Return both ledgers as one, in order of their starts; the segment under way stays the last.
 
         Segments that both have count once: the one with more marks wins, since marks are only ever added. An end counts
-        least: it may have been put there by another process.
+        least: it may have been put there by another process, and then comes after what that did not know.
         """
         mine = {segment.id: segment for segment in self.segments}
         for segment in other.segments:
@@ -256,6 +256,8 @@ class Ledger(msgspec.Struct, frozen=True):
                 longer = max(
                     known, segment, key=lambda each: (len(each.marks) - (each.end is not None), len(each.marks))
                 )
+                if (end := known.end or segment.end) is not None and known is not self.current:
+                    longer = longer.ended(end.wall_time, end.name)
                 quotes = [each.quote for each in (known, segment) if each.quote]
                 quotes.sort(key=lambda quote: quote.provisional)
                 mine[segment.id] = msgspec.structs.replace(longer, quote=quotes[0] if quotes else None)

@@ -66,7 +66,8 @@ def test_trainer_learns_tracks_and_ends_at_its_budget(tmp_path: Path) -> None:
         trainer.train()
     result = trainer.tracked_run.get_results()["heart_gained_2"]
     assert trainer.agent_steps == 3 * ITERATION
-    assert (result.status, result.observations, result.run) == ("not_reached", 3, "short")
+    assert (result.status, result.observations) == ("not_reached", 3)
+    assert (result.run or "").startswith("short-")  # a new start is a new run
     assert result.final_smoothed_value is not None
     assert 0 <= result.final_smoothed_value < 2
     assert (trainer.tracked_run.calculate_total_cost() or 0) > 0

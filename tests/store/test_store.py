@@ -193,6 +193,15 @@ def test_end_that_another_process_put_gives_way_to_marks_of_who_lives_on(store: 
     assert ledger_of(store).segments[0] == alive.segments[0]
 
 
+def test_segment_that_starts_elsewhere_after_a_state_was_loaded_is_written_anew(store: Store) -> None:
+    begun = ledger().marked("phase", Position(0, 2.0, START + 2), "setup")
+    store.write(snapshot(begun))
+    moved = begun.started_at(90.0, 500, ("earlier", 3))
+    store.write(snapshot(moved))
+    assert ledger_of(store) == moved
+    assert moved.segments[0].marks[1].elapsed_seconds == 92.0
+
+
 def test_thinned_curve_covers_the_whole_run_in_a_bounded_number_of_points(store: Store) -> None:
     stride = 1
     for position in range(0, 10_000, 500):

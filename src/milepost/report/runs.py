@@ -88,11 +88,11 @@ def run_view(kept: Kept) -> RenderableType:
 def ledger_table(ledger: Ledger) -> Table:
     """Return a table of what a run ran on, a row a segment."""
     table = Table(title="What it ran on", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("from (UTC)")
+    table.add_column("from (UTC)", no_wrap=True)
     for name in ("wall", "elapsed", "samples"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("fleet", overflow="fold")
-    table.add_column("USD/h", justify="right")
+    table.add_column("USD/node-h", justify="right")
     table.add_column("price from", overflow="fold")
     table.add_column("USD", justify="right")
     table.add_column("ended")

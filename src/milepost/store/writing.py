@@ -70,21 +70,33 @@ def write_ledger(connection: Connection, run: str, ledger: Ledger, process: str 
     ids = [segment.id for segment in ledger.segments]
     counted = select(MARKS.c.segment, func.count()).where(MARKS.c.segment.in_(ids)).group_by(MARKS.c.segment)
     written: dict[str, int] = dict(connection.execute(counted).all())
+    ended = set(
+        connection.execute(select(MARKS.c.segment).where(MARKS.c.segment.in_(ids), MARKS.c.kind == "end")).scalars()
+    )
     for segment in ledger.segments:
-        live = segment is ledger.current
         row = _builtins(segment)
         fields = ("id", "instance", "unpriced_because", "billing", "instance_start", "billed_from")
-        kept = {name: row[name] for name in fields} | {"run": run, "process": process if live else None}
+        opened_by = process if segment is ledger.current else None
+        kept = {name: row[name] for name in fields} | {"run": run, "process": opened_by}
         _put(connection, SEGMENTS, [kept], replacing=["instance", "unpriced_because", "billing"])
-        # The segment under way is this process's own: its last mark may be an end that another took for its end.
-        new_from = written.get(segment.id, 0) - live
+        # An end may have been put there by a process that took this one for dead: later marks take its place.
+        known = written.get(segment.id, 0) - (segment.id in ended)
+        if segment is ledger.current and _has_moved(connection, segment):
+            known = 0
         new = [
             {"segment": segment.id, "position": position, **_mark_row(mark)}
             for position, mark in enumerate(segment.marks)
-            if position >= new_from
+            if position >= known
         ]
-        _put(connection, MARKS, new, replacing=list(_mark_row(segment.marks[0])) if live else [])
+        _put(connection, MARKS, new, replacing=list(_mark_row(segment.marks[0])))
         _write_quote(connection, segment)
+
+
+def _has_moved(connection: Connection, segment: Segment) -> bool:
+    """Say whether a segment now starts at another position: its process has loaded a state since it began."""
+    first = select(MARKS).where(MARKS.c.segment == segment.id, MARKS.c.position == 0)
+    kept = connection.execute(first).mappings().first()
+    return kept is not None and any(kept[name] != value for name, value in _mark_row(segment.marks[0]).items())
 
 
 def _write_run(connection: Connection, run: Run, ledger: Ledger) -> None:
