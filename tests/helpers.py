@@ -15,11 +15,12 @@ START = 1_700_000_000.0
 
 
 class FakeClock(Clock):
-    """A clock that stands still until `advance` is called."""
+    """A clock that stands still until `advance` is called; the system's may have ``jumped``."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        super().__init__(monotonic=lambda: self.seconds, utc=lambda: START)
+        self.jumped = 0.0
+        super().__init__(monotonic=lambda: self.seconds, utc=lambda: START + self.seconds + self.jumped)
 
     def advance(self, seconds: float) -> None:
         self.seconds += seconds

@@ -29,16 +29,21 @@ class Clock:
 
     Args:
         monotonic: Seconds that only go forward.
-        utc: Unix seconds (UTC); called once.
+        utc: Unix seconds (UTC), read once.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic, utc: Callable[[], float] = time.time) -> None:
         self.monotonic = monotonic
         self.offset = utc() - monotonic()
+        self._utc = utc
 
     def now(self) -> float:
         """Return Unix seconds (UTC)."""
         return self.monotonic() + self.offset
+
+    def passed_over_seconds(self) -> float:
+        """Return by how much the system's clock has jumped since."""
+        return self._utc() - self.now()
 
 
 SYSTEM_CLOCK = Clock()

@@ -19,7 +19,7 @@ def shown(renderable: RenderableType, width: int = 140) -> str:
 def run_of(*thresholds: Any, **fields: Any) -> tuple[TrackedRun, FakeClock]:
     clock = FakeClock()
     tracker = PerformanceThresholdTracker(thresholds, ledger=ledger(**fields), clock=clock)
-    return TrackedRun(tracker, monotonic=clock.monotonic), clock
+    return TrackedRun(tracker, clock=clock), clock
 
 
 def test_table_shows_what_each_threshold_took() -> None:

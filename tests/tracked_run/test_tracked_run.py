@@ -202,7 +202,7 @@ def test_sinks_are_written_when_something_changes_and_at_heartbeats_only() -> No
     clock = FakeClock()
     shelf = Shelf()
     tracker = PerformanceThresholdTracker([threshold()], ledger=ledger(), clock=clock)
-    run = TrackedRun(tracker, sinks=[shelf], heartbeat_seconds=15.0, monotonic=clock.monotonic)
+    run = TrackedRun(tracker, sinks=[shelf], heartbeat_seconds=15.0, clock=clock)
     for step in range(100):
         clock.advance(1)
         run.update({"m": 3.0 if step > 50 else 1.0}, step)
@@ -230,7 +230,7 @@ def test_end_says_why(error: type[BaseException] | None, why: str) -> None:
 def test_what_a_run_cost_stands_still_once_it_is_closed() -> None:
     clock = FakeClock()
     tracker = PerformanceThresholdTracker([threshold()], ledger=ledger(), clock=clock)
-    run = TrackedRun(tracker, monotonic=clock.monotonic)
+    run = TrackedRun(tracker, clock=clock)
     clock.advance(10)
     run.update({"m": 1.0}, 1)
     clock.advance(5)
@@ -254,7 +254,7 @@ def test_state_goes_from_one_tracked_run_to_the_next() -> None:
 def test_never_observed_metric_is_named_at_the_first_heartbeat(caplog: pytest.LogCaptureFixture) -> None:
     clock = FakeClock()
     tracker = PerformanceThresholdTracker([threshold(metric="rewrd")], ledger=ledger(), clock=clock)
-    run = TrackedRun(tracker, monotonic=clock.monotonic)
+    run = TrackedRun(tracker, clock=clock)
     for step in range(40):
         clock.advance(1)
         run.update({"reward": 1.0}, step)

@@ -139,7 +139,8 @@ def _stride(last_position: int) -> int:
 
 
 def _read_events(connection: Connection, run: str) -> tuple[RunEvent, ...]:
-    query = select(EVENTS).where(EVENTS.c.run == run).order_by(EVENTS.c.wall_time, EVENTS.c.id)
+    rows = _rows(connection, select(EVENTS).where(EVENTS.c.run == run))
+    rows.sort(key=lambda row: (row["wall_time"], row["kind"] == "stop"))
     return tuple(
         RunEvent(
             id=row["id"],
@@ -147,7 +148,7 @@ def _read_events(connection: Connection, run: str) -> tuple[RunEvent, ...]:
             position=Position(row["samples"], row["elapsed_seconds"], row["wall_time"]),
             detail=row["detail"],
         )
-        for row in _rows(connection, query)
+        for row in rows
     )
 
 

@@ -133,7 +133,7 @@ def track(
     kept = None if keeper is None else _kept_before(keeper)
     events: deque[Event] = deque()
     tracker = PerformanceThresholdTracker(
-        settings.thresholds, ledger=_open_ledger(settings, pricer), on_event=events.append
+        settings.thresholds, ledger=_open_ledger(settings, pricer), clock=SYSTEM_CLOCK, on_event=events.append
     )
     tracker.run, tracker.group = described.id, described.group
     if kept is not None:
@@ -144,6 +144,7 @@ def track(
         price_watch=pricer.watch(tracker.ledger),
         heartbeat_seconds=settings.heartbeat_seconds,
         recorder=None if keeper is None else Recorder(keeper, described, tracker, kept, events),
+        clock=SYSTEM_CLOCK,
     )
     tracked.begin()
     return tracked

@@ -3,6 +3,7 @@
 import sys
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -43,7 +44,12 @@ class Recorder:
         self._run = run
         self._tracker = tracker
         self._events = events
+        self._added: list[RunEvent] = []
         self._asked_wandb = self._has_stopped = False
+
+    def add(self, kind: str, detail: dict[str, Any]) -> None:
+        """Have it written, with what is recorded next, that something happened here."""
+        self._added.append(RunEvent(id=new_id(), kind=kind, position=self._tracker.here, detail=detail))
 
     def note_preemption(self, ledger: Ledger, notice: str) -> None:
         """Have it written that the provider takes the machine back. May be called on any thread."""
@@ -55,7 +61,7 @@ class Recorder:
         """Hand over what is known now."""
         self._adopt_wandb()
         tracker, here = self._tracker, self._tracker.here
-        events = []
+        events, self._added = self._added, []
         while self._events:
             events.append(_run_event(self._events.popleft()))
         if has_ended and not self._has_stopped:

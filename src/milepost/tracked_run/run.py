@@ -1,7 +1,6 @@
 """What training talks to: one process's part in a run."""
 
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -18,7 +17,7 @@ from milepost.tracked_run.ending import EndWatch
 from milepost.tracked_run.notices import NoticeWatch
 from milepost.tracked_run.recording import Recorder
 from milepost.tracked_run.repricing import PriceWatch, Question, restated
-from milepost.tracker import PerformanceThresholdTracker
+from milepost.tracker import SYSTEM_CLOCK, Clock, PerformanceThresholdTracker
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,6 +25,9 @@ Method = Callable[Concatenate["TrackedRun", P], T]
 
 CLOSE_WAIT_SECONDS = 5.0
 """How long the end of a run waits for a price that is being asked for; a fifth of it where the run was cut short."""
+
+JUMP_SECONDS = 10.0
+"""What the system's clock gains or loses between two heartbeats beyond this is a jump, and not its rate."""
 
 NOTICED_HEARTBEAT_SECONDS = 1.0
 """How often the ledger is marked once the provider has said that it takes the machine back."""
@@ -60,7 +62,7 @@ class TrackedRun:
         price_watch: Asks for prices meanwhile.
         heartbeat_seconds: How often the ledger is marked and the sinks are brought up to date.
         recorder: Keeps the run in its store.
-        monotonic: Seconds that only go forward.
+        clock: Wall time that cannot jump.
 
     Attributes:
         run: Id of the run; None where nothing is tracked.
@@ -74,13 +76,15 @@ class TrackedRun:
         price_watch: PriceWatch | None = None,
         heartbeat_seconds: float = 15.0,
         recorder: Recorder | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._tracker = tracker
         self._sinks = list(sinks)
         self._price_watch = price_watch
         self._heartbeat_seconds = heartbeat_seconds
-        self._monotonic = monotonic
+        self._clock = clock
+        self._monotonic = clock.monotonic
+        self._jumped_seconds = 0.0  # what the system's clock has gained on ours
         self._next_heartbeat = 0.0
         self._closed = False
         self._pid = os.getpid()
@@ -257,6 +261,7 @@ class TrackedRun:
         now = self._monotonic()
         self._names.update(metrics)
         if now >= self._next_heartbeat:
+            self._look_at_the_clock()
             if self._next_heartbeat:
                 self._live.mark("heartbeat", None if self._notice is None else PREEMPTED)
                 self._live.warn_of_missing(metrics)
@@ -266,6 +271,18 @@ class TrackedRun:
             if commit:
                 self._recorder.commit()
         self._show()
+
+    def _look_at_the_clock(self) -> None:
+        """Say so where the system's clock has jumped; nothing here goes by it."""
+        gained = self._clock.passed_over_seconds()
+        jumped, self._jumped_seconds = gained - self._jumped_seconds, gained
+        if abs(jumped) > JUMP_SECONDS:
+            logger("tracked_run").warning(
+                "the system's clock jumped by %+.0f s; elapsed time and dollars go by the monotonic clock, as before",
+                jumped,
+            )
+            if self._recorder is not None:
+                self._recorder.add("clock_jump", {"seconds": jumped})
 
     def _sample(self, metrics: Mapping[str, Any]) -> None:
         """Take a point of the curves of the metrics that every update bears."""

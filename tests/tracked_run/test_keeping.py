@@ -1,0 +1,384 @@
+"""Tracked runs and their store: what is on disk when, and what training feels of a store that fails."""
+
+import logging
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from milepost.store.snapshot import Kept
+from milepost.store.store import Store
+from milepost.tracked_run import keeping, opening, track
+from milepost.tracked_run.recording import COMMIT_SECONDS
+from tests.helpers import FakeClock, threshold
+
+FIXED: dict[str, Any] = {"price_per_hour": 3600.0, "instance": {"provider": "own"}, "sinks": []}
+
+
+def kept_in(path: Path, run: str = "r") -> Kept:
+    store = Store(path)
+    kept = store.load(run)
+    store.close()
+    assert kept is not None
+    return kept
+
+
+def start(code: str, *arguments: object, **environ: str) -> subprocess.Popen[str]:
+    """Start a process that tracks run ``r`` in the store that is its first argument."""
+    head = """
+        import os, signal, sys, time
+        import milepost
+        from tests.helpers import threshold
+        from tests.tracked_run.test_keeping import FIXED
+        run = milepost.track(thresholds=[threshold(5.0)], run="r", store=sys.argv[1], **FIXED)
+        """
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(head) + textwrap.dedent(code), *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environ,
+    )
+
+
+def test_crossing_is_on_disk_when_update_returns(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "milepost.db"
+    done = start(
+        """
+        (result,) = run.update({"m": 6.0}, 10)
+        os.kill(os.getpid(), signal.SIGKILL)
+        """,
+        path,
+    )
+    done.communicate()
+    assert done.returncode == -signal.SIGKILL
+    kept = kept_in(path)
+    assert kept.crossings["t"].position.samples == 10
+    assert kept.results[0].achieved
+    assert kept.results[0].cost_to_threshold is not None
+    assert [event.kind for event in kept.events] == ["crossing"]
+
+
+def test_run_that_ends_is_kept_whole(tmp_path: Path) -> None:
+    with track(
+        thresholds=[threshold()], run="r", group="g", name="n", tags=["a"], seed=3, store=tmp_path / "a.db",
+        run_config={"lr": 0.1, "optimizer": {"name": "adam"}, "api_key": "hunter2", "layers": [1, 2]}, **FIXED,
+    ) as run:  # fmt: skip
+        for samples in range(10):
+            run.update({"m": float(samples), "other": 1.0}, samples)
+        expected = run.get_results()
+    kept = kept_in(tmp_path / "a.db")
+    assert (kept.run.group, kept.run.name, kept.run.tags, kept.run.seed) == ("g", "n", ("a",), 3)
+    assert kept.run.config == {"lr": 0.1, "optimizer.name": "adam", "layers": "[1, 2]"}
+    assert (kept.run.status, kept.processes[0].has_ended) == ("closed", True)
+    assert kept.ledger == run.ledger
+    assert kept.results[0] == run.get_results()["t"]
+    assert kept.results[0].cost_to_threshold == expected["t"].cost_to_threshold
+    assert [(event.kind, event.detail) for event in kept.events] == [
+        ("crossing", {"thresholds": ["t"]}),
+        ("stop", {"why": "closed"}),
+    ]
+    (curve,) = kept.curves
+    assert [(point.samples, point.raw, point.smoothed) for point in curve.points] == [
+        (samples, float(samples), float(samples)) for samples in range(10)
+    ]
+    assert "hunter2" not in (tmp_path / "a.db").read_bytes().decode("latin-1")
+
+
+def test_default_store_lies_in_the_working_directory_and_off_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MILEPOST_STORE")
+    monkeypatch.chdir(tmp_path)
+    track(thresholds=[], store="off", **FIXED).close()
+    assert list(tmp_path.iterdir()) == []
+    track(thresholds=[], run="r", **FIXED).close()
+    assert kept_in(tmp_path / ".milepost" / "milepost.db").run.status == "closed"
+
+
+def test_store_of_the_environment_wins_over_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "thresholds.yaml"
+    config.write_text(f"thresholds: []\nstore: {tmp_path / 'b.db'}\n")
+    monkeypatch.setenv("MILEPOST_STORE", str(tmp_path / "a.db"))
+    track(config, run="r", **FIXED).close()
+    assert kept_in(tmp_path / "a.db")
+    monkeypatch.delenv("MILEPOST_STORE")
+    track(config, run="r", **FIXED).close()
+    assert kept_in(tmp_path / "b.db")
+    config.write_text("thresholds: []\nstore: off\n")
+    monkeypatch.chdir(tmp_path)
+    track(config, run="r", **FIXED).close()
+    assert not (tmp_path / ".milepost").exists()
+
+
+def test_other_ranks_keep_nothing_and_start_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    before = threading.active_count()
+    with track(thresholds=[threshold()], store=tmp_path / "a.db", **FIXED) as run:
+        run.update({"m": 9.0}, 1)
+    assert threading.active_count() == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_that_cannot_be_written_is_said_once_and_training_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    with caplog.at_level(logging.WARNING), track(
+        thresholds=[threshold()], run="r", store=tmp_path / "file" / "milepost.db", **FIXED
+    ) as run:  # fmt: skip
+        for samples in range(100):
+            run.update({"m": float(samples)}, samples)
+        assert run.is_complete()
+    said = [record.message for record in caplog.records if record.name == "milepost.store"]
+    assert sum("can't be kept just now; training goes on" in message for message in said) == 1
+    assert any("its end could not be kept" in message for message in said)
+
+
+def test_database_that_is_locked_is_waited_for_behind_training(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("milepost.store.database.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(keeping, "RETRY_SECONDS", (0.01, 0.05))
+    path = tmp_path / "a.db"
+    with caplog.at_level(logging.WARNING):
+        run = track(thresholds=[threshold()], run="r", store=path, **FIXED)
+        assert run._recorder is not None
+        assert run._recorder._keeper.flush(30)
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        (result,) = run.update({"m": 9.0}, 7)
+        assert result.achieved
+        run.update({"m": 9.0}, 8)
+        other.execute("COMMIT")
+        other.close()
+        assert run._recorder._keeper.flush(30) or run._recorder._keeper._failing
+        run.close()
+    kept = kept_in(path)
+    assert kept.crossings["t"].position.samples == 7
+    assert kept.ledger == run.ledger
+    assert [event.kind for event in kept.events] == ["crossing", "stop"]
+    assert caplog.text.count("database is locked") <= 1
+
+
+def test_full_disk_is_survived_and_nothing_is_lost_once_there_is_room(tmp_path: Path) -> None:
+    done = start(
+        """
+        import logging, resource
+        from milepost.tracked_run import keeping
+        logging.basicConfig(level=logging.WARNING)
+        keeping.RETRY_SECONDS = (0.01, 0.05)
+        keeper = run._recorder._keeper
+        assert keeper.flush(30)
+        most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, most))  # as a disk that is full: files can't grow
+        for samples in range(1, 200):
+            run.update({"m": float(samples)}, samples)
+        assert keeper._failing
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        run.close()
+        """,
+        tmp_path / "a.db",
+    )
+    _, said = done.communicate()
+    assert done.returncode == 0, said
+    assert said.count("can't be kept just now") == 1
+    assert "nothing was lost" in said
+    kept = kept_in(tmp_path / "a.db")
+    assert (kept.crossings["t"].position.samples, kept.run.status) == (5, "closed")
+    assert len(kept.curves[0].points) == 199
+
+
+def test_slow_store_holds_a_crossing_up_for_no_longer_than_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+    write = Store.write
+
+    def slowly(self: Store, snapshot: Any) -> None:
+        if snapshot.crossings:
+            release.wait(60)
+        write(self, snapshot)
+
+    monkeypatch.setattr(Store, "write", slowly)
+    waited: list[float] = []
+    with (
+        caplog.at_level(logging.WARNING),
+        track(thresholds=[threshold()], run="r", store=tmp_path / "a.db", **FIXED) as run,
+    ):
+        assert run._recorder is not None
+        flush = run._recorder._keeper.flush
+
+        def flush_in(seconds: float) -> bool:
+            waited.append(seconds)
+            return flush(seconds)
+
+        monkeypatch.setattr(run._recorder._keeper, "flush", flush_in)
+        assert run.update({"m": 9.0}, 7)
+        release.set()
+    assert waited == [COMMIT_SECONDS] == [0.25]
+    assert caplog.text.count("took longer than 0.25 s over a crossing, which is written behind") == 1
+    assert kept_in(tmp_path / "a.db").crossings["t"].position.samples == 7
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, "terminated"), (signal.SIGINT, "interrupted")])
+def test_signals_end_the_run_and_then_the_process_as_before(tmp_path: Path, number: int, status: str) -> None:
+    path = tmp_path / "a.db"
+    done = start("run.update({'m': 1.0}, 3); print('ready', flush=True); time.sleep(60)", path)
+    assert done.stdout is not None
+    assert done.stdout.readline() == "ready\n"
+    done.send_signal(number)
+    _, said = done.communicate()
+    assert done.returncode == -number or (number == signal.SIGINT and "KeyboardInterrupt" in said)
+    kept = kept_in(path)
+    assert (kept.run.status, kept.ledger.segments[0].marks[-1].name, kept.run.alive_at) == (
+        *(status, status),
+        kept.ledger.segments[0].marks[-1].wall_time,
+    )
+    assert kept.ledger.segments[0].marks[-1].samples == 3
+
+
+def test_handler_of_the_program_decides_when_to_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    done = start(
+        """
+        run.close()
+        stop = []
+        signal.signal(signal.SIGTERM, lambda number, frame: stop.append(number))
+        run = milepost.track(thresholds=[threshold(5.0)], run="second", store=sys.argv[1], **FIXED)
+        samples = 0
+        print('ready', flush=True)
+        while not stop:
+            samples += 1
+            run.update({'m': 1.0}, samples)
+        run.update({'m': 1.0}, samples + 1)
+        print(samples + 1)
+        run.close()
+        assert signal.getsignal(signal.SIGTERM).__name__ == '<lambda>'
+        """,
+        path,
+    )
+    assert done.stdout is not None
+    assert done.stdout.readline() == "ready\n"
+    done.send_signal(signal.SIGTERM)
+    out, said = done.communicate()
+    assert done.returncode == 0, said
+    kept = kept_in(path, "second")
+    assert kept.run.status == "terminated"
+    assert kept.ledger.segments[0].marks[-1].samples == int(out)
+    assert kept_in(path).run.status == "closed"
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("", "closed"),
+        ("raise ValueError('training failed')", "failed"),
+        ("sys.exit(3)", "closed"),
+        ("signal.signal(signal.SIGTERM, signal.SIG_IGN); os.kill(os.getpid(), signal.SIGTERM)", "closed"),
+    ],
+)
+def test_run_that_nobody_closes_is_closed_at_exit(tmp_path: Path, code: str, status: str) -> None:
+    start(f"run.update({{'m': 1.0}}, 3)\n{code}", tmp_path / "a.db").communicate()
+    kept = kept_in(tmp_path / "a.db")
+    assert (kept.run.status, kept.ledger.segments[0].marks[-1].kind) == (status, "end")
+
+
+def test_child_that_is_forked_off_does_not_end_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    done = start(
+        """
+        import warnings
+        warnings.simplefilter("ignore")
+        child = os.fork()
+        if child == 0:
+            run.update({'m': 9.0}, 50)
+            run.close()
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert os.waitpid(child, 0)[1] == signal.SIGTERM
+        run.update({'m': 1.0}, 60)
+        run.close()
+        """,
+        path,
+    )
+    _, said = done.communicate()
+    assert done.returncode == 0, said
+    kept = kept_in(path)
+    assert (kept.run.status, kept.crossings, kept.ledger.segments[0].marks[-1].samples) == ("closed", {}, 60)
+
+
+def test_two_live_processes_of_one_run_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "a.db"
+    first = start("run._recorder._keeper.flush(60); print('ready', flush=True); time.sleep(60)", path)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "ready\n"
+    with caplog.at_level(logging.WARNING):
+        track(thresholds=[threshold()], run="r", store=path, **FIXED).close()
+    assert f"run 'r' is tracked by two live processes: {os.getpid()} on" in caplog.text
+    assert f"and {first.pid} on" in caplog.text
+    kept = kept_in(path)
+    assert kept.ledger.segments[0].end is None  # it lives on: nobody ends it for it
+    first.kill()
+    first.communicate()
+
+
+def test_process_of_another_machine_is_found_out_by_its_heartbeat(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    import msgspec
+
+    path = tmp_path / "a.db"
+    config = tmp_path / "thresholds.yaml"
+    config.write_text("thresholds: []\nheartbeat_seconds: 0.05\n")
+    run = track(config, run="r", store=path, **FIXED)
+    assert run._recorder is not None
+    keeper = run._recorder._keeper
+    assert keeper.flush(30)
+    store = Store(path)
+    other = msgspec.structs.replace(keeper.process, id="other", host="elsewhere", pid=77, birth=None)
+    assert keeper._last is not None
+    store.write(msgspec.structs.replace(keeper._last, process=other))
+    store.say_alive("other", other.started_at + 60)
+    with caplog.at_level(logging.WARNING):
+        waited = threading.Event()
+        for _ in range(200):
+            if "77 on elsewhere" in caplog.text:
+                break
+            waited.wait(0.05)
+        run.close()
+    assert caplog.text.count("77 on elsewhere") == 1
+
+
+def test_wall_clock_that_jumps_moves_nothing_and_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FakeClock()
+    monkeypatch.setattr(opening, "SYSTEM_CLOCK", clock)
+    monkeypatch.setattr(opening, "process_age_seconds", lambda: None)
+    run = track(thresholds=[threshold(9.0)], run="r", store=tmp_path / "a.db", **FIXED)
+    with caplog.at_level(logging.WARNING):
+        for second in range(100):
+            clock.advance(1.0)
+            if second == 30:
+                clock.jumped = 3600.0
+            if second == 60:
+                clock.jumped = -3600.0
+            run.update({"m": float(second == 80) * 9}, second)
+        run.close()
+    kept = kept_in(tmp_path / "a.db")
+    assert kept.results[0].minutes_to_threshold == pytest.approx(81 / 60)
+    assert kept.results[0].cost_to_threshold == pytest.approx(81.0)
+    assert kept.results[0].billed_cost_to_threshold == pytest.approx(81.0)
+    assert [event.detail for event in kept.events if event.kind == "clock_jump"] == [
+        {"seconds": pytest.approx(3600.0)},
+        {"seconds": pytest.approx(-7200.0)},
+    ]
+    assert "the system's clock jumped by +3600 s" in caplog.text
