@@ -198,7 +198,8 @@ class ArenaTrainer:
     def _load_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Take over a checkpoint's state, before training; the next episode is the one after its last."""
         self._optimizer.load_state_dict(checkpoint["optimizer"])
-        self._generator.set_state(checkpoint["generators"][self._ranks.rank])
+        # A copy: torch 2.13 crashes on a state that is a part of a larger tensor.
+        self._generator.set_state(checkpoint["generators"][self._ranks.rank].clone())
         self.agent_steps = checkpoint["agent_steps"]
         iteration_samples = self._environment.num_agents * self._ranks.number * EPISODE_STEPS
         self._environment.next_episode = self.agent_steps // iteration_samples

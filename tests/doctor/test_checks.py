@@ -12,6 +12,7 @@ import pytest
 
 from milepost.config import Config
 from milepost.doctor import clock, machine, prices, sinks, thresholds
+from milepost.doctor.examine import examine
 from milepost.doctor.finding import Case, Finding
 from milepost.instance import Instance
 from milepost.instances.detect import Detection
@@ -183,3 +184,29 @@ def test_clock_that_is_off_is_an_error(ahead_seconds: float, found: list[tuple[s
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "nonsense", "http://127.0.0.1:99999"])
 def test_clock_is_not_looked_at_where_nobody_tells(url: str) -> None:
     assert said(clock.check, case(environ={"WANDB_BASE_URL": url})) == []
+
+
+def test_store_that_cannot_be_kept_in_is_an_error_and_one_that_can_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MILEPOST_STORE", str(tmp_path / "new" / "milepost.db"))
+    assert [finding for finding in examine(None) if finding.check == "store"] == []
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MILEPOST_STORE", str(tmp_path / "file" / "milepost.db"))
+    (found,) = [finding for finding in examine(None) if finding.check == "store"]
+    assert (found.severity, "the run can't be kept" in found.what) == ("error", True)
+    (tmp_path / "other.db").write_bytes(b"not a database" * 100)
+    monkeypatch.setenv("MILEPOST_STORE", str(tmp_path / "other.db"))
+    (found,) = [finding for finding in examine(None) if finding.check == "store"]
+    assert "file is not a database" in found.what
+
+
+def test_store_of_a_spot_machine_is_lost_with_its_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILEPOST_STORE", str(tmp_path / "milepost.db"))
+    monkeypatch.setenv("MILEPOST_MARKET", "spot")
+    (found,) = [finding for finding in examine(None) if finding.check == "store"]
+    assert (found.severity, "is lost with its disk" in found.what) == ("warning", True)
+    monkeypatch.setenv("MILEPOST_STORE", "off")
+    (found,) = [finding for finding in examine(None) if finding.check == "store"]
+    assert found.severity == "note"

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,6 +21,8 @@ from examples.arena.environment import EPISODE_STEPS, NUM_AGENTS, ArenaVectorEnv
 from examples.arena.settings import ArenaSettings, SettingsError, parse_overrides  # noqa: E402
 from examples.arena.train import main  # noqa: E402
 from examples.arena.trainer import ArenaTrainer  # noqa: E402
+from milepost.costs import cost  # noqa: E402
+from milepost.store.store import Store  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 ITERATION = NUM_AGENTS * EPISODE_STEPS
@@ -166,3 +169,56 @@ def test_stopped_run_ends_cleanly_with_the_results_so_far(tmp_path: Path, stop: 
     assert read_checkpoint(checkpoint)["agent_steps"] >= ITERATION
     (log,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
     assert b"performance_threshold/heart_gained_2/achieved" in log.read_bytes()
+
+
+def test_two_nodes_under_torchrun_learn_one_policy_and_one_of_them_tracks(tmp_path: Path) -> None:
+    """Two launchers of one process each, as on two machines; gloo between them, and both in the price."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    thresholds = ROOT / "configs" / "performance_thresholds" / "arena.yaml"
+    overrides = ["run=pair", "wandb.enabled=false", f"trainer.performance_thresholds={thresholds}", *SMALL]
+    environ = os.environ | {"MILEPOST_REGION": "us-east-1", "MILEPOST_MARKET": "on_demand", "PYTHONPATH": str(ROOT)}
+    environ |= {"MILEPOST_INSTANCE_TYPE": "g5.xlarge", "OMP_NUM_THREADS": "1", "MILEPOST_RUN_ID": "pair"}
+
+    def train(iterations: int, *more: str) -> list[str]:
+        nodes = [
+            subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "torch.distributed.run", "--nnodes=2", f"--node-rank={rank}"),
+                    *("--nproc-per-node=1", "--master-addr=127.0.0.1", f"--master-port={port}"),
+                    *("-m", "examples.arena.train", *overrides, *more),
+                    f"trainer.total_timesteps={2 * iterations * ITERATION}",
+                ],
+                env=environ,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for rank in range(2)
+        ]
+        said = [node.communicate()[0] for node in nodes]
+        assert [node.returncode for node in nodes] == [0, 0], said
+        return said
+
+    first, second = train(2)
+    assert "$1.006/h × 2 nodes" in first
+    assert "What it took" in first
+    assert "What it took" not in second
+    train(3, "trainer.resume=true")
+    store = Store(os.environ["MILEPOST_STORE"])
+    (run,) = store.runs()
+    kept = store.load(run.id)
+    store.close()
+    assert kept is not None
+    assert (run.id, run.name, run.status, len(kept.processes)) == ("pair", "pair", "closed", 2)
+    here = kept.ledger.here
+    assert here is not None
+    assert here.samples == 2 * 3 * ITERATION
+    assert [segment.instance.num_nodes for segment in kept.ledger.segments] == [2, 2]
+    elapsed_hours = here.elapsed_seconds / 3600
+    assert cost(kept.ledger, here) == pytest.approx(elapsed_hours * 1.006 * 2)
+    assert [result.observations for result in kept.results] == [3, 3]
+    whole = read_checkpoint(tmp_path / "train_dir" / "pair.pt")
+    assert (whole["agent_steps"], len(whole["generators"])) == (2 * 3 * ITERATION, 2)
+    with pytest.raises(CheckpointError, match="found a run of 2 processes, expected 1"):
+        ArenaTrainer(settings("run=pair", "trainer.resume=true"))

@@ -225,7 +225,7 @@ def test_slow_store_holds_a_crossing_up_for_no_longer_than_is_said(
         assert run.update({"m": 9.0}, 7)
         release.set()
     assert waited == [COMMIT_SECONDS] == [0.25]
-    assert caplog.text.count("took longer than 0.25 s over a crossing, which is written behind") == 1
+    assert caplog.text.count("took longer than 0.25 s to commit, which goes on behind") == 1
     assert kept_in(tmp_path / "a.db").crossings["t"].position.samples == 7
 
 

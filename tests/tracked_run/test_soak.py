@@ -27,7 +27,8 @@ TRAINER = f"""
 import json, sys, time
 import milepost
 from milepost.config import Config
-thresholds = tuple(milepost.PerformanceThreshold(f"t{{at}}", "m", float(at), smoothing_factor=1.0) for at in range(5, 4000, 37))
+threshold = milepost.PerformanceThreshold
+thresholds = tuple(threshold(f"t{{at}}", "m", at, smoothing_factor=1.0) for at in range(5, 4000, 37))
 config = Config(thresholds=thresholds, heartbeat_seconds={HEARTBEAT_SECONDS})
 run = milepost.track(
     config, run=sys.argv[1], store=sys.argv[2], price_per_hour=3600.0, instance={{"provider": "own"}}, sinks=[]

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from milepost.config import Config
-from milepost.doctor import clock, machine, prices, sinks, thresholds
+from milepost.doctor import clock, machine, prices, sinks, store, thresholds
 from milepost.doctor.finding import SEVERITIES, Case, Check, Finding
 from milepost.tracked_run.opening import Pricer, detect_for
 
-CHECKS: tuple[Check, ...] = (thresholds.check, machine.check, prices.check, sinks.check, clock.check)
+CHECKS: tuple[Check, ...] = (thresholds.check, machine.check, prices.check, sinks.check, store.check, clock.check)
 
 
 def examine(

@@ -82,8 +82,14 @@ def shown(where: str | Path) -> str:
     return str(url.database) if url.drivername == "sqlite" else url.render_as_string(hide_password=True)
 
 
+def network_file_system(file: Path) -> str | None:
+    """Return the type of the network file system that a file is on, or will be; None where it is on none."""
+    kind = _file_system(file.absolute().parent)
+    return kind if kind in NETWORK_FILE_SYSTEMS else None
+
+
 def _set_up_sqlite(engine: Engine, file: Path) -> None:
-    shared = _file_system(file.parent) in NETWORK_FILE_SYSTEMS
+    shared = network_file_system(file) is not None
     if shared:
         logger("store").warning("%s is on a network file system: kept without a write-ahead log, which is slower", file)
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from sqlalchemy import Connection, delete, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from milepost.errors import StoreError
-from milepost.store.database import open_database, reading, shown
+from milepost.store.database import network_file_system, open_database, reading, shown, to_url
 from milepost.store.reading import read_kept, read_processes, read_runs
 from milepost.store.schema import PROCESSES, RUNS
 from milepost.store.snapshot import Kept, Process, Run, Snapshot
@@ -76,3 +77,29 @@ class Store:
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", None) or type(error).__name__)
             raise StoreError(f"store {self._shown}: {reason}") from error
+
+
+def check_store(where: str | Path) -> str | None:
+    """Try whether a store can be written, and leave nothing behind where there was none.
+
+    Returns:
+        The network file system that it is on; None where it is on none.
+
+    Raises:
+        StoreError: It can't be; says why.
+    """
+    url = to_url(where)
+    file = Path(url.database) if url.drivername == "sqlite" and url.database else None
+    if file is not None and not file.exists():
+        # Where it will be made is tried in a folder that is gone afterwards.
+        parent = next(each for each in file.absolute().parents if each.exists())
+        try:
+            with TemporaryDirectory(dir=parent) as folder:
+                Store(Path(folder) / file.name).close()
+        except OSError as error:
+            raise StoreError(f"store {file}: expected a folder that can be written, found: {error.strerror}") from error
+    else:
+        store = Store(where)
+        store._do(lambda connection: None)  # takes the turn of a writer, and writes nothing
+        store.close()
+    return network_file_system(file) if file is not None else None

@@ -13,11 +13,18 @@ from milepost.log import logger
 from milepost.store.snapshot import Process
 from milepost.uptime import process_birth
 
+MOST_CHARACTERS = 500
+"""Of the text of a setting."""
+
 GIT_SECONDS = 2.0
 """How long git may take to name the commit."""
 
-SECRET = re.compile(r"(?i)(^|[._-])(key|token|secret|password|passwd|credential)s?$|api_?key|access_?key|auth")
-"""Names of settings whose values are kept nowhere."""
+SECRET = re.compile(
+    r"(?i)(^|[._-])(key|token|secret|password|passwd|credential|auth|authorization)s?$|api_?key|access_?key"
+)
+"""Names of settings whose text is kept nowhere."""
+
+USER_OF_URL = re.compile(r"://[^/@\s]+@")
 
 
 def find_run_id(environ: Mapping[str, str] | None = None) -> str:
@@ -86,12 +93,12 @@ def flat_config(config: Mapping[str, object], prefix: str = "") -> dict[str, str
     flat: dict[str, str | int | float | bool | None] = {}
     for key, value in config.items():
         name = f"{prefix}{key}"
-        if SECRET.search(str(key)):
-            continue
-        if isinstance(value, Mapping):
-            flat |= flat_config(value, f"{name}.")
-        elif value is None or isinstance(value, str | int | float | bool):
+        if value is None or isinstance(value, int | float):
             flat[name] = value
+        elif SECRET.search(str(key)):
+            continue
+        elif isinstance(value, Mapping):
+            flat |= flat_config(value, f"{name}.")
         else:
-            flat[name] = str(value)[:200]
+            flat[name] = USER_OF_URL.sub("://", str(value))[:MOST_CHARACTERS]
     return flat

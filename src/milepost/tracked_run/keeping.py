@@ -110,11 +110,11 @@ class Keeper:
         return self._written >= self._put
 
     def say_late(self, seconds: float) -> None:
-        """Say, once, that the store did not take a crossing in time; it is written behind."""
+        """Say, once, that the store did not commit in time; it goes on behind."""
         if not self._failing and "late" not in self._said:
             self._said.add("late")
             logger("store").warning(
-                "run %r: its store took longer than %g s over a crossing, which is written behind; training goes on",
+                "run %r: its store took longer than %g s to commit, which goes on behind; training goes on",
                 *(self._run, seconds),
             )
 

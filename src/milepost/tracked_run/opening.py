@@ -150,8 +150,13 @@ def track(
     return tracked
 
 
+def store_of(named: str | Path | None, settings: Config, environ: Mapping[str, str]) -> str:
+    """Return where a run is kept: a path, a URL or ``off``; the call's word before the environment's and the file's."""
+    return str(named or environ.get("MILEPOST_STORE") or settings.store or DEFAULT_STORE)
+
+
 def _open_store(named: str | Path | None, settings: Config, run: str) -> Keeper | None:
-    where = named or os.environ.get("MILEPOST_STORE") or settings.store or DEFAULT_STORE
+    where = store_of(named, settings, os.environ)
     if where == "off":
         return None
     process = this_process(SYSTEM_CLOCK.now(), settings.heartbeat_seconds)

@@ -137,9 +137,10 @@ class TrackedRun:
 
     @_never_raises(lambda: None)
     def begin(self) -> None:
-        """Have it known that the run is under way. Called by `track`."""
+        """Have it known that the run is under way, so that whatever happens to it is known of. Called by `track`."""
         if self._recorder is not None:
             self._recorder.record()
+            self._recorder.commit()
 
     @_never_raises(dict)
     def get_results(self) -> dict[str, ThresholdResult]:
