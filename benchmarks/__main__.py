@@ -1,6 +1,7 @@
 """Measure everything and print a Markdown table: ``make bench``."""
 
 from benchmarks.prices import of_runs, of_updates_beside_a_hanging_server
+from benchmarks.store import of_updates_that_are_kept
 from benchmarks.timing import machine
 from benchmarks.tracker import against_wandb, of_imports, of_updates
 
@@ -9,7 +10,10 @@ def main() -> None:
     """Print a row as soon as it is measured."""
     print(f"On {machine()}:\n")
     print("| what | median | against | ratio | bound | |\n| --- | --- | --- | --- | --- | --- |")
-    for measure in (against_wandb, of_updates, of_runs, of_updates_beside_a_hanging_server, of_imports):
+    for measure in (
+        *(against_wandb, of_updates, of_updates_that_are_kept),
+        *(of_runs, of_updates_beside_a_hanging_server, of_imports),
+    ):
         for ratio in measure():
             print(ratio.row(), flush=True)
 

@@ -41,7 +41,7 @@ def of_updates_beside_a_hanging_server() -> Iterator[Ratio]:
         os.environ["AWS_ACCESS_KEY_ID"] = os.environ["AWS_SECRET_ACCESS_KEY"] = "EXAMPLE"
         largest = []
         for _ in range(5):
-            run = milepost.track(thresholds=thresholds(20), instance=P5, sinks=[])
+            run = milepost.track(thresholds=thresholds(20), instance=P5, sinks=[], store="off")
             slowest = 0.0
             for samples in range(10_000):
                 start = time.perf_counter()
@@ -56,7 +56,7 @@ def of_updates_beside_a_hanging_server() -> Iterator[Ratio]:
 
 def _run(**arguments: object) -> Work:
     def work() -> None:
-        run = milepost.track(thresholds=thresholds(20), sinks=[], **arguments)  # type: ignore[arg-type]
+        run = milepost.track(thresholds=thresholds(20), sinks=[], store="off", **arguments)  # type: ignore[arg-type]
         for samples in range(UPDATES):
             run.update(METRICS, samples)
 
@@ -70,7 +70,7 @@ def _in_fresh_processes(name: str, argument: str, *, to_exit: bool) -> Ratio:
         code = (
             "import time, milepost; from benchmarks.tracker import METRICS, thresholds; milepost.track\n"
             "start = time.perf_counter()\n"
-            f"run = milepost.track(thresholds=thresholds(20), sinks=[], {argument})\n"
+            f"run = milepost.track(thresholds=thresholds(20), sinks=[], store='off', {argument})\n"
             f"for samples in range({UPDATES}): run.update(METRICS, samples)\n"
             "print(time.perf_counter() - start)\n"
             "run.close()"

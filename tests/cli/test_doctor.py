@@ -46,6 +46,7 @@ def test_every_finding_says_what_happens_and_what_to_do_and_errors_are_a_no(tmp_
         ("warning", "smoothing"),
         ("warning", "checkpoints"),
         ("warning", "price"),  # a spot price from the fallback table is assumed
+        ("warning", "store"),  # and its disk goes with the machine
     ]
     assert all(each["what"] and each["do"] for each in findings)
     findings = [
