@@ -4,6 +4,7 @@ MilepostError
 ├── ConfigError          a configuration, threshold or flag is wrong; says where, what was found and what was expected
 ├── PriceUnavailable     no source could price an instance; says which were asked and what each answered
 ├── StoreError           a store can't be opened, or is of a newer release
+├── HistoryError         a log can't be read, or does not tell what is needed; names the flag that helps
 ├── StateError           a saved state cannot be read
 └── MissingExtra         an optional package is not installed; gives the ``pip install`` line
 """
@@ -35,6 +36,10 @@ class StateError(MilepostError, ValueError):
 
 class StoreError(MilepostError):
     """A store can't be opened, read or written. The message names it, without a password."""
+
+
+class HistoryError(MilepostError, ValueError):
+    """A log can't be read, or does not tell what is needed. The message says which, where, and which flag helps."""
 
 
 class MissingExtra(MilepostError, ImportError):

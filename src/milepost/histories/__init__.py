@@ -1,0 +1,1 @@
+"""Logs of runs that are over: one file per format, and their registry."""

@@ -1,0 +1,88 @@
+"""A history: the observations of a run that is over, as its log has them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    import polars
+
+TimeUnit = Literal["s", "min", "h"]
+SECONDS: dict[TimeUnit, float] = {"s": 1.0, "min": 60.0, "h": 3600.0}
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wanted of a log, and how its columns are to be understood.
+
+    Attributes:
+        metrics: Names of the metrics that are wanted; all where not given.
+        samples_column: What counts samples; where not given, a column of a known name.
+        time_column: What tells time; where not given, a column of a known name.
+        time_unit: Unit of ``time_column``; where not given, what its name says, else seconds.
+        run_column: What tells runs in one file apart.
+    """
+
+    metrics: frozenset[str] | None = None
+    samples_column: str | None = None
+    time_column: str | None = None
+    time_unit: TimeUnit | None = None
+    run_column: str | None = None
+
+    def wants(self, metric: str) -> bool:
+        """Say whether this metric is wanted."""
+        return self.metrics is None or metric in self.metrics
+
+
+class Rows(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of a log: one row an update, in the order in which they were written.
+
+    All columns are of one length. A null is what a row does not tell; a NaN is a value that was logged as NaN.
+
+    Attributes:
+        metrics: Float64 columns by metric: only those that are wanted.
+        samples: Int64 column: what the trainer had counted; None where the log does not tell.
+        elapsed_seconds: Float64 column: seconds on the trainer's own timer; None where the log does not tell.
+        wall_time: Float64 column: Unix seconds (UTC); None where the log does not tell.
+    """
+
+    metrics: "polars.DataFrame"
+    samples: "polars.Series | None" = None
+    elapsed_seconds: "polars.Series | None" = None
+    wall_time: "polars.Series | None" = None
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that is over, as its log tells it.
+
+    Attributes:
+        run: Id of the run: what the log calls it, else its path below what was asked for, without suffix.
+        rows: Opens the log and yields it, stretch by stretch, in bounded memory. May be called again. Raises
+            `HistoryError` where the log is broken, after everything before that was yielded.
+        metrics: Names of all the metrics that it bears, where that is known before it is read through.
+        group: What the log says the run belongs to.
+        seed: Its random seed.
+        config: What the log tells of its settings, flat: ``{"optimizer.lr": 0.1}``.
+        started_at: Unix seconds (UTC) at which training began, where wall times are to be counted from before the
+            first row.
+        run_seconds: How long the log says that the whole run took.
+        fleet_usd_per_hour: What the log says that an hour of all its machines cost.
+        instance_type: What the log says that it ran on.
+        num_nodes: How many of them.
+        untimed_because: Why there is neither elapsed nor wall time.
+        uncounted_because: Why there are no samples.
+    """
+
+    run: str
+    rows: Callable[[], Iterator[Rows]]
+    metrics: tuple[str, ...] | None = None
+    group: str | None = None
+    seed: int | None = None
+    config: Mapping[str, Any] = {}
+    started_at: float | None = None
+    run_seconds: float | None = None
+    fleet_usd_per_hour: float | None = None
+    instance_type: str | None = None
+    num_nodes: int | None = None
+    untimed_because: str | None = None
+    uncounted_because: str | None = None

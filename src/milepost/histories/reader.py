@@ -1,0 +1,65 @@
+"""What every reader of logs does: one file per format."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, NamedTuple
+
+from milepost.histories.history import History, Wanted
+
+HEAD_BYTES = 4096
+"""How much of a file is looked at to tell its format."""
+
+
+class File(NamedTuple):
+    """A file that may be a log.
+
+    Attributes:
+        path: Where it is: a path, or a URL that fsspec opens (``s3://…``).
+        head: Its first `HEAD_BYTES` bytes.
+        siblings: Names of all files in its folder.
+    """
+
+    path: str
+    head: bytes
+    siblings: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """Its name, without its folder."""
+        return self.path.rpartition("/")[2]
+
+
+class Reader(ABC):
+    """Reads one format. Never executes what a log says, and never trusts a length that it tells.
+
+    Attributes:
+        name: What ``--format`` calls it.
+        schemes: Schemes of addresses that it reads by itself, such as ``wandb`` of ``wandb://entity/project/run``.
+    """
+
+    name: ClassVar[str]
+    schemes: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def claims(self, file: File) -> str | None:
+        """Say whether a file is of this format, by its content and not only by its name.
+
+        Returns:
+            What it is a part of within its folder: files with one answer are read as one log, in the order of their
+            names. Usually the file's own name, without suffix; ``""`` for formats whose log is the whole folder. None
+            where the file is of another format.
+        """
+
+    @abstractmethod
+    def histories(self, files: Sequence[str], run: str, wanted: Wanted) -> Iterator[History]:
+        """Yield the runs of one log.
+
+        Args:
+            files: Its files (paths or URLs), or one address of one of the ``schemes``.
+            run: Id of the run, unless the log names one; what several are called below.
+            wanted: What is wanted, and how columns are to be understood.
+
+        Raises:
+            HistoryError: It can't be read, or does not tell what is needed; says which file, what was found, what was
+                expected, and which flag helps.
+        """
