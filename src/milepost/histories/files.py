@@ -83,7 +83,7 @@ def opened(path: str) -> Iterator[IO[bytes]]:
 def _open(path: str) -> IO[bytes]:
     """Open a file of this machine, or a URL through fsspec."""
     if not is_url(path):
-        return open(path, "rb")  # noqa: SIM115  # whoever called closes it
+        return open(path, "rb")
     filesystem, inside = filesystem_of(path)
     file: IO[bytes] = filesystem.open(inside, "rb")
     return file

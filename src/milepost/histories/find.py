@@ -9,7 +9,7 @@ from typing import NamedTuple
 from milepost.errors import HistoryError
 from milepost.histories import GENERIC, OWN
 from milepost.histories.files import filesystem_of, is_url, stem, why
-from milepost.histories.folders import Folder, LocalFolder, RemoteFolder, is_glob, nearest_names
+from milepost.histories.folders import Folder, LocalFolder, RemoteFolder, nearest_names
 from milepost.histories.reader import File, Reader
 from milepost.registry import find_adapter
 

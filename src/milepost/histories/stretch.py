@@ -99,17 +99,17 @@ class Stretches:
 
     def _time(self, column: TimeColumn, told: "polars.Series") -> tuple["polars.Series", bool]:
         """Return a column's times in seconds, and whether they are Unix time."""
-        times, zoneless = values.seconds(told)
-        if zoneless and not self.zoneless:
+        found = values.times(told)
+        if found.zoneless and not self.zoneless:
             self.zoneless = True
             logger("histories").warning("%s: the times of %r say no zone; taken for UTC", self.where, column.name)
-        first = times.drop_nulls()[:1]
+        first = found.values.drop_nulls()[:1]
         if len(first) and column.name not in self.units:
             wall = not column.elapsed and values.is_unix(first[0])
             self.is_wall[column.name] = wall
-            unit = values.unix_unit(first[0]) if wall else 1.0
-            self.units[column.name] = column.unit_seconds or unit
-        return times * self.units.get(column.name, 1.0), self.is_wall.get(column.name, False)
+            unit = column.unit_seconds or (values.unix_unit(first[0]) if wall else 1.0)
+            self.units[column.name] = 1.0 if found.dated else unit
+        return found.values * self.units.get(column.name, 1.0), self.is_wall.get(column.name, False)
 
     def _carried(
         self, name: str, told: "polars.Series | None", height: int, dtype: "polars.DataType"

@@ -22,7 +22,7 @@ class Frame(NamedTuple):
     """A stretch of a table.
 
     Attributes:
-        number: Which stretch it is, counting from 0.
+        number: Which stretch it is a part of, counting from 0.
         first_row: Which row of the table its first one is, counting from 1.
         data: Its rows; a column may be missing where the stretch has no value of it.
     """
@@ -40,14 +40,13 @@ class Table(ABC):
         columns: Names of its columns: of all of them, or of those that its beginning has where ``closed`` is false.
         closed: Whether it has no other columns.
         twice: Names that several of its columns bear: which one is meant can't be told.
-        dates_from: What is said where no column tells time.
     """
 
     where: str
     columns: tuple[str, ...]
     closed: bool = True
     twice: frozenset[str] = frozenset()
-    _last: tuple[tuple[str, ...] | None, Frame] | None = None
+    _last: tuple[tuple[str, ...] | None, int, list[Frame]] = (None, -1, [])
 
     @abstractmethod
     def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
@@ -64,12 +63,14 @@ class Table(ABC):
     def stretches(self, columns: tuple[str, ...] | None, only: Sequence[int]) -> Iterator[Frame]:
         """Yield some stretches; the last one that was yielded is at hand for the next run that lies in it."""
         rest = list(only)
-        if self._last and rest and self._last[0] == columns and self._last[1].number == rest[0]:
-            yield self._last[1]
+        read, number, frames = self._last
+        if frames and read == columns and rest[:1] == [number]:
+            yield from frames
             rest = rest[1:]
         if rest:
             for frame in self.frames(columns, rest):
-                self._last = columns, frame
+                _, number, frames = self._last
+                self._last = columns, frame.number, [*(frames if number == frame.number else ()), frame]
                 yield frame
 
 
@@ -104,7 +105,8 @@ def histories_of(table: Table, run: str, wanted: Wanted, **told: Any) -> Iterato
     metrics = _metrics(table, chosen, wanted)
     _refuse_twice(table, (*chosen.names, *(wanted.metrics or ())))
     read = None if metrics is None else tuple(dict.fromkeys((*chosen.names, *metrics)))
-    told.setdefault("metrics", tuple(name for name in table.columns if name not in chosen.names))
+    if table.closed:
+        told.setdefault("metrics", tuple(name for name in table.columns if name not in chosen.names))
     if not chosen.times:
         told.setdefault(
             "untimed_because",
@@ -150,7 +152,7 @@ def _rows(
 
         stretches = Stretches(table.where, chosen, metrics)
         frames = table.frames(read) if numbers is None else table.stretches(read, numbers)
-        for number, first_row, data in frames:
+        for _, first_row, data in frames:
             which = polars.int_range(first_row, first_row + data.height, dtype=polars.Int64, eager=True)
             if run is not None:
                 of_run = _names(data, chosen) == run
@@ -173,8 +175,6 @@ def _names(data: "polars.DataFrame", chosen: Chosen) -> "polars.Series":
 
 def _runs(table: Table, chosen: Chosen) -> dict[str, tuple[list[int], dict[str, Any]]]:
     """Return the runs of a table in the order in which they begin: in which stretches each is, and its facts."""
-    import polars
-
     runs: dict[str, tuple[list[int], dict[str, Any]]] = {}
     columns = None if len(table.columns) <= MAX_FACTS else (*chosen.names, "seed", "group")
     nameless = 0
@@ -184,7 +184,8 @@ def _runs(table: Table, chosen: Chosen) -> dict[str, tuple[list[int], dict[str, 
         for name in names.drop_nulls().unique(maintain_order=True):
             if name not in runs:
                 runs[name] = ([], _facts(frame.data.filter(names == name), chosen))
-            runs[name][0].append(frame.number)
+            if frame.number not in runs[name][0][-1:]:
+                runs[name][0].append(frame.number)
     if nameless:
         logger("histories").warning(
             "%s: %d rows have no value in the run column %r; not read", table.where, nameless, chosen.run

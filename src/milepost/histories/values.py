@@ -70,27 +70,40 @@ def samples(column: "polars.Series") -> Samples:
     return Samples(counts, wrong)
 
 
-def seconds(column: "polars.Series") -> tuple["polars.Series", bool]:
-    """Return a column of times as Float64 in its own unit, or as Unix seconds where it holds dates.
+class Times(NamedTuple):
+    """A column of times.
 
-    Returns:
-        The column, and whether it held dates without a zone: they are taken for UTC.
+    Attributes:
+        values: Float64: numbers in the column's own unit; dates as Unix seconds, durations as seconds.
+        dated: Whether it held dates or durations, whose unit is not in question.
+        zoneless: Whether it held dates without a zone: they are taken for UTC.
     """
+
+    values: "polars.Series"
+    dated: bool = False
+    zoneless: bool = False
+
+
+def times(column: "polars.Series") -> Times:
+    """Return a column of times."""
     import polars
 
     if column.dtype == polars.Date:
         column = column.cast(polars.Datetime("us"))
     if isinstance(column.dtype, polars.Datetime):
-        return column.dt.timestamp("us").cast(polars.Float64) / 1e6, column.dtype.time_zone is None
+        unix = column.dt.timestamp("us").cast(polars.Float64) / 1e6
+        return Times(unix, dated=True, zoneless=column.dtype.time_zone is None)
     if isinstance(column.dtype, polars.Duration):
-        return column.dt.total_microseconds().cast(polars.Float64) / 1e6, False
-    values, unread = numbers(column)
+        return Times(column.dt.total_microseconds().cast(polars.Float64) / 1e6, dated=True)
+    told, unread = numbers(column)
+    told = told.fill_nan(None)
     if not unread:
-        return values.fill_nan(None), False
+        return Times(told)
     dates = [_unix(text) for text in column.to_list()]
-    zoneless = any(zoneless for _, zoneless in dates)
     found = polars.Series(column.name, [value for value, _ in dates], polars.Float64)
-    return values.zip_with(values.is_not_null(), found).fill_nan(None), zoneless
+    if found.null_count() == len(found):
+        return Times(told)
+    return Times(found, dated=True, zoneless=any(zoneless for _, zoneless in dates))
 
 
 def is_unix(value: float) -> bool:
