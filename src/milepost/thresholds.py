@@ -122,6 +122,35 @@ class PerformanceThreshold(msgspec.Struct, frozen=True, omit_defaults=True, forb
         return TESTS[self.comparison](value, self.target_value, self.tolerance)
 
 
+EXPRESSION = re.compile(r"\s*(?P<metric>.+?)\s*(?P<comparison>>=|<=|==|>|<)\s*(?P<value>[^@\s]+)\s*(@\s*(?P<factor>\S+)\s*)?")
+WORDS: dict[str, str] = {">=": "ge", ">": "gt", "<=": "le", "<": "lt", "==": "eq"}
+
+
+def parse_threshold(expression: str) -> PerformanceThreshold:
+    """Return the threshold of an expression ``METRIC OP VALUE [@ALPHA]``; raw values where no ``@ALPHA`` is given.
+
+    Its name is a slug of it: ``'loss <= 0.4 @ 0.1'`` is ``loss_le_0.4_0.1``.
+
+    Raises:
+        ConfigError: It is no such expression; says what is expected.
+    """
+    found = EXPRESSION.fullmatch(expression)
+    if found is None:
+        raise ConfigError(
+            f"threshold: found {expression!r}, expected METRIC OP VALUE [@ALPHA], quoted, such as 'loss <= 0.4 @ 0.1'"
+        )
+    metric, comparison, value, factor = (found[name] for name in ("metric", "comparison", "value", "factor"))
+    numbers = []
+    for text in (value, factor or "1"):
+        try:
+            numbers.append(float(text))
+        except ValueError:
+            raise ConfigError(f"threshold {expression!r}: found {text!r}, expected a number") from None
+    words = [metric, WORDS[comparison], value, *([factor] if factor else [])]
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", "_".join(words)).strip("_")
+    return PerformanceThreshold(name, metric, numbers[0], comparison, numbers[1])  # type: ignore[arg-type]
+
+
 TESTS: dict[str, Callable[[float, float, float], bool]] = {
     ">=": lambda value, target, _: value >= target,
     ">": lambda value, target, _: value > target,
@@ -165,6 +194,7 @@ class ThresholdResult(msgspec.Struct, frozen=True, kw_only=True):
         price_source: Source of that price.
         price_as_of: When that price was true.
         price_assumed: Whether that price was substituted for one that is not known.
+        run_minutes: How long the whole run took, where a log says so (MLPerf's ``run_start`` to ``run_stop``).
     """
 
     run: str | None = None
@@ -197,6 +227,7 @@ class ThresholdResult(msgspec.Struct, frozen=True, kw_only=True):
     price_source: str | None = None
     price_as_of: str | None = None
     price_assumed: bool | None = None
+    run_minutes: float | None = None
 
 
 def require_unique_names(thresholds: Iterable[PerformanceThreshold]) -> None:

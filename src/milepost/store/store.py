@@ -44,6 +44,15 @@ class Store:
         """
         self._do(lambda connection: write_snapshot(connection, snapshot))
 
+    def replace(self, snapshot: Snapshot) -> None:
+        """Write what is known of a run in place of all that was."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(RUNS).where(RUNS.c.id == snapshot.run.id))
+            write_snapshot(connection, snapshot)
+
+        self._do(work)
+
     def say_alive(self, process: str, now: float) -> None:
         """Note that a process lives, at ``now`` in Unix seconds (UTC)."""
         alive = update(PROCESSES).where(PROCESSES.c.id == process).values(alive_at=now)

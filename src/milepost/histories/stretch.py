@@ -1,0 +1,127 @@
+"""Stretches of a run's rows: what is carried from one to the next, and what is warned of once."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from milepost.errors import HistoryError
+from milepost.histories import values
+from milepost.histories.columns import Chosen, TimeColumn
+from milepost.histories.history import Rows
+from milepost.log import logger
+
+if TYPE_CHECKING:
+    import polars
+
+
+class Stretches:
+    """Turns the stretches of one run into `Rows`, in their order.
+
+    Args:
+        where: What messages call the table.
+        chosen: Its columns that are no metrics.
+        metrics: Columns to read as metrics; all others where None.
+    """
+
+    def __init__(self, where: str, chosen: Chosen, metrics: tuple[str, ...] | None) -> None:
+        self.where, self.chosen, self.metrics = where, chosen, metrics
+        self.last: dict[str, float] = {}
+        self.units: dict[str, float] = {}
+        self.is_wall: dict[str, bool] = {}
+        self.text: dict[str, int] = {}
+        self.read_any: set[str] = set()
+        self.zoneless = False
+
+    def read(self, data: "polars.DataFrame", rows: "polars.Series") -> Iterator[Rows]:
+        """Yield a stretch.
+
+        Args:
+            data: Its columns.
+            rows: Which rows of the table they are.
+
+        Raises:
+            HistoryError: A row's samples count nothing; the rows before it are yielded first.
+        """
+        fault = None
+        counts = None
+        if self.chosen.samples in data.columns:
+            counts, wrong = values.samples(data[self.chosen.samples])
+            if wrong.any():
+                at = int(wrong.arg_max() or 0)
+                fault = (
+                    f"{self.where}: found {data[self.chosen.samples][at]!r} in row {rows[at]} of "
+                    f"{self.chosen.samples!r}, expected a whole number of samples, 0 or more (--samples-column)"
+                )
+                data, counts = data[:at], counts[:at]
+        if data.height:
+            yield self._rows(data, counts)
+        if fault:
+            raise HistoryError(fault)
+
+    def close(self) -> None:
+        """Warn of text that stood where numbers were expected."""
+        for name, count in self.text.items():
+            if name in self.read_any:
+                logger("histories").warning(
+                    "%s: %d values of %r are no numbers; taken as not logged", self.where, count, name
+                )
+
+    def _rows(self, data: "polars.DataFrame", counts: "polars.Series | None") -> Rows:
+        """Return the rows of a stretch that are right."""
+        import polars
+
+        names = self.metrics
+        if names is None:
+            names = tuple(name for name in data.columns if name not in self.chosen.names)
+        metrics = polars.DataFrame([self._metric(data[name]) for name in names if name in data.columns])
+        elapsed = wall = None
+        for column in self.chosen.times:
+            if column.name in data.columns:
+                told, is_wall = self._time(column, data[column.name])
+            else:
+                told, is_wall = None, self.is_wall.get(column.name, False)
+            told = self._carried(column.name, told, data.height, polars.Float64())
+            if is_wall:
+                wall = told
+            else:
+                elapsed = told
+        if self.chosen.samples is not None:
+            counts = self._carried(self.chosen.samples, counts, data.height, polars.Int64())
+        return Rows(metrics=metrics, samples=counts, elapsed_seconds=elapsed, wall_time=wall)
+
+    def _metric(self, column: "polars.Series") -> "polars.Series":
+        """Return a metric's values, and keep in mind which were text."""
+        found, unread = values.numbers(column)
+        if unread:
+            self.text[column.name] = self.text.get(column.name, 0) + unread
+        if found.null_count() < len(found):
+            self.read_any.add(column.name)
+        return found
+
+    def _time(self, column: TimeColumn, told: "polars.Series") -> tuple["polars.Series", bool]:
+        """Return a column's times in seconds, and whether they are Unix time."""
+        found = values.times(told)
+        if found.zoneless and not self.zoneless:
+            self.zoneless = True
+            logger("histories").warning("%s: the times of %r say no zone; taken for UTC", self.where, column.name)
+        first = found.values.drop_nulls()[:1]
+        if len(first) and column.name not in self.units:
+            wall = not column.elapsed and values.is_unix(first[0])
+            self.is_wall[column.name] = wall
+            unit = column.unit_seconds or (values.unix_unit(first[0]) if wall else 1.0)
+            self.units[column.name] = 1.0 if found.dated else unit
+        return found.values * self.units.get(column.name, 1.0), self.is_wall.get(column.name, False)
+
+    def _carried(
+        self, name: str, told: "polars.Series | None", height: int, dtype: "polars.DataType"
+    ) -> "polars.Series":
+        """Return a column with what was told last where a row tells nothing."""
+        import polars
+
+        if told is None:
+            told = polars.Series(name, [None] * height, dtype)
+        told = told.fill_null(strategy="forward")
+        if name in self.last:
+            told = told.fill_null(self.last[name])
+        if len(told) and told[-1] is not None:
+            self.last[name] = told[-1]
+        return told

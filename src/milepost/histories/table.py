@@ -1,0 +1,227 @@
+"""Tables of any source, such as CSV, Parquet or rows of an API, as histories: one row an update."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from milepost.errors import HistoryError, MissingExtra
+from milepost.histories.columns import Chosen, choose, shown
+from milepost.histories.history import History, Rows, Wanted
+from milepost.histories.stretch import Stretches
+from milepost.log import logger
+
+if TYPE_CHECKING:
+    import polars
+
+MAX_FACTS = 200
+"""How many columns are looked at for settings."""
+
+
+class Frame(NamedTuple):
+    """A stretch of a table.
+
+    Attributes:
+        number: Which stretch it is a part of, counting from 0.
+        first_row: Which row of the table its first one is, counting from 1.
+        data: Its rows; a column may be missing where the stretch has no value of it.
+    """
+
+    number: int
+    first_row: int
+    data: "polars.DataFrame"
+
+
+class Table(ABC):
+    """A table that is read in stretches.
+
+    Attributes:
+        where: What messages call it.
+        columns: Names of its columns: of all of them, or of those that its beginning has where ``closed`` is false.
+        closed: Whether it has no other columns.
+        twice: Names that several of its columns bear: which one is meant can't be told.
+    """
+
+    where: str
+    columns: tuple[str, ...]
+    closed: bool = True
+    twice: frozenset[str] = frozenset()
+    _last: tuple[tuple[str, ...] | None, int, list[Frame]] = (None, -1, [])
+
+    @abstractmethod
+    def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
+        """Yield its stretches in order.
+
+        Args:
+            columns: Names of those columns that are wanted, all where None; others may be yielded too.
+            only: Numbers of the stretches that are wanted, ascending; all where None.
+
+        Raises:
+            HistoryError: It is broken, after everything before that was yielded.
+        """
+
+    def stretches(self, columns: tuple[str, ...] | None, only: Sequence[int]) -> Iterator[Frame]:
+        """Yield some stretches; the last one that was yielded is at hand for the next run that lies in it."""
+        rest = list(only)
+        read, number, frames = self._last
+        if frames and read == columns and rest[:1] == [number]:
+            yield from frames
+            rest = rest[1:]
+        if rest:
+            for frame in self.frames(columns, rest):
+                _, number, frames = self._last
+                self._last = columns, frame.number, [*(frames if number == frame.number else ()), frame]
+                yield frame
+
+
+def need_polars() -> None:
+    """Raise where Polars is not installed.
+
+    Raises:
+        MissingExtra: It is not.
+    """
+    if not find_spec("polars"):
+        raise MissingExtra("polars", "replay", "reading logs")
+
+
+def histories_of(table: Table, run: str, wanted: Wanted, **told: Any) -> Iterator[History]:
+    """Yield the runs of a table: one, or one for every value of the run column, in the order in which they begin.
+
+    Rows keep the order in which they stand. A row that tells no samples or no time takes over the last ones of its run
+    that a row before it told (sparse logs write a line for each of several loggers); before the first, they are null.
+    A run's seed and group are what columns of these names hold, its settings what columns of text hold, where each is
+    constant in the run's first stretch.
+
+    Args:
+        table: The table.
+        run: Id of its run where no run column names several.
+        wanted: What is wanted, and how its columns are to be understood.
+        told: What else is known of its runs, as `History` has it.
+
+    Raises:
+        HistoryError: A column is not there, or it is not told what counts samples.
+    """
+    chosen = choose(table.where, table.columns, wanted)
+    metrics = _metrics(table, chosen, wanted)
+    _refuse_twice(table, (*chosen.names, *(wanted.metrics or ())))
+    read = None if metrics is None else tuple(dict.fromkeys((*chosen.names, *metrics)))
+    if table.closed:
+        told.setdefault("metrics", tuple(name for name in table.columns if name not in chosen.names))
+    if not chosen.times:
+        told.setdefault(
+            "untimed_because",
+            f"no column is known to tell time; found {shown(table.columns)}; say which does with --time-column",
+        )
+    if chosen.run is None:
+        for frame in table.frames(None):
+            told = {**_facts(frame.data, chosen), **told}
+            break
+        yield History(run=run, rows=_rows(table, chosen, metrics, read, None, None), **told)
+        return
+    for name, (numbers, facts) in _runs(table, chosen).items():
+        yield History(run=name, rows=_rows(table, chosen, metrics, read, name, numbers), **{**facts, **told})
+
+
+def _metrics(table: Table, chosen: Chosen, wanted: Wanted) -> tuple[str, ...] | None:
+    """Return the columns that are read as metrics; None for all that come."""
+    if wanted.metrics is not None:
+        return tuple(sorted(name for name in wanted.metrics if not table.closed or name in table.columns))
+    if not table.closed:
+        return None
+    return tuple(name for name in table.columns if name not in chosen.names)
+
+
+def _refuse_twice(table: Table, names: Collection[str]) -> None:
+    """Raise where a name that is needed is that of several columns."""
+    if twice := sorted(table.twice & set(names)):
+        raise HistoryError(f"{table.where}: found several columns called {shown(twice)}, expected one")
+
+
+def _rows(
+    table: Table,
+    chosen: Chosen,
+    metrics: tuple[str, ...] | None,
+    read: tuple[str, ...] | None,
+    run: str | None,
+    numbers: Sequence[int] | None,
+) -> Callable[[], Iterator[Rows]]:
+    """Return what opens one run of a table."""
+
+    def rows() -> Iterator[Rows]:
+        import polars
+
+        stretches = Stretches(table.where, chosen, metrics)
+        frames = table.frames(read) if numbers is None else table.stretches(read, numbers)
+        for _, first_row, data in frames:
+            which = polars.int_range(first_row, first_row + data.height, dtype=polars.Int64, eager=True)
+            if run is not None:
+                of_run = _names(data, chosen) == run
+                data, which = data.filter(of_run), which.filter(of_run)
+            if data.height:
+                yield from stretches.read(data, which)
+        stretches.close()
+
+    return rows
+
+
+def _names(data: "polars.DataFrame", chosen: Chosen) -> "polars.Series":
+    """Return the run column as text."""
+    import polars
+
+    if chosen.run not in data.columns:
+        return polars.Series([None] * data.height, dtype=polars.String)
+    return data[chosen.run].cast(polars.String)
+
+
+def _runs(table: Table, chosen: Chosen) -> dict[str, tuple[list[int], dict[str, Any]]]:
+    """Return the runs of a table in the order in which they begin: in which stretches each is, and its facts."""
+    runs: dict[str, tuple[list[int], dict[str, Any]]] = {}
+    columns = None if len(table.columns) <= MAX_FACTS else (*chosen.names, "seed", "group")
+    nameless = 0
+    for frame in table.frames(columns):
+        names = _names(frame.data, chosen)
+        nameless += names.null_count()
+        for name in names.drop_nulls().unique(maintain_order=True):
+            if name not in runs:
+                runs[name] = ([], _facts(frame.data.filter(names == name), chosen))
+            if frame.number not in runs[name][0][-1:]:
+                runs[name][0].append(frame.number)
+    if nameless:
+        logger("histories").warning(
+            "%s: %d rows have no value in the run column %r; not read", table.where, nameless, chosen.run
+        )
+    if not runs:
+        raise HistoryError(f"{table.where}: found no row with a value in the run column {chosen.run!r}")
+    return runs
+
+
+def _facts(data: "polars.DataFrame", chosen: Chosen) -> dict[str, Any]:
+    """Return the seed, the group and the settings that columns tell which are constant."""
+    import polars
+
+    from milepost.histories.values import numbers
+
+    facts: dict[str, Any] = {}
+    config: dict[str, Any] = {}
+    for name in data.columns[:MAX_FACTS]:
+        values = data[name].drop_nulls()
+        if name in chosen.names or not len(values) or values.n_unique() != 1:
+            continue
+        value = values[0]
+        if name == "seed" and (seed := _whole(value)) is not None:
+            facts["seed"] = seed
+        elif name == "group":
+            facts["group"] = str(value)
+        elif values.dtype == polars.String and numbers(values[:1])[1]:
+            config[name] = value
+    if config:
+        facts["config"] = config
+    return facts
+
+
+def _whole(value: Any) -> int | None:
+    """Return a whole number, however it is written; None for anything else."""
+    try:
+        return int(value) if float(value) == int(float(value)) else None
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,129 @@
+"""Values of a table's columns, exactly: metrics as Float64, samples as Int64, times as seconds."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import polars
+
+UNTOLD = ("", "na", "n/a", "none", "null", "-", "--", "nil")
+"""Texts that say that there is no value. ``nan`` is a value: a NaN that was logged."""
+
+LATEST_ELAPSED_SECONDS = 5e8
+"""Sixteen years: a larger number in a column of times is Unix time (1985 or later)."""
+
+UNIX_UNITS = ((1e11, 1.0), (1e14, 1e-3), (1e17, 1e-6), (1e20, 1e-9))
+"""Unix time below the first number is in this unit: seconds until the year 5138, milliseconds since 1973, and so on."""
+
+
+class Samples(NamedTuple):
+    """A column of samples.
+
+    Attributes:
+        counts: Int64: null where a row does not tell.
+        wrong: Which rows hold a number that counts nothing: negative, or no whole number.
+    """
+
+    counts: "polars.Series"
+    wrong: "polars.Series"
+
+
+def numbers(column: "polars.Series") -> tuple["polars.Series", int]:
+    """Return a column as Float64, and how many of its values are text that is no number: they become null.
+
+    Text is read as the nearest float, as Python's ``float()`` reads it: tested, since a last bit decides crossings.
+    """
+    import polars
+
+    if column.dtype.is_numeric() or column.dtype in (polars.Boolean, polars.Null):
+        return column.cast(polars.Float64), 0
+    if column.dtype != polars.String:
+        return polars.Series(column.name, [None] * len(column), polars.Float64), 0
+    text = column.str.strip_chars()
+    values = text.cast(polars.Float64, strict=False)
+    if not (unread := values.is_null() & text.is_not_null()).any():
+        return values, 0
+    lower = text.str.to_lowercase()
+    truth = (lower == "true").cast(polars.Float64).set(lower == "false", 0.0)
+    is_truth = lower.is_in(["true", "false"]).fill_null(False)
+    values = values.zip_with(~is_truth, truth)
+    return values, int((unread & ~is_truth & ~lower.is_in(list(UNTOLD))).sum())
+
+
+def samples(column: "polars.Series") -> Samples:
+    """Return a column as counts of samples. Whole numbers that are written as floats count; NaN tells nothing."""
+    import polars
+
+    if column.dtype.is_integer():
+        counts = column.cast(polars.Int64, strict=False)
+        return Samples(counts, ((counts < 0) | (counts.is_null() & column.is_not_null())).fill_null(False))
+    if column.dtype == polars.String:
+        column = column.str.strip_chars()
+        counts = column.cast(polars.Int64, strict=False)
+    else:
+        counts = polars.Series(column.name, [None] * len(column), polars.Int64)
+    floats, _ = numbers(column)
+    floats = floats.fill_nan(None)
+    whole = (floats == floats.floor()) & (floats.abs() < 2.0**63)
+    counts = counts.zip_with(counts.is_not_null(), floats.set(~whole.fill_null(False), None).cast(polars.Int64))
+    wrong = (counts < 0).fill_null(False) | (counts.is_null() & floats.is_not_null())
+    return Samples(counts, wrong)
+
+
+class Times(NamedTuple):
+    """A column of times.
+
+    Attributes:
+        values: Float64: numbers in the column's own unit; dates as Unix seconds, durations as seconds.
+        dated: Whether it held dates or durations, whose unit is not in question.
+        zoneless: Whether it held dates without a zone: they are taken for UTC.
+    """
+
+    values: "polars.Series"
+    dated: bool = False
+    zoneless: bool = False
+
+
+def times(column: "polars.Series") -> Times:
+    """Return a column of times."""
+    import polars
+
+    if column.dtype == polars.Date:
+        column = column.cast(polars.Datetime("us"))
+    if isinstance(column.dtype, polars.Datetime):
+        unix = column.dt.timestamp("us").cast(polars.Float64) / 1e6
+        return Times(unix, dated=True, zoneless=column.dtype.time_zone is None)
+    if isinstance(column.dtype, polars.Duration):
+        return Times(column.dt.total_microseconds().cast(polars.Float64) / 1e6, dated=True)
+    told, unread = numbers(column)
+    told = told.fill_nan(None)
+    if not unread:
+        return Times(told)
+    dates = [_unix(text) for text in column.to_list()]
+    found = polars.Series(column.name, [value for value, _ in dates], polars.Float64)
+    if found.null_count() == len(found):
+        return Times(told)
+    return Times(found, dated=True, zoneless=any(zoneless for _, zoneless in dates))
+
+
+def is_unix(value: float) -> bool:
+    """Say whether a time is Unix time, in whatever unit, rather than seconds since training began."""
+    return value >= LATEST_ELAPSED_SECONDS
+
+
+def unix_unit(value: float) -> float:
+    """Return how many seconds the unit is that a Unix time is written in."""
+    return next((unit for limit, unit in UNIX_UNITS if value < limit), 1.0)
+
+
+def _unix(text: str | None) -> tuple[float | None, bool]:
+    """Return the Unix seconds of an ISO 8601 date, and whether it says no zone."""
+    if text is None:
+        return None, False
+    try:
+        date = datetime.fromisoformat(text.strip().removesuffix(" UTC"))
+    except ValueError:
+        return None, False
+    if date.tzinfo is None and not text.strip().endswith(" UTC"):
+        return date.replace(tzinfo=UTC).timestamp(), True
+    return date.replace(tzinfo=date.tzinfo or UTC).timestamp(), False
