@@ -12,12 +12,13 @@ if TYPE_CHECKING:
         get_default_arena_thresholds,
         load_performance_thresholds,
     )
-    from milepost.errors import ConfigError, MilepostError, MissingExtra, PriceUnavailable, StateError
+    from milepost.errors import ConfigError, HistoryError, MilepostError, MissingExtra, PriceUnavailable, StateError
     from milepost.instance import Instance
     from milepost.instances.skypilot import SkyPilotInstanceInfo
     from milepost.ledger import Ledger
     from milepost.prices.aws import AWSPricingClient
     from milepost.quote import BillingRule, PriceStep, Quote
+    from milepost.replay import Results, replay
     from milepost.thresholds import HalfLife, PerformanceThreshold, ThresholdResult
     from milepost.total_cost import calculate_total_cost
     from milepost.tracked_run import TrackedRun, track
@@ -31,6 +32,7 @@ _HOMES = {
     "Config": "config",
     "ConfigError": "errors",
     "HalfLife": "thresholds",
+    "HistoryError": "errors",
     "Instance": "instance",
     "Ledger": "ledger",
     "MilepostError": "errors",
@@ -40,6 +42,7 @@ _HOMES = {
     "PriceStep": "quote",
     "PriceUnavailable": "errors",
     "Quote": "quote",
+    "Results": "replay",
     "SkyPilotInstanceInfo": "instances.skypilot",
     "StateError": "errors",
     "ThresholdResult": "thresholds",
@@ -48,6 +51,7 @@ _HOMES = {
     "environment_from_curriculum": "config",
     "get_default_arena_thresholds": "config",
     "load_performance_thresholds": "config",
+    "replay": "replay",
     "track": "tracked_run",
 }
 
@@ -57,6 +61,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "HalfLife",
+    "HistoryError",
     "Instance",
     "Ledger",
     "MilepostError",
@@ -66,6 +71,7 @@ __all__ = [
     "PriceStep",
     "PriceUnavailable",
     "Quote",
+    "Results",
     "SkyPilotInstanceInfo",
     "StateError",
     "ThresholdResult",
@@ -74,6 +80,7 @@ __all__ = [
     "environment_from_curriculum",
     "get_default_arena_thresholds",
     "load_performance_thresholds",
+    "replay",
     "track",
 ]
 

@@ -29,11 +29,13 @@ def total_cost(ledger: Ledger, until: Position) -> float | None:
 
 
 def billed_cost(ledger: Ledger, until: Position) -> float | None:
-    """Return the USD for the wall-clock time of everything used up to a position; None where a part has no price.
+    """Return the USD for the wall-clock time of everything used up to a position; None where a part is not known.
 
     Set-up, pauses, evaluation, stalls and lost work are in it. The segments of one instance start are billed
     together, under the `BillingRule` of the last of them; what rounding adds is billed at its closing price.
     """
+    if not all(segment.has_wall_clock for segment, _ in walk(ledger, until)):
+        return None
     parts = [billed_use(ledger, use) for use in uses(ledger, until)]
     return None if None in parts else sum(part for part in parts if part is not None)
 

@@ -35,14 +35,14 @@ class Crossing(msgspec.Struct, frozen=True):
         before: The observation before it: the metric crossed after that one and by this one. None where this was
             the very first observation, which is then `already_met`.
         confirmed_at_samples: Samples at the observation that confirmed it.
-        elapsed_source: Where elapsed time came from at the time.
+        elapsed_source: Where elapsed time came from at the time; None where a log has no clock.
     """
 
     position: Position
     value: float
     before: Position | None
     confirmed_at_samples: int
-    elapsed_source: ElapsedSource
+    elapsed_source: ElapsedSource | None
 
     @property
     def already_met(self) -> bool:

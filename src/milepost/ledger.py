@@ -56,6 +56,8 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
         instance_start: Id of the start of the machine: segments that share it are billed as one use of it.
         billed_from: Unix seconds (UTC) from which the machine is paid for.
         marks: In the order in which they were made; the first is a start. Only ever added to.
+        has_wall_clock: Whether its wall times are a clock's. False where a log tells its training timer alone, whose
+            seconds then stand for them: what was billed is not known.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     instance_start: str
     billed_from: float
     marks: tuple[Mark, ...]
+    has_wall_clock: bool = True
 
     @property
     def end(self) -> Mark | None:

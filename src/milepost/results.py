@@ -14,7 +14,9 @@ SCHEMA_VERSION = 1
 
 
 def cost_figures(ledger: Ledger, crossing: Crossing) -> dict[str, float | None]:
-    """Return the USD that a crossing took, by attribute of `ThresholdResult`."""
+    """Return the USD that a crossing took, by attribute of `ThresholdResult`; None without any clock."""
+    if crossing.elapsed_source is None:
+        return dict.fromkeys(("cost_to_threshold", "billed_cost_to_threshold", "after_cost"))
     return {
         "cost_to_threshold": cost(ledger, crossing.position),
         "billed_cost_to_threshold": billed_cost(ledger, crossing.position),

@@ -122,7 +122,9 @@ class PerformanceThreshold(msgspec.Struct, frozen=True, omit_defaults=True, forb
         return TESTS[self.comparison](value, self.target_value, self.tolerance)
 
 
-EXPRESSION = re.compile(r"\s*(?P<metric>.+?)\s*(?P<comparison>>=|<=|==|>|<)\s*(?P<value>[^@\s]+)\s*(@\s*(?P<factor>\S+)\s*)?")
+EXPRESSION = re.compile(
+    r"\s*(?P<metric>.+?)\s*(?P<comparison>>=|<=|==|>|<)\s*(?P<value>[^@\s]+)\s*(@\s*(?P<factor>\S+)\s*)?"
+)
 WORDS: dict[str, str] = {">=": "ge", ">": "gt", "<=": "le", "<": "lt", "==": "eq"}
 
 

@@ -75,7 +75,7 @@ def replay_history(
         for rows in history.rows():
             clocks.look_at(rows)
             for metrics, samples, elapsed, wall in _updates(rows, clocks):
-                if samples is None or elapsed is None and wall is None:
+                if samples is None or (elapsed is None and wall is None):
                     skipped_rows += 1
                     continue
                 if tracker is None:
@@ -94,7 +94,10 @@ def replay_history(
         raise HistoryError(fault or f"{history.run}: found no row that tells a position, expected one an update")
     tracker.mark("end", ENDED)
     results = tuple(_known(result, history, clocks) for result in tracker.get_results().values())
-    return Replayed(history, results, tracker.crossings, tracker.ledger, fault, skipped_rows)
+    crossings = tracker.crossings
+    if not (clocks.has_elapsed or clocks.has_wall):
+        crossings = {name: msgspec.structs.replace(each, elapsed_source=None) for name, each in crossings.items()}
+    return Replayed(history, results, crossings, tracker.ledger, fault, skipped_rows)
 
 
 class _Clocks:
@@ -132,9 +135,11 @@ def _begin(
     elif wall is not None:
         clocks.start = wall - (elapsed or 0.0)
     start = clocks.start
-    return PerformanceThresholdTracker(
-        thresholds, ledger=open_ledger(history, start), clock=Clock(monotonic=lambda: 0.0, utc=lambda: start)
-    )
+    ledger = open_ledger(history, start)
+    if not clocks.has_wall:
+        timed = [msgspec.structs.replace(segment, has_wall_clock=False) for segment in ledger.segments]
+        ledger = msgspec.structs.replace(ledger, segments=tuple(timed))
+    return PerformanceThresholdTracker(thresholds, ledger=ledger, clock=Clock(monotonic=lambda: 0.0, utc=lambda: start))
 
 
 def _require_clocks(history: History, thresholds: Sequence[PerformanceThreshold], clocks: _Clocks) -> None:
@@ -160,7 +165,7 @@ Update = tuple[dict[str, float], int | None, float | None, float | None]
 def _updates(rows: Rows, clocks: _Clocks) -> Iterator[Update]:
     """Yield the rows of a stretch as `PerformanceThresholdTracker.update` takes them.
 
-    A row before the first that tells a clock takes what that tells: sparse logs write a row for each of several loggers.
+    A row before the first that tells a clock takes what that tells: sparse logs have a row for each of several loggers.
     """
     height = rows.metrics.height if rows.metrics.width else _height(rows)
     samples = _filled(rows.samples, height, 0 if not clocks.has_samples else None)
@@ -189,9 +194,8 @@ def _known(result: ThresholdResult, history: History, clocks: _Clocks) -> Thresh
         unknown |= {"samples_to_threshold": None, "after_samples": None, "confirmed_at_samples": None}
     if not (clocks.has_elapsed or clocks.has_wall):
         unknown |= dict.fromkeys(("minutes_to_threshold", "after_minutes", "cost_to_threshold", "after_cost"))
-        unknown["elapsed_source"] = None
-    if not clocks.has_wall:
         unknown["billed_cost_to_threshold"] = None
+        unknown["elapsed_source"] = None
     if history.run_seconds is not None and math.isfinite(history.run_seconds):
         unknown["run_minutes"] = history.run_seconds / 60
     return msgspec.structs.replace(result, **unknown, checkpointed=None)

@@ -90,9 +90,7 @@ class ReplayPricer:
             self._known[key] = self._ask(instance, since, is_assumed=is_assumed)
         return self._known[key]
 
-    def _ask(
-        self, instance: Instance, since: datetime | None, *, is_assumed: bool
-    ) -> tuple[Quote | None, str | None]:
+    def _ask(self, instance: Instance, since: datetime | None, *, is_assumed: bool) -> tuple[Quote | None, str | None]:
         assert self._book is not None
         try:
             quote = self._book.ask(instance, since)

@@ -40,9 +40,7 @@ class Results(Sequence[ThresholdResult]):
         skipped: What was not read, or not to its end.
     """
 
-    def __init__(
-        self, results: Sequence[ThresholdResult], runs: int = 0, skipped: Sequence[Skipped] = ()
-    ) -> None:
+    def __init__(self, results: Sequence[ThresholdResult], runs: int = 0, skipped: Sequence[Skipped] = ()) -> None:
         self._results = tuple(results)
         self.runs = runs
         self.skipped = tuple(skipped)

@@ -76,7 +76,12 @@ class Saver:
         for name, crossing in replayed.crossings.items():
             by_position.setdefault(crossing.position, []).append(name)
         events = [
-            RunEvent(id=stable_id(history.run, "crossing", *names), kind="crossing", position=at, detail={"thresholds": names})
+            RunEvent(
+                id=stable_id(history.run, "crossing", *names),
+                kind="crossing",
+                position=at,
+                detail={"thresholds": names},
+            )
             for at, names in by_position.items()
         ]
         self._store.replace(

@@ -12,6 +12,7 @@ from milepost.results import SCHEMA_VERSION
 from milepost.thresholds import ThresholdResult
 
 Format = Literal["csv", "markdown", "latex"]
+FORMATS: tuple[Format, ...] = ("csv", "markdown", "latex")
 
 KEYS: tuple[str, ...] = ("schema_version", *ThresholdResult.__struct_fields__)
 

@@ -47,8 +47,9 @@ def runs_table(kept: Iterable[Kept]) -> Table:
         is_assumed = _is_assumed(each.ledger)
         assumed |= is_assumed
         spent = cost_lines(each.ledger, here)["compute"] if here else None
+        started = _moment(run.started_at) if _has_clock(each.ledger) else UNKNOWN
         row: list[RenderableType] = [
-            *(Text(run.id), Text(run.group or UNKNOWN), Text(_moment(run.started_at)), _status(run)),
+            *(Text(run.id), Text(run.group or UNKNOWN), Text(started), _status(run)),
             f"{here.samples:,}" if here else UNKNOWN,
             usd(spent, assumed=is_assumed),
         ]
@@ -101,7 +102,7 @@ def ledger_table(ledger: Ledger) -> Table:
         first, last = segment.marks[0], segment.marks[-1]
         quote = segment.quote
         table.add_row(
-            _moment(segment.billed_from),
+            _moment(segment.billed_from) if segment.has_wall_clock else UNKNOWN,
             _lasted(seconds.get(segment.id, 0.0)),
             f"{_lasted(first.elapsed_seconds)}–{_lasted(last.elapsed_seconds)}",
             f"{first.samples:,}–{last.samples:,}",
@@ -143,7 +144,7 @@ def _head(kept: Kept) -> Text:
     facts = {
         "group": run.group,
         "tags": ", ".join(run.tags),
-        "started": f"{_moment(run.started_at)} UTC",
+        "started": f"{_moment(run.started_at)} UTC" if _has_clock(kept.ledger) else None,
         "host": run.host,
         "commit": run.git_commit and run.git_commit[:12],
         "seed": run.seed,
@@ -202,6 +203,10 @@ def _total(spent: Sequence[Spent]) -> float | None:
 
 def _is_assumed(ledger: Ledger) -> bool:
     return any(segment.quote is not None and segment.quote.assumed for segment in ledger.segments)
+
+
+def _has_clock(ledger: Ledger) -> bool:
+    return all(segment.has_wall_clock for segment in ledger.segments)
 
 
 def _status(run: Run) -> Text:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
@@ -42,34 +43,66 @@ def usd(value: float | None, *, assumed: bool | None = False) -> str:
 
 
 def results_table(results: Iterable[ThresholdResult]) -> Table:
-    """Return a table of results: what each threshold took. ``≤`` marks figures that are upper bounds."""
+    """Return a table of one run's results: what each threshold took. ``≤`` marks figures that are upper bounds."""
     results = list(results)
     table = Table(title="What it took", title_justify="left", caption_justify="left")
     table.add_column("threshold", overflow="fold")
     table.add_column("target", overflow="fold")
     table.add_column("status")
-    for name in ("samples", "minutes", "USD", "USD billed", "final value"):
+    for name in FIGURES:
         table.add_column(name, justify="right")
     for result in results:
-        bound = "≤ " if result.already_met else ""
-        status = Text("achieved", "green") if result.achieved else Text(result.status.replace("_", " "), "yellow")
-        if result.retained is False:
-            status.append(", not retained", "yellow")
-        samples, minutes = result.samples_to_threshold, result.minutes_to_threshold
-        table.add_row(
-            Text(result.threshold),
-            Text(f"{result.metric} {result.comparison} {result.target_value:g}"),
-            status,
-            UNKNOWN if samples is None else f"{bound}{samples:,}",
-            UNKNOWN if minutes is None else f"{bound}{minutes:.2f}",
-            bound * (result.cost_to_threshold is not None)
-            + usd(result.cost_to_threshold, assumed=result.price_assumed),
-            usd(result.billed_cost_to_threshold, assumed=result.price_assumed),
-            UNKNOWN if result.final_smoothed_value is None else f"{result.final_smoothed_value:.3f}",
-        )
+        target = f"{result.metric} {result.comparison} {result.target_value:g}"
+        table.add_row(Text(result.threshold), Text(target), _status(result), *_figures(result))
     if any(result.price_assumed for result in results):
         table.caption = "* at an assumed price"
     return table
+
+
+def runs_results_table(results: Iterable[ThresholdResult]) -> Table:
+    """Return a table of the results of several runs, a row each; figures that none of them has are left out."""
+    results = list(results)
+    rows = [(result, [*_figures(result), _shown(result.run_minutes, 2)]) for result in results]
+    names = (*FIGURES, "run min")
+    known = [at for at in range(len(names)) if any(figures[at] != UNKNOWN for _, figures in rows)]
+    groups = any(result.group is not None for result in results)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
+    table.add_column("run", overflow="fold")
+    if groups:
+        table.add_column("group", overflow="fold")
+    table.add_column("threshold", overflow="fold")
+    table.add_column("status", no_wrap=True)
+    for at in known:
+        table.add_column(names[at], justify="right", no_wrap=True)
+    for result, figures in rows:
+        named = (result.run, result.group, result.threshold) if groups else (result.run, result.threshold)
+        table.add_row(*(Text(name or UNKNOWN) for name in named), _status(result), *(figures[at] for at in known))
+    if any(result.price_assumed for result in results):
+        table.caption = "* at an assumed price"
+    return table
+
+
+FIGURES = ("samples", "minutes", "USD", "USD billed", "final value")
+
+
+def _status(result: ThresholdResult) -> Text:
+    status = Text("achieved", "green") if result.achieved else Text(result.status.replace("_", " "), "yellow")
+    if result.retained is False:
+        status.append(", not retained", "yellow")
+    return status
+
+
+def _figures(result: ThresholdResult) -> list[str]:
+    """Return what a result shows, in the order of `FIGURES`."""
+    bound = "≤ " if result.already_met else ""
+    samples, minutes = result.samples_to_threshold, result.minutes_to_threshold
+    costs = (result.cost_to_threshold, result.billed_cost_to_threshold)
+    return [
+        UNKNOWN if samples is None else f"{bound}{samples:,}",
+        UNKNOWN if minutes is None else f"{bound}{minutes:.2f}",
+        *(UNKNOWN if cost is None else bound + usd(cost, assumed=result.price_assumed) for cost in costs),
+        _shown(result.final_smoothed_value),
+    ]
 
 
 def print_results(tracked_run: TrackedRun, console: Console | None = None) -> None:
@@ -105,8 +138,8 @@ def price_line(segment: Segment | None) -> Text:
     return line
 
 
-def _shown(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:.3f}"
+def _shown(value: float | None, digits: int = 3) -> str:
+    return UNKNOWN if value is None else f"{value:,.{digits}f}"
 
 
 class LivePanel:

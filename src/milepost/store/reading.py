@@ -110,6 +110,7 @@ def _read_segment(row: Row, marks: list[Row], quotes: list[Row], steps: list[Row
         instance_start=row["instance_start"],
         billed_from=row["billed_from"],
         marks=tuple(_read_mark(mark) for mark in marks),
+        has_wall_clock=row["has_wall_clock"],
     )
 
 

@@ -81,6 +81,7 @@ SEGMENTS = Table(
     Column("billing", JSON, nullable=False),
     Column("instance_start", String, nullable=False),
     Column("billed_from", Float, nullable=False),
+    Column("has_wall_clock", Boolean, nullable=False),
 )
 
 MARKS = Table(

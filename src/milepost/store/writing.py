@@ -75,7 +75,7 @@ def write_ledger(connection: Connection, run: str, ledger: Ledger, process: str 
     )
     for segment in ledger.segments:
         row = _builtins(segment)
-        fields = ("id", "instance", "unpriced_because", "billing", "instance_start", "billed_from")
+        fields = ("id", "instance", "unpriced_because", "billing", "instance_start", "billed_from", "has_wall_clock")
         opened_by = process if segment is ledger.current else None
         kept = {name: row[name] for name in fields} | {"run": run, "process": opened_by}
         _put(connection, SEGMENTS, [kept], replacing=["instance", "unpriced_because", "billing"])

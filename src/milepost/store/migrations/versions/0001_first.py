@@ -97,6 +97,7 @@ def upgrade() -> None:
         Column("billing", JSON(), nullable=False),
         Column("instance_start", String(), nullable=False),
         Column("billed_from", Float(), nullable=False),
+        Column("has_wall_clock", Boolean(), nullable=False),
         ForeignKeyConstraint(["run"], ["runs.id"], name=op.f("fk_segments_run_runs"), ondelete="CASCADE"),
         PrimaryKeyConstraint("id", name=op.f("pk_segments")),
     )
