@@ -2,8 +2,8 @@
 
 https://github.com/mlcommons/logging: ``mlperf_logging/mllog`` writes the lines, the rules of
 ``mlperf_logging/compliance_checker`` say what must be in them. Time to train is that from ``run_start`` to
-``run_stop``; a metric's time here is that from ``run_start`` to its line. Stable Diffusion is evaluated after ``run_stop`` on its
-checkpoints, so that its evaluations come late by these rules: ``run_seconds`` is what was trained.
+``run_stop``; a metric's time here is that from ``run_start`` to its line. Stable Diffusion is evaluated after
+``run_stop`` on its checkpoints, so that its evaluations come later than that: ``run_seconds`` is what was trained.
 
 Metrics bear the keys of their lines: ``eval_accuracy``, followed by the metric that the metadata names
 (``eval_accuracy/FID``), or by the name within a value that has several (``eval_accuracy/BBOX``,

@@ -11,6 +11,7 @@ samples. The second counts epochs, of ``train_samples`` or ``samples_per_epoch``
 Where a log leaves open which it is, there are no samples, and a reason.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -94,12 +95,13 @@ def _counts_samples(lines: Sequence[Line], epochs: Sequence[float], per_epoch: f
 
 def _begins_at_zero(lines: Sequence[Line], epochs: Sequence[float]) -> bool | None:
     """Say whether the epoch that an evaluation tells is done and not the next: None where that can't be told."""
-    started, stopped = {}, {}
+    started: dict[int, float] = {}
+    stopped: dict[int, float] = {}
     for line in lines:
         which = started if line.key in ("epoch_start", "block_start") else stopped
         if line.key in ("epoch_start", "block_start", "epoch_stop", "block_stop"):
-            for epoch in _epochs_of(line):
-                which[epoch] = min(line.time_ms, which.get(epoch, line.time_ms))
+            for each in _epochs_of(line):
+                which[each] = min(line.time_ms, which.get(each, line.time_ms))
     if min(started, default=1) != 0 or not all(epoch.is_integer() for epoch in epochs):
         return False
     evaluated = [
@@ -109,8 +111,8 @@ def _begins_at_zero(lines: Sequence[Line], epochs: Sequence[float]) -> bool | No
         and line.key not in ("eval_start", "eval_stop", "eval_samples")
         and (epoch := number(line.metadata.get("epoch_num"))) is not None
     ]
-    done = {stopped.get(epoch, float("inf")) <= time_ms for epoch, time_ms in evaluated}
-    begun = {started.get(epoch, float("inf")) < time_ms for epoch, time_ms in evaluated}
+    done = {stopped.get(int(epoch), math.inf) <= time_ms for epoch, time_ms in evaluated}
+    begun = {started.get(int(epoch), math.inf) < time_ms for epoch, time_ms in evaluated}
     if done == {True}:
         return True
     return False if begun == {False} else None
