@@ -3,9 +3,9 @@
 import gzip
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.reader import HEAD_BYTES
@@ -74,8 +74,8 @@ def opened(path: str) -> Iterator[IO[bytes]]:
             if not packed:
                 yield raw
                 return
-            with closing(gzip.GzipFile(fileobj=raw)) as file:
-                yield file
+            with gzip.GzipFile(fileobj=raw) as file:
+                yield cast("IO[bytes]", file)
     except (OSError, EOFError, zlib.error) as error:
         raise HistoryError(f"{path}: can't be read: {why(error)}") from error
 

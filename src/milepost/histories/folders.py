@@ -93,7 +93,8 @@ class LocalFolder(Folder):
 
     def entries(self, path: str) -> tuple[list[str], list[str]]:
         """Return the files and folders of a folder, sorted."""
-        files, folders = [], []
+        files: list[str] = []
+        folders: list[str] = []
         with os.scandir(path) as entries:
             for entry in entries:
                 if not entry.name.startswith("."):
@@ -144,7 +145,8 @@ class RemoteFolder(Folder):
 
     def entries(self, path: str) -> tuple[list[str], list[str]]:
         """Return the files and folders of a folder, sorted."""
-        files, folders = [], []
+        files: list[str] = []
+        folders: list[str] = []
         for entry in self._asked(self.filesystem.ls, path, detail=True):
             address = self.address(entry["name"])
             if address != path and not address.rpartition("/")[2].startswith("."):

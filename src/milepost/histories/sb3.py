@@ -6,6 +6,7 @@ have the names and the means that ``EvalCallback`` logs at the same time.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from milepost.errors import HistoryError
@@ -48,7 +49,12 @@ class EvaluationsReader(Reader):
         for file in files:
             arrays = read_arrays(file, ("timesteps", *METRICS))
             rows, told = _rows(file, arrays, wanted)
-            yield History(run=run, rows=lambda rows=rows: iter([rows]), metrics=told, untimed_because=UNTIMED)
+            yield History(run=run, rows=partial(_again, rows), metrics=told, untimed_because=UNTIMED)
+
+
+def _again(rows: Rows) -> Iterator[Rows]:
+    """Yield the evaluations of a file."""
+    yield rows
 
 
 def _rows(file: str, arrays: "dict[str, numpy.ndarray[Any, Any]]", wanted: Wanted) -> tuple[Rows, tuple[str, ...]]:

@@ -107,7 +107,9 @@ def histories_of(table: Table, run: str, wanted: Wanted, **told: Any) -> Iterato
     read = None if metrics is None else tuple(dict.fromkeys((*chosen.names, *metrics)))
     if table.closed:
         told.setdefault("metrics", tuple(name for name in table.columns if name not in chosen.names))
-    if not chosen.times:
+    if chosen.times:
+        told.pop("untimed_because", None)
+    else:
         told.setdefault(
             "untimed_because",
             f"no column is known to tell time; found {shown(table.columns)}; say which does with --time-column",

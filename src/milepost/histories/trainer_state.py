@@ -1,9 +1,9 @@
 """Hugging Face: ``trainer_state.json``, as ``Trainer`` writes it into every checkpoint.
 
-https://github.com/huggingface/transformers, ``trainer_callback.py``, ``TrainerState``: ``log_history`` is a list of what
-was logged, each with ``step`` (of the optimizer, not samples) and ``epoch``. With ``include_num_input_tokens_seen``
-each tells ``num_input_tokens_seen`` too. How many examples a step had is not in it: ``train_batch_size`` is one
-device's, and neither the devices nor gradient accumulation are told.
+https://github.com/huggingface/transformers, ``trainer_callback.py``, ``TrainerState``: ``log_history`` is a list of
+what was logged, each with ``step`` (of the optimizer, not samples) and ``epoch``. With
+``include_num_input_tokens_seen`` each tells ``num_input_tokens_seen`` too. How many examples a step had is not in it:
+``train_batch_size`` is one device's, and neither the devices nor gradient accumulation are told.
 """
 
 import json
@@ -67,7 +67,7 @@ class TrainerStateReader(Reader):
                 wanted,
                 config={name: value for name, value in state.items() if isinstance(value, (str, int, float, bool))},
                 run_seconds=float(runtimes[-1]) if runtimes else None,
-                **({} if wanted.time_column else {"untimed_because": UNTIMED}),
+                untimed_because=UNTIMED,
             )
 
 

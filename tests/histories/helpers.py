@@ -1,0 +1,60 @@
+"""What the tests of histories share."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from milepost.histories.find import Log, Skipped, find_logs
+from milepost.histories.history import History, Wanted
+
+SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
+needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the real logs are not beside the project")
+
+EVERYTHING = Wanted()
+
+
+def logs_of(*paths: Path | str, format: str | None = None, match: str | None = None) -> list[Log]:
+    """Return the logs that are found."""
+    found = find_logs([str(path) for path in paths], format=format, match=match)
+    return [each for each in found if isinstance(each, Log)]
+
+
+def skipped_of(*paths: Path | str) -> list[Skipped]:
+    """Return what is not read."""
+    return [each for each in find_logs([str(path) for path in paths]) if isinstance(each, Skipped)]
+
+
+def read(*paths: Path | str, wanted: Wanted = EVERYTHING, format: str | None = None) -> list[History]:
+    """Return the histories of all logs that are found."""
+    found = logs_of(*paths, format=format)
+    return [history for log in found for history in log.reader.histories(log.files, log.run, wanted)]
+
+
+def one(*paths: Path | str, wanted: Wanted = EVERYTHING, format: str | None = None) -> History:
+    """Return the one history that there is."""
+    (history,) = read(*paths, wanted=wanted, format=format)
+    return history
+
+
+def column(history: History, name: str) -> list[Any]:
+    """Return a metric, or ``samples``, ``elapsed_seconds`` or ``wall_time``, over all stretches."""
+    values: list[Any] = []
+    for rows in history.rows():
+        own = getattr(rows, name, None) if name in ("samples", "elapsed_seconds", "wall_time") else None
+        height = max(
+            rows.metrics.height, *(len(each) for each in (rows.samples, rows.elapsed_seconds) if each is not None), 0
+        )
+        if own is not None:
+            values += own.to_list()
+        elif name in rows.metrics.columns:
+            values += rows.metrics[name].to_list()
+        else:
+            values += [None] * height
+    return values
+
+
+def first_row(values: Sequence[Any], meets: Any) -> int:
+    """Return the index of the first value that meets a target."""
+    return next(index for index, value in enumerate(values) if value is not None and meets(value))
