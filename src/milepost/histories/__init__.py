@@ -1,6 +1,8 @@
 """Logs of runs that are over: one file per format, and their registry."""
 
 OWN = {
+    "tensorboard": "milepost.histories.tensorboard:TensorBoardReader",
+    "wandb": "milepost.histories.wandb:WandbFileReader",
     "mlperf": "milepost.histories.mlperf:MLPerfReader",
     "dawnbench": "milepost.histories.dawnbench:DawnbenchReader",
     "sb3-evaluations": "milepost.histories.sb3:EvaluationsReader",

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 NAMES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
+PROGRAM_LOG = {"level", "msg"}
+"""Keys of the lines of a program's own log, such as W&B writes beside its runs: no metrics."""
+
 MAX_CELLS = 4_000_000
 """Of one stretch: a log whose every line has other keys would else fill the memory with nulls."""
 
@@ -35,6 +38,9 @@ class JsonLinesReader(Reader):
             return None
         if file.name.lower().endswith(NAMES):
             return stem(file.name)
+        first = _object(lines[0])
+        if first is not None and first.keys() >= PROGRAM_LOG:
+            return None
         whole = [line for line in lines[:-1] if line.strip()]
         if len(whole) > 1 and all(_object(line) is not None for line in whole[:2]):
             return stem(file.name)
@@ -75,7 +81,7 @@ class JsonLines(Table):
             for number in only:
                 offset, first_row = self.places[number]
                 rows, _ = self._rows(next(blocks(self.where, start=offset)), wanted)
-                yield from _frames(number, first_row, rows)
+                yield from frames_of(number, first_row, rows)
             return
         first_row, unread = 1, 0
         for number, block in enumerate(blocks(self.where)):
@@ -84,7 +90,7 @@ class JsonLines(Table):
             rows, broken = self._rows(block, wanted)
             unread += broken
             if only is None or number in only:
-                yield from _frames(number, first_row, rows)
+                yield from frames_of(number, first_row, rows)
             first_row += len(rows)
         if unread:
             logger("histories").warning("%s: %d lines are no whole JSON objects; not read", self.where, unread)
@@ -95,7 +101,7 @@ class JsonLines(Table):
         for line in block.data.removeprefix(BOM).split(b"\n"):
             if (found := _object(line)) is not None:
                 row: dict[str, Any] = {}
-                _flatten(found, "", row, wanted, MAX_DEPTH)
+                flatten(found, "", row, wanted, MAX_DEPTH)
                 rows.append(row)
             elif line.strip(b"\0 \r\t"):
                 broken += 1
@@ -111,20 +117,18 @@ def _object(line: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _flatten(
-    found: dict[str, Any], prefix: str, row: dict[str, Any], wanted: frozenset[str] | None, depth: int
-) -> None:
+def flatten(found: dict[str, Any], prefix: str, row: dict[str, Any], wanted: frozenset[str] | None, depth: int) -> None:
     """Add what an object holds to a row; lists are left out."""
     for key, value in found.items():
         name = f"{prefix}{key}"
         if isinstance(value, dict):
             if depth:
-                _flatten(value, f"{name}.", row, wanted, depth - 1)
+                flatten(value, f"{name}.", row, wanted, depth - 1)
         elif not isinstance(value, list) and (wanted is None or name in wanted):
             row[name] = value
 
 
-def _frames(number: int, first_row: int, rows: list[dict[str, Any]]) -> Iterator[Frame]:
+def frames_of(number: int, first_row: int, rows: list[dict[str, Any]]) -> Iterator[Frame]:
     """Yield the rows of a block as frames that have no more than `MAX_CELLS` cells each."""
     columns: dict[str, None] = {}
     start = 0

@@ -1,0 +1,178 @@
+"""W&B's own files (``run-….wandb``): records of its protocol, one after the other.
+
+https://github.com/wandb/wandb: ``core/internal/transactionlog`` frames them as LevelDB's log does,
+``wandb/proto/wandb_internal.proto`` says what is in them. A row is a history record: what one step logged.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, ClassVar
+
+from milepost.errors import HistoryError
+from milepost.histories.files import stem
+from milepost.histories.history import History, Wanted
+from milepost.histories.jsonl import MAX_DEPTH, flatten, frames_of
+from milepost.histories.leveldb import MAGIC, Record, records
+from milepost.histories.reader import File, Reader
+from milepost.histories.table import Frame, Table, histories_of, need_polars
+from milepost.histories.wire import BYTES, VARINT, WireError, fields
+
+ROWS = 5000
+"""Of one stretch."""
+
+# Fields of Record, RunRecord, ConfigRecord, HistoryRecord, and of the items of the last two.
+HISTORY, CONFIG, RUN = 2, 5, 17
+RUN_ID, RUN_CONFIG, RUN_GROUP, DISPLAY_NAME = 1, 4, 6, 8
+UPDATE = 1
+ITEM = 1
+KEY, NESTED_KEY, VALUE_JSON = 1, 2, 16
+
+
+class WandbFileReader(Reader):
+    """Reads the files that W&B writes beside a run, offline or online."""
+
+    name: ClassVar[str] = "wandb"
+
+    def claims(self, file: File) -> str | None:
+        """Say whether a file begins as W&B's do."""
+        return stem(file.name).removesuffix(".wandb") if file.head.startswith(MAGIC) else None
+
+    def histories(self, files: Sequence[str], run: str, wanted: Wanted) -> Iterator[History]:
+        """Yield the run of each file: its own id, group and settings.
+
+        Raises:
+            HistoryError: It can't be read, or does not tell what counts samples.
+        """
+        need_polars()
+        for path in files:
+            table = WandbFile(path)
+            config = table.config
+            seed = config.get("seed")
+            told: dict[str, Any] = {
+                "config": config,
+                "group": table.group,
+                "seed": seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
+            }
+            known = {name: value for name, value in told.items() if value}
+            yield from histories_of(table, table.run or run, wanted, **known)
+
+
+class WandbFile(Table):
+    """A file of W&B's, as a table of what was logged.
+
+    Args:
+        path: The file.
+
+    Attributes:
+        run: Id of the run.
+        group: Its group.
+        config: Its settings.
+
+    Raises:
+        HistoryError: It can't be read, or nothing was logged.
+    """
+
+    closed = False
+
+    def __init__(self, path: str) -> None:
+        self.where = path
+        self.run: str | None = None
+        self.group: str | None = None
+        self.config: dict[str, Any] = {}
+        columns: dict[str, None] = {}
+        seen = 0
+        try:
+            for row in self._rows(None):
+                columns.update(dict.fromkeys(row))
+                seen += 1
+                if seen >= ROWS:
+                    break
+        except HistoryError:
+            if not columns:
+                raise  # else said where it is read through
+        if not columns:
+            raise HistoryError(f"{path}: found no history, expected what wandb.log() was given")
+        self.columns = tuple(columns)
+
+    def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
+        """Yield stretches of rows."""
+        wanted = None if columns is None else frozenset(columns)
+        rows: list[dict[str, Any]] = []
+        number = 0
+        first_row = 1
+
+        def stretch() -> Iterator[Frame]:
+            if only is None or number in only:
+                yield from frames_of(number, first_row, rows)
+
+        try:
+            for row in self._rows(wanted):
+                rows.append(row)
+                if len(rows) >= ROWS:
+                    yield from stretch()
+                    number, first_row, rows = number + 1, first_row + len(rows), []
+        except HistoryError:
+            yield from stretch()
+            raise
+        yield from stretch()
+
+    def _rows(self, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
+        """Yield what each step logged; what the run is called and set to is taken note of on the way."""
+        for record in records(self.where):
+            try:
+                for field, kind, start, end in fields(record.data):
+                    if field == HISTORY and kind == BYTES:
+                        yield _items(record.data, start, end, ITEM, wanted)
+                    elif field == RUN and kind == BYTES:
+                        self._read_run(record.data, start, end)
+                    elif field == CONFIG and kind == BYTES:
+                        self._read_config(record.data, start, end)
+            except WireError as error:
+                raise HistoryError(f"{self.where}: found {error} in the record at byte {_at(record)}") from None
+
+    def _read_run(self, data: bytes, start: int, end: int) -> None:
+        for field, kind, at, stop in fields(data, start, end):
+            if kind == BYTES and field == RUN_ID:
+                self.run = data[at:stop].decode(errors="replace") or None
+            elif kind == BYTES and field == RUN_GROUP:
+                self.group = data[at:stop].decode(errors="replace") or None
+            elif kind == BYTES and field == RUN_CONFIG:
+                self._read_config(data, at, stop)
+
+    def _read_config(self, data: bytes, start: int, end: int) -> None:
+        told = _items(data, start, end, UPDATE, None)
+        self.config |= {name: value for name, value in told.items() if not name.startswith("_wandb")}
+
+
+def _at(record: Record) -> int:
+    return record.offset
+
+
+def _items(data: bytes, start: int, end: int, item: int, wanted: frozenset[str] | None) -> dict[str, Any]:
+    """Return the items of a record by their names, flat: ``{"env.reward": 1.0}``; lists are left out."""
+    row: dict[str, Any] = {}
+    for field, kind, at, stop in fields(data, start, end):
+        if field != item or kind != BYTES:
+            continue
+        names: list[str] = []
+        value = b""
+        for inner, inner_kind, inner_at, inner_stop in fields(data, at, stop):
+            if inner_kind == VARINT:
+                continue
+            if inner in (KEY, NESTED_KEY):
+                names.append(data[inner_at:inner_stop].decode(errors="replace"))
+            elif inner == VALUE_JSON:
+                value = data[inner_at:inner_stop]
+        name = ".".join(names)
+        if wanted is not None and name not in wanted and not value.startswith(b"{"):
+            continue
+        try:
+            found = json.loads(value)
+        except (ValueError, RecursionError):
+            continue
+        flatten({name: SPECIAL.get(found, found) if isinstance(found, str) else found}, "", row, wanted, MAX_DEPTH)
+    return row
+
+
+SPECIAL = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+"""What W&B writes as text where JSON has no such number."""
