@@ -107,7 +107,7 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         ({"timesteps": ["a"], "results": [[1.0]]}, "found values of type <U1"),
     ):
         with file.open("wb") as out:
-            numpy.savez(out, **arrays)  # type: ignore[arg-type]
+            numpy.savez(out, **arrays)
         with pytest.raises(HistoryError, match=message):
             one(file)
 
