@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from milepost.errors import HistoryError
-from milepost.histories.files import BOM, Block, blocks, last_line_end, stem
+from milepost.histories.files import BOM, Block, blocks, last_line_end, read_block, stem
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.table import Frame, Table, histories_of, need_polars
@@ -67,27 +67,25 @@ class DelimitedTable(Table):
         self.where = path
         header, self.start = _header(path)
         self.delimiter = _delimiter(header, path)
-        found = next(csv.reader(io.StringIO(header, newline=""), delimiter=self.delimiter), [])
+        found = self._fields(header)
         if len(found) > MAX_COLUMNS:
             raise HistoryError(f"{path}: found {len(found)} columns, expected {MAX_COLUMNS} at most")
         counted = Counter(name.strip() for name in found)
         self.twice = frozenset(name for name, count in counted.items() if count > 1)
         self.columns = tuple(_unique([name.strip() for name in found]))
-        self.quoted = b'"'
-        self.places: list[tuple[int, int]] = []
+        self.places: list[tuple[tuple[int, int, bool], int]] = []
 
     def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
         """Yield blocks of rows as text."""
         if only is not None and self.places and only[-1] < len(self.places):
             for number in only:
-                offset, first_row = self.places[number]
-                block = next(blocks(self.where, start=offset, whole_records=whole_rows))
-                yield Frame(number, first_row, self._parsed(block, first_row, columns))
+                place, first_row = self.places[number]
+                yield Frame(number, first_row, self._parsed(read_block(self.where, place), first_row, columns))
             return
         first_row = 1
         for number, block in enumerate(blocks(self.where, start=self.start, whole_records=whole_rows)):
             if number == len(self.places):
-                self.places.append((block.offset, first_row))
+                self.places.append(((block.offset, len(block.data), block.whole), first_row))
             data = self._parsed(block, first_row, columns)
             if only is None or number in only:
                 yield Frame(number, first_row, data)
@@ -140,11 +138,22 @@ class DelimitedTable(Table):
             )
         return polars.DataFrame(rows, schema=dict.fromkeys(self.columns, polars.String()), orient="row")
 
+    def _fields(self, row: str) -> list[str]:
+        """Return the fields of one row.
+
+        Raises:
+            HistoryError: One is longer than any name or number.
+        """
+        try:
+            return next(csv.reader(io.StringIO(row, newline=""), delimiter=self.delimiter), [])
+        except csv.Error as error:
+            raise HistoryError(f"{self.where}: found {error}, expected names and numbers") from error
+
     def _last_row(self, data: bytes) -> bytes:
         """Return the end of the file without a last row that its writer did not finish."""
         end = whole_rows(data)
         last = data[end:]
-        fields = next(csv.reader([last.decode("utf-8", "replace")], delimiter=self.delimiter), [])
+        fields = self._fields(last.decode("utf-8", "replace"))
         if last.count(b'"') % 2 or len(fields) < len(self.columns) or CUT_SHORT.search(last.rstrip(b"\r ")):
             logger("histories").warning("%s: its last row is cut short; not read", self.where)
             return data[:end]

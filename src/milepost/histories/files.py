@@ -159,10 +159,32 @@ def read_whole(path: str, limit: int) -> bytes:
     return data
 
 
+def read_block(path: str, block: tuple[int, int, bool]) -> Block:
+    """Return a block again.
+
+    Args:
+        path: The file.
+        block: Where it starts, how many bytes it has, and whether it ends with a line end.
+
+    Raises:
+        HistoryError: It can't be read.
+    """
+    offset, length, whole = block
+    with opened(path) as file:
+        file.seek(offset)
+        return Block(offset, file.read(length), whole)
+
+
 def _read(file: IO[bytes], path: str) -> bytes:
-    """Read on; where a packed file is cut short, say so and take it for its end."""
+    """Read on; where a packed file is cut short, give what it holds, then say so and take it for its end."""
+    some = getattr(file, "read1", file.read)
+    parts: list[bytes] = []
+    missing = BLOCK_BYTES
     try:
-        return file.read(BLOCK_BYTES)
+        while missing > 0 and (part := some(missing)):
+            parts.append(part)
+            missing -= len(part)
     except EOFError:
-        logger("histories").warning("%s: its gzip stream is cut short; read what there is", path)
-        return b""
+        if not parts:
+            logger("histories").warning("%s: its gzip stream is cut short; read what there is", path)
+    return b"".join(parts)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from milepost.errors import HistoryError
-from milepost.histories.files import BOM, Block, blocks, stem
+from milepost.histories.files import BOM, Block, blocks, read_block, stem
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.table import Frame, Table, histories_of, need_polars
@@ -68,7 +68,7 @@ class JsonLines(Table):
 
     def __init__(self, path: str) -> None:
         self.where = path
-        self.places: list[tuple[int, int]] = []
+        self.places: list[tuple[tuple[int, int, bool], int]] = []
         keys = dict.fromkeys(key for row in self._rows(next(blocks(path), Block(0, b"", True)), None)[0] for key in row)
         if not keys:
             raise HistoryError(f"{path}: found no line with a JSON object, expected one an update")
@@ -79,14 +79,14 @@ class JsonLines(Table):
         wanted = None if columns is None else frozenset(columns)
         if only is not None and self.places and only[-1] < len(self.places):
             for number in only:
-                offset, first_row = self.places[number]
-                rows, _ = self._rows(next(blocks(self.where, start=offset)), wanted)
+                place, first_row = self.places[number]
+                rows, _ = self._rows(read_block(self.where, place), wanted)
                 yield from frames_of(number, first_row, rows)
             return
         first_row, unread = 1, 0
         for number, block in enumerate(blocks(self.where)):
             if number == len(self.places):
-                self.places.append((block.offset, first_row))
+                self.places.append(((block.offset, len(block.data), block.whole), first_row))
             rows, broken = self._rows(block, wanted)
             unread += broken
             if only is None or number in only:

@@ -3,6 +3,7 @@
 import re
 import shutil
 import tempfile
+import weakref
 from collections.abc import Collection, Iterator, Sequence
 from itertools import count
 from pathlib import Path
@@ -56,7 +57,9 @@ class ParquetTable(Table):
 
     def __init__(self, files: Sequence[str]) -> None:
         self.where = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
-        self.copies = tempfile.TemporaryDirectory(prefix="milepost-") if any(map(is_url, files)) else None
+        self.copies = Path(tempfile.mkdtemp(prefix="milepost-")) if any(map(is_url, files)) else None
+        if self.copies is not None:
+            weakref.finalize(self, shutil.rmtree, self.copies, ignore_errors=True)
         self.files = [self._local(file, number) for number, file in enumerate(files)]
         self.heights: list[int] = []
         columns: dict[str, None] = {}
@@ -85,7 +88,7 @@ class ParquetTable(Table):
         """Return the path of a file on this machine."""
         if self.copies is None or not is_url(file):
             return file
-        path = Path(self.copies.name) / f"{number}.parquet"
+        path = self.copies / f"{number}.parquet"
         with opened(file) as source, path.open("wb") as target:
             shutil.copyfileobj(source, target, BLOCK_BYTES)
         return str(path)

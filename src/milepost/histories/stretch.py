@@ -44,9 +44,8 @@ class Stretches:
         fault = None
         counts = None
         if self.chosen.samples in data.columns:
-            counts, wrong = values.samples(data[self.chosen.samples])
-            if wrong.any():
-                at = int(wrong.arg_max() or 0)
+            counts, at = values.samples(data[self.chosen.samples])
+            if at is not None:
                 fault = (
                     f"{self.where}: found {data[self.chosen.samples][at]!r} in row {rows[at]} of "
                     f"{self.chosen.samples!r}, expected a whole number of samples, 0 or more (--samples-column)"
@@ -119,9 +118,10 @@ class Stretches:
 
         if told is None:
             told = polars.Series(name, [None] * height, dtype)
-        told = told.fill_null(strategy="forward")
-        if name in self.last:
-            told = told.fill_null(self.last[name])
+        if told.null_count():
+            told = told.fill_null(strategy="forward")
+            if name in self.last:
+                told = told.fill_null(self.last[name])
         if len(told) and told[-1] is not None:
             self.last[name] = told[-1]
         return told

@@ -206,15 +206,20 @@ def _facts(data: "polars.DataFrame", chosen: Chosen) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     config: dict[str, Any] = {}
     for name in data.columns[:MAX_FACTS]:
-        values = data[name].drop_nulls()
-        if name in chosen.names or not len(values) or values.n_unique() != 1:
+        values = data[name]
+        text = values.dtype == polars.String
+        if name in chosen.names or not len(values) or (name not in ("seed", "group") and not text):
             continue
         value = values[0]
+        if value is None or (text and name not in ("seed", "group") and not numbers(values[:1])[1]):
+            continue
+        if values.n_unique() != 1:
+            continue
         if name == "seed" and (seed := _whole(value)) is not None:
             facts["seed"] = seed
         elif name == "group":
             facts["group"] = str(value)
-        elif values.dtype == polars.String and numbers(values[:1])[1]:
+        else:
             config[name] = value
     if config:
         facts["config"] = config

@@ -1,7 +1,7 @@
 """Values of a table's columns, exactly: metrics as Float64, samples as Int64, times as seconds."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import polars
@@ -21,11 +21,11 @@ class Samples(NamedTuple):
 
     Attributes:
         counts: Int64: null where a row does not tell.
-        wrong: Which rows hold a number that counts nothing: negative, or no whole number.
+        wrong: The first row that holds a number that counts nothing: negative, or not whole; None where none does.
     """
 
     counts: "polars.Series"
-    wrong: "polars.Series"
+    wrong: int | None
 
 
 def numbers(column: "polars.Series") -> tuple["polars.Series", int]:
@@ -39,6 +39,9 @@ def numbers(column: "polars.Series") -> tuple["polars.Series", int]:
         return column.cast(polars.Float64), 0
     if column.dtype != polars.String:
         return polars.Series(column.name, [None] * len(column), polars.Float64), 0
+    values = column.cast(polars.Float64, strict=False)
+    if values.null_count() == column.null_count():
+        return values, 0
     text = column.str.strip_chars()
     values = text.cast(polars.Float64, strict=False)
     if not (unread := values.is_null() & text.is_not_null()).any():
@@ -54,20 +57,19 @@ def samples(column: "polars.Series") -> Samples:
     """Return a column as counts of samples. Whole numbers that are written as floats count; NaN tells nothing."""
     import polars
 
-    if column.dtype.is_integer():
+    if column.dtype.is_integer() or column.dtype == polars.String:
         counts = column.cast(polars.Int64, strict=False)
-        return Samples(counts, ((counts < 0) | (counts.is_null() & column.is_not_null())).fill_null(False))
-    if column.dtype == polars.String:
-        column = column.str.strip_chars()
-        counts = column.cast(polars.Int64, strict=False)
+        least: Any = counts.min()
+        if counts.null_count() == column.null_count() and (least is None or least >= 0):
+            return Samples(counts, None)
     else:
         counts = polars.Series(column.name, [None] * len(column), polars.Int64)
     floats, _ = numbers(column)
     floats = floats.fill_nan(None)
-    whole = (floats == floats.floor()) & (floats.abs() < 2.0**63)
-    counts = counts.zip_with(counts.is_not_null(), floats.set(~whole.fill_null(False), None).cast(polars.Int64))
+    whole = ((floats == floats.floor()) & (floats.abs() < 2.0**63)).fill_null(False)
+    counts = counts.zip_with(counts.is_not_null(), floats.set(~whole, None).cast(polars.Int64))
     wrong = (counts < 0).fill_null(False) | (counts.is_null() & floats.is_not_null())
-    return Samples(counts, wrong)
+    return Samples(counts, wrong.arg_max() if wrong.any() else None)
 
 
 class Times(NamedTuple):
