@@ -74,7 +74,8 @@ def test_a_path_that_is_not_there_is_said_with_the_nearest_names(tmp_path: Path)
 
 def test_a_folder_without_logs_says_what_it_holds(tmp_path: Path) -> None:
     with pytest.raises(
-        HistoryError, match=r"found no log of a known format, but nothing; expected one of mlperf.*--format"
+        HistoryError,
+        match=r"found no log of a known format, but nothing; expected one of tensorboard.*mlperf.*--format",
     ):
         logs_of(tmp_path)
     _write(tmp_path / "a.png", "picture")

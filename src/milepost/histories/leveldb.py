@@ -81,6 +81,8 @@ def records(path: str) -> Iterator[Record]:
                 if kind in (FULL, LAST):
                     yield Record(began, parts[0] if len(parts) == 1 else b"".join(parts))
                     parts = []
+            if len(block) < BLOCK_BYTES and any(block[at:]):
+                parts = parts or [b""]  # cut short within a header
             offset += len(block)
             at = 0
             if len(block) < BLOCK_BYTES:

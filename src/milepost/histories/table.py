@@ -14,6 +14,9 @@ from milepost.log import logger
 if TYPE_CHECKING:
     import polars
 
+RUN_COLUMNS = ("run", "run_id", "run_name", "run_uuid")
+"""Columns that tell runs apart, where a file has them."""
+
 MAX_FACTS = 200
 """How many columns are looked at for settings."""
 
@@ -116,6 +119,7 @@ def histories_of(table: Table, run: str, wanted: Wanted, **told: Any) -> Iterato
         )
     if chosen.run is None:
         for frame in table.frames(None):
+            _refuse_several_runs(table, frame.data)
             told = {**_facts(frame.data, chosen), **told}
             break
         yield History(run=run, rows=_rows(table, chosen, metrics, read, None, None), **told)
@@ -131,6 +135,16 @@ def _metrics(table: Table, chosen: Chosen, wanted: Wanted) -> tuple[str, ...] | 
     if not table.closed:
         return None
     return tuple(name for name in table.columns if name not in chosen.names)
+
+
+def _refuse_several_runs(table: Table, data: "polars.DataFrame") -> None:
+    """Raise where a column tells runs apart that would be taken for one."""
+    for name in RUN_COLUMNS:
+        if name in data.columns and data[name].drop_nulls().n_unique() > 1:
+            raise HistoryError(
+                f"{table.where}: found several runs in the column {name!r}, expected one; tell them apart with "
+                f"--run-column {name}"
+            )
 
 
 def _refuse_twice(table: Table, names: Collection[str]) -> None:
