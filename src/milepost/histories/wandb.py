@@ -167,11 +167,16 @@ def _items(data: bytes, start: int, end: int, item: int, wanted: frozenset[str] 
         if wanted is not None and name not in wanted and not value.startswith(b"{"):
             continue
         try:
-            found = json.loads(value)
+            found = json.loads(value, parse_int=_whole)
         except (ValueError, RecursionError):
             continue
         flatten({name: SPECIAL.get(found, found) if isinstance(found, str) else found}, "", row, wanted, MAX_DEPTH)
     return row
+
+
+def _whole(text: str) -> int | float:
+    """Return a number without a point: W&B writes 2.0 as ``2``, and -0.0 as ``-0``, which is no integer."""
+    return -0.0 if text == "-0" else int(text)
 
 
 SPECIAL = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
