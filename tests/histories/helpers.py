@@ -1,5 +1,6 @@
 """What the tests of histories share."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -58,3 +59,20 @@ def column(history: History, name: str) -> list[Any]:
 def first_row(values: Sequence[Any], meets: Any) -> int:
     """Return the index of the first value that meets a target."""
     return next(index for index, value in enumerate(values) if value is not None and meets(value))
+
+
+def wait_until_whole(path: Path) -> None:
+    """Wait for the end of a file that W&B writes: its service may still be at it when ``finish`` returns."""
+    from wandb.proto import wandb_internal_pb2
+
+    from milepost.histories.leveldb import records
+
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        last = wandb_internal_pb2.Record()
+        for record in records(str(path)):
+            last.ParseFromString(record.data)
+        if last.WhichOneof("record_type") in ("exit", "footer", "final"):
+            return
+        time.sleep(0.02)
+    raise TimeoutError(f"{path} has no end")

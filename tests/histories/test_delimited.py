@@ -268,3 +268,12 @@ def test_whole_rows_end_where_no_quote_is_open() -> None:
     assert delimited.whole_rows(b'a,"b\nc') == 0
     assert delimited.whole_rows(b'a\n"b\nc') == 2
     assert delimited.whole_rows(b'a\n"b\nc"\nd') == 8
+
+
+def test_several_runs_are_not_taken_for_one(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("run,samples,loss\na,1,0.5\nb,1,0.25\n")
+    with pytest.raises(HistoryError, match=r"found several runs in the column 'run'.*--run-column run"):
+        list(delimited.DelimitedReader().histories([str(path)], "log", Wanted()))
+    runs = delimited.DelimitedReader().histories([str(path)], "log", Wanted(run_column="run"))
+    assert [history.run for history in runs] == ["a", "b"]

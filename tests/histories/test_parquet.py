@@ -10,7 +10,7 @@ from milepost.histories.history import Wanted
 from tests.histories.helpers import column, one, read
 
 TABLE = polars.DataFrame(
-    {"samples": [1, 2, 3, 4], "loss": [0.5, None, float("nan"), 0.125], "run": ["a", "b", "a", "b"]}
+    {"samples": [1, 2, 3, 4], "loss": [0.5, None, float("nan"), 0.125], "who": ["a", "b", "a", "b"]}
 )
 
 
@@ -29,7 +29,7 @@ def test_null_is_not_logged_and_nan_is(tmp_path: Path) -> None:
 def test_runs_in_one_file_and_stretches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "STRETCH_ROWS", 1)
     TABLE.write_parquet(tmp_path / "log.parquet")
-    first, second = read(tmp_path, wanted=Wanted(run_column="run"))
+    first, second = read(tmp_path, wanted=Wanted(run_column="who"))
     assert (first.run, column(first, "samples")) == ("a", [1, 3])
     assert (second.run, column(second, "loss")) == ("b", [None, 0.125])
 

@@ -18,6 +18,7 @@ from milepost.histories.find import Log, find_logs  # noqa: E402
 from milepost.histories.history import History, Wanted  # noqa: E402
 from milepost.histories.leveldb import BLOCK_BYTES, records  # noqa: E402
 from milepost.histories.wandb import WandbFileReader  # noqa: E402
+from tests.histories.helpers import wait_until_whole  # noqa: E402
 
 ROWS: list[dict[str, Any]] = [
     {"samples": at * 10, "loss": 1 / (at + 1), **({"rare": float(at)} if at % 3 == 0 else {})} for at in range(40)
@@ -30,6 +31,7 @@ def logged(folder: Path, rows: list[dict[str, Any]], **settings: Any) -> Path:
         run.log(row)
     run.finish()
     (path,) = folder.glob("wandb/offline-run-*/*.wandb")
+    wait_until_whole(path)
     return path
 
 

@@ -22,6 +22,7 @@ from milepost.replay import replay  # noqa: E402
 from milepost.thresholds import HalfLife, PerformanceThreshold, ThresholdResult  # noqa: E402
 from milepost.tracker import Clock, PerformanceThresholdTracker  # noqa: E402
 from tests.helpers import START  # noqa: E402
+from tests.histories.helpers import wait_until_whole  # noqa: E402
 
 Row = dict[str, Any]
 POSITION = ("samples", "elapsed_seconds", "wall_time")
@@ -35,7 +36,7 @@ numbers = st.one_of(
 )
 steps = st.one_of(st.integers(0, 30), st.integers(0, 30), st.integers(-60, 0))
 seconds = st.one_of(st.floats(0, 9), st.floats(0, 9), st.floats(-20, 0))
-row_parts = st.fixed_dictionaries(
+row_parts: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"samples": steps, "elapsed": seconds, "wall": st.floats(0, 9)},
     optional={"m": numbers, "n": numbers},
 )
@@ -48,7 +49,7 @@ def histories(draw: st.DrawFn) -> list[Row]:
     samples = 0
     elapsed, wall = 0.0, START
     for part in draw(st.lists(row_parts, min_size=1, max_size=25)):
-        samples = max(0, samples + part["samples"])
+        samples = max(0, samples + int(part["samples"]))
         elapsed = max(0.0, elapsed + part["elapsed"])
         wall += part["wall"]
         row: Row = {"samples": samples, "elapsed_seconds": elapsed, "wall_time": wall}
@@ -238,4 +239,6 @@ def test_files_that_wandb_wrote(seed: int, tmp_path: Path) -> None:
     for row in rows:
         run.log(row)
     run.finish()
+    (path,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
+    wait_until_whole(path)
     same(replayed(tmp_path, thresholds), live(rows, thresholds, ("elapsed_seconds", "wall_time")))

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from milepost.config import load_performance_thresholds
 from milepost.doctor.examine import examine
+from milepost.errors import ConfigError
 from milepost.report.terminal import open_console
 
 COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
@@ -20,12 +21,17 @@ def doctor(
         str | None, typer.Option("--config", help="Thresholds file, or the name of an environment.")
     ] = None,
     checkpoints: Annotated[Path | None, typer.Option(help="Folder that the trainer saves its checkpoints in.")] = None,
+    logs: Annotated[
+        list[str] | None, typer.Option(metavar="PATH", help="Logs of earlier runs, to hold the thresholds against.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Say what would spoil a run here, before it costs money. Exit status 1 if anything is an error."""
+    if logs and config is None:
+        raise ConfigError("doctor: expected --config beside --logs: its thresholds are held against them")
     settings = None if config is None else load_performance_thresholds(config, strict=True)
     with Console(stderr=True).status("looking …"):
-        findings = examine(settings, checkpoints=checkpoints)
+        findings = examine(settings, checkpoints=checkpoints, logs=logs or ())
     console = open_console()
     for finding in findings:
         if as_json:

@@ -1,38 +1,57 @@
 """Runs every check. A later family of checks is a file beside this one and a line in `CHECKS`."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from milepost.config import Config
 from milepost.doctor import clock, machine, prices, sinks, store, thresholds
+from milepost.doctor import logs as earlier_logs
 from milepost.doctor.finding import SEVERITIES, Case, Check, Finding
+from milepost.replay.survey import Survey, survey
 from milepost.tracked_run.opening import Pricer, detect_for
 
-CHECKS: tuple[Check, ...] = (thresholds.check, machine.check, prices.check, sinks.check, store.check, clock.check)
+CHECKS: tuple[Check, ...] = (
+    thresholds.check,
+    earlier_logs.check,
+    machine.check,
+    prices.check,
+    sinks.check,
+    store.check,
+    clock.check,
+)
 
 
 def examine(
-    settings: Config | None, *, checkpoints: Path | None = None, environ: Mapping[str, str] | None = None
+    settings: Config | None,
+    *,
+    checkpoints: Path | None = None,
+    logs: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
 ) -> list[Finding]:
     """Return what would spoil a run with this configuration on this machine, the worst first. Takes seconds.
 
     Args:
         settings: The configuration of the run; only the machine is looked at where not given.
         checkpoints: Folder of the trainer's checkpoints.
+        logs: Paths of the logs of earlier runs, whose metrics the thresholds are held against.
         environ: Environment variables; this process's where not given.
 
     Raises:
         ConfigError: The configuration's prices are wrong.
+        HistoryError: Nothing could be read of the logs.
     """
-    case = _case(settings or Config(thresholds=()), checkpoints, os.environ if environ is None else environ)
+    known = survey(logs) if logs else None
+    case = _case(settings or Config(thresholds=()), checkpoints, os.environ if environ is None else environ, known)
     checks = CHECKS if settings is not None else [check for check in CHECKS if check is not thresholds.check]
     findings = [finding for check in checks for finding in check(case)]
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
-def _case(settings: Config, checkpoints: Path | None, environ: Mapping[str, str]) -> Case:
+def _case(
+    settings: Config, checkpoints: Path | None, environ: Mapping[str, str], known: Mapping[str, Survey] | None
+) -> Case:
     pricer = Pricer(settings)
     priced = pricer.ask(pricer.detection.instance, datetime.now(UTC))
     return Case(
@@ -44,4 +63,5 @@ def _case(settings: Config, checkpoints: Path | None, environ: Mapping[str, str]
         live_fault=None if pricer.book is None else pricer.book.live_fault(priced.instance),
         checkpoints=checkpoints,
         environ=environ,
+        logs=known,
     )

@@ -9,6 +9,7 @@ import msgspec
 from milepost.config import Config
 from milepost.instances.detect import Detection
 from milepost.quote import Quote
+from milepost.replay.survey import Survey
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -42,6 +43,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         live_fault: What went wrong when it was asked.
         checkpoints: Folder of the trainer's checkpoints, where it was named.
         environ: Environment variables.
+        logs: What the logs of earlier runs hold, by metric, where they were named.
     """
 
     settings: Config
@@ -52,6 +54,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     live_fault: str | None = None
     checkpoints: Path | None = None
     environ: Mapping[str, str] = {}
+    logs: Mapping[str, Survey] | None = None
 
 
 Check = Callable[[Case], Iterable[Finding]]

@@ -4,7 +4,21 @@
 what its hours cost, `results` is what comes of it, and `saving` keeps it in a store.
 """
 
+import sys
+from types import ModuleType
+from typing import Any
+
 from milepost.replay.results import Results, Skipped
 from milepost.replay.runs import replay
 
 __all__ = ["Results", "Skipped", "replay"]
+
+
+class _Callable(ModuleType):
+    """This folder, as the function that it is named after: importing any file of it puts it in the function's place."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Results:
+        return replay(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -1,0 +1,81 @@
+"""What logs hold, without any threshold: for writing a thresholds file, and for checking one against them."""
+
+from collections.abc import Sequence
+from itertools import islice
+
+import msgspec
+
+from milepost.errors import HistoryError
+from milepost.histories.history import Wanted
+from milepost.log import logger
+from milepost.replay.runs import find_histories
+from milepost.smoothing import Smoother
+from milepost.thresholds import Smoothing
+
+MOST_RUNS = 20
+"""So many runs are looked at: more tell little that is new."""
+
+
+class Survey(msgspec.Struct):
+    """What is known of one metric.
+
+    Attributes:
+        metric: Its key.
+        runs: How many runs bear it.
+        observations: Finite values.
+        first: Its first value, of the first run that bears it.
+        last: The last smoothed value there.
+        lowest: The lowest smoothed value of all runs.
+        highest: The highest.
+    """
+
+    metric: str
+    runs: int
+    observations: int
+    first: float
+    last: float
+    lowest: float
+    highest: float
+
+
+def survey(paths: Sequence[str], wanted: Wanted | None = None) -> dict[str, Survey]:
+    """Return what is known of each metric that logs bear, by its key, smoothed as thresholds are by default.
+
+    Args:
+        paths: Files, folders, globs and addresses of logs.
+        wanted: How their columns are to be understood.
+
+    Raises:
+        HistoryError: Nothing could be read.
+    """
+    found: dict[str, Survey] = {}
+    for history in islice(find_histories(paths, wanted or Wanted()), MOST_RUNS):
+        smoothers: dict[str, Smoother] = {}
+        try:
+            for rows in history.rows():
+                for metric in rows.metrics.columns:
+                    _take(found, smoothers, metric, rows.metrics[metric].drop_nulls().to_list())
+        except HistoryError as error:
+            logger("replay").warning("%s", error)
+    if not found:
+        raise HistoryError(f"{', '.join(paths)}: found no metric, expected logs of runs that are over")
+    return found
+
+
+def _take(found: dict[str, Survey], smoothers: dict[str, Smoother], metric: str, values: list[float]) -> None:
+    for value in values:
+        if value - value != 0.0:
+            continue
+        if metric not in smoothers:
+            smoothers[metric] = Smoother(Smoothing())
+            known = found.get(metric)
+            if known is None:
+                found[metric] = Survey(metric, 1, 0, value, value, value, value)
+            else:
+                known.runs += 1
+        seen = found[metric]
+        smoothed = smoothers[metric].push(value, 0.0, 0.0)
+        seen.observations += 1
+        seen.lowest, seen.highest = min(seen.lowest, smoothed), max(seen.highest, smoothed)
+        if seen.runs == 1:
+            seen.last = smoothed
