@@ -3,6 +3,8 @@
 OWN = {
     "tensorboard": "milepost.histories.tensorboard:TensorBoardReader",
     "wandb": "milepost.histories.wandb:WandbFileReader",
+    "mlflow": "milepost.histories.mlflow:MLflowReader",
+    "trackio": "milepost.histories.trackio:TrackioReader",
     "mlperf": "milepost.histories.mlperf:MLPerfReader",
     "dawnbench": "milepost.histories.dawnbench:DawnbenchReader",
     "sb3-evaluations": "milepost.histories.sb3:EvaluationsReader",

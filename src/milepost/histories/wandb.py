@@ -5,20 +5,18 @@ https://github.com/wandb/wandb: ``core/internal/transactionlog`` frames them as 
 """
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from milepost.errors import HistoryError
 from milepost.histories.files import stem
 from milepost.histories.history import History, Wanted
-from milepost.histories.jsonl import MAX_DEPTH, flatten, frames_of
-from milepost.histories.leveldb import MAGIC, Record, records
+from milepost.histories.jsonl import MAX_DEPTH, flatten
+from milepost.histories.leveldb import MAGIC, records
 from milepost.histories.reader import File, Reader
-from milepost.histories.table import Frame, Table, histories_of, need_polars
+from milepost.histories.rows import SPECIAL, RowTable, seed_of
+from milepost.histories.table import histories_of, need_polars
 from milepost.histories.wire import BYTES, VARINT, WireError, fields
-
-ROWS = 5000
-"""Of one stretch."""
 
 # Fields of Record, RunRecord, ConfigRecord, HistoryRecord, and of the items of the last two.
 HISTORY, CONFIG, RUN = 2, 5, 17
@@ -46,18 +44,11 @@ class WandbFileReader(Reader):
         need_polars()
         for path in files:
             table = WandbFile(path)
-            config = table.config
-            seed = config.get("seed")
-            told: dict[str, Any] = {
-                "config": config,
-                "group": table.group,
-                "seed": seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
-            }
-            known = {name: value for name, value in told.items() if value}
-            yield from histories_of(table, table.run or run, wanted, **known)
+            told = {"config": table.config, "group": table.group, "seed": seed_of(table.config)}
+            yield from histories_of(table, table.run or run, wanted, **told)
 
 
-class WandbFile(Table):
+class WandbFile(RowTable):
     """A file of W&B's, as a table of what was logged.
 
     Args:
@@ -72,51 +63,14 @@ class WandbFile(Table):
         HistoryError: It can't be read, or nothing was logged.
     """
 
-    closed = False
-
     def __init__(self, path: str) -> None:
         self.where = path
         self.run: str | None = None
         self.group: str | None = None
         self.config: dict[str, Any] = {}
-        columns: dict[str, None] = {}
-        seen = 0
-        try:
-            for row in self._rows(None):
-                columns.update(dict.fromkeys(row))
-                seen += 1
-                if seen >= ROWS:
-                    break
-        except HistoryError:
-            if not columns:
-                raise  # else said where it is read through
-        if not columns:
-            raise HistoryError(f"{path}: found no history, expected what wandb.log() was given")
-        self.columns = tuple(columns)
+        self.open()
 
-    def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
-        """Yield stretches of rows."""
-        wanted = None if columns is None else frozenset(columns)
-        rows: list[dict[str, Any]] = []
-        number = 0
-        first_row = 1
-
-        def stretch() -> Iterator[Frame]:
-            if only is None or number in only:
-                yield from frames_of(number, first_row, rows)
-
-        try:
-            for row in self._rows(wanted):
-                rows.append(row)
-                if len(rows) >= ROWS:
-                    yield from stretch()
-                    number, first_row, rows = number + 1, first_row + len(rows), []
-        except HistoryError:
-            yield from stretch()
-            raise
-        yield from stretch()
-
-    def _rows(self, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
+    def rows(self, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
         """Yield what each step logged; what the run is called and set to is taken note of on the way."""
         for record in records(self.where):
             try:
@@ -128,7 +82,7 @@ class WandbFile(Table):
                     elif field == CONFIG and kind == BYTES:
                         self._read_config(record.data, start, end)
             except WireError as error:
-                raise HistoryError(f"{self.where}: found {error} in the record at byte {_at(record)}") from None
+                raise HistoryError(f"{self.where}: found {error} in the record at byte {record.offset}") from None
 
     def _read_run(self, data: bytes, start: int, end: int) -> None:
         for field, kind, at, stop in fields(data, start, end):
@@ -142,10 +96,6 @@ class WandbFile(Table):
     def _read_config(self, data: bytes, start: int, end: int) -> None:
         told = _items(data, start, end, UPDATE, None)
         self.config |= {name: value for name, value in told.items() if not name.startswith("_wandb")}
-
-
-def _at(record: Record) -> int:
-    return record.offset
 
 
 def _items(data: bytes, start: int, end: int, item: int, wanted: frozenset[str] | None) -> dict[str, Any]:
@@ -177,7 +127,3 @@ def _items(data: bytes, start: int, end: int, item: int, wanted: frozenset[str] 
 def _whole(text: str) -> int | float:
     """Return a number without a point: W&B writes 2.0 as ``2``, and -0.0 as ``-0``, which is no integer."""
     return -0.0 if text == "-0" else int(text)
-
-
-SPECIAL = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
-"""What W&B writes as text where JSON has no such number."""
