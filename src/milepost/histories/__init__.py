@@ -3,6 +3,7 @@
 OWN = {
     "tensorboard": "milepost.histories.tensorboard:TensorBoardReader",
     "wandb": "milepost.histories.wandb:WandbFileReader",
+    "wandb-api": "milepost.histories.wandb_api:WandbReader",
     "mlflow": "milepost.histories.mlflow:MLflowReader",
     "trackio": "milepost.histories.trackio:TrackioReader",
     "mlperf": "milepost.histories.mlperf:MLPerfReader",
