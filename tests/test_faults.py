@@ -286,3 +286,15 @@ def test_clock_of_a_process_that_has_not_begun_is_not_charged_to_who_tells_the_t
     second.load_state_dict(first.state_dict())
     clock.advance(120)
     assert second.state_dict()["elapsed_seconds"] == 100.0
+
+
+def test_name_that_is_no_text_is_kept_as_text_in_a_state() -> None:
+    run, _ = tracker()
+    run.pause(3)
+    run.resume()
+    run.mark("end", 4)
+    state = run.state_dict()
+    again, _ = tracker()
+    again.load_state_dict(state)
+    named = [(mark.kind, mark.name) for mark in again.ledger.segments[0].marks if mark.name is not None]
+    assert named == [("phase", "3"), ("end", "4")]

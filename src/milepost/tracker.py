@@ -215,6 +215,7 @@ class PerformanceThresholdTracker:
         Args:
             name: What the time is spent on, such as ``evaluation``: a named phase of the run.
         """
+        name = None if name is None else str(name)
         here = self.here
         if not self._pauses:
             self._paused_at = (here.wall_time, self._monotonic())
@@ -242,7 +243,7 @@ class PerformanceThresholdTracker:
 
     def mark(self, kind: MarkKind, name: str | None = None) -> None:
         """Tie elapsed to wall time here: a ``heartbeat`` says that the run is alive, an ``end`` why it is over."""
-        self._mark(kind, self.here, name)
+        self._mark(kind, self.here, None if name is None else str(name))
 
     @property
     def here(self) -> Position:
