@@ -298,3 +298,14 @@ def test_name_that_is_no_text_is_kept_as_text_in_a_state() -> None:
     again.load_state_dict(state)
     named = [(mark.kind, mark.name) for mark in again.ledger.segments[0].marks if mark.name is not None]
     assert named == [("phase", "3"), ("end", "4")]
+
+
+@pytest.mark.parametrize("value", [np.ma.masked, np.ma.array(2.5, mask=True), np.ma.array(math.nan, mask=True)])
+def test_masked_value_is_no_number(value: Any, caplog: pytest.LogCaptureFixture) -> None:
+    run, _ = tracker(raw(2.0))
+    run.update({"m": 1.0}, 1)
+    assert run.update({"m": value}, 2) == ()
+    result = run.get_results()["t"]
+    assert (result.final_smoothed_value, result.observations, result.skipped) == (1.0, 1, 0)
+    assert f"found {type(value).__name__}, expected a number" in caplog.text
+    assert len(run.update({"m": np.ma.array(2.5)}, 3)) == 1

@@ -66,10 +66,18 @@ def _as_float(value: Any) -> float:
             except OverflowError:
                 return math.inf if value > 0 else -math.inf
         if hasattr(value, "item"):
+            if _is_masked(value):
+                return math.nan
             value = value.item()
         if isinstance(value, float | int) or (hasattr(value, "__float__") and not isinstance(value, complex)):
             return float(value)
     return math.nan
+
+
+def _is_masked(value: Any) -> bool:
+    """Say whether a zero-dimensional array is masked (``numpy.ma``): what it then holds was never meant as a value."""
+    mask = getattr(value, "mask", False)
+    return not callable(mask) and bool(mask)
 
 
 def is_number(value: Any) -> bool:
@@ -78,6 +86,8 @@ def is_number(value: Any) -> bool:
     if not math.isnan(number):
         return True
     try:
+        if _is_masked(value):
+            return False
         item = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
         return getattr(item, "ndim", 0) == 0 and math.isnan(float(item)) and not isinstance(item, str)
     except NO_NUMBER:
