@@ -17,7 +17,7 @@ from milepost.errors import ConfigError
 from milepost.instance import Instance
 from milepost.ledger import Ledger
 from milepost.quote import BillingRule
-from milepost.thresholds import PerformanceThreshold
+from milepost.thresholds import HalfLife, PerformanceThreshold
 from milepost.tracked_run import track
 from milepost.tracker import PerformanceThresholdTracker
 from tests.helpers import START, FakeClock, ledger, quote, threshold
@@ -309,3 +309,28 @@ def test_masked_value_is_no_number(value: Any, caplog: pytest.LogCaptureFixture)
     assert (result.final_smoothed_value, result.observations, result.skipped) == (1.0, 1, 0)
     assert f"found {type(value).__name__}, expected a number" in caplog.text
     assert len(run.update({"m": np.ma.array(2.5)}, 3)) == 1
+
+
+@pytest.mark.parametrize("target", [-1.0, 2.0, 1.5e308], ids=["achieved", "pending", "out of reach"])
+@pytest.mark.parametrize(
+    "smoothing",
+    [
+        {"smoothing_factor": 0.5},
+        {"smoothing_factor": 1.0, "half_life": HalfLife(samples=10.0)},
+        {"smoothing_factor": 0.5, "bias_correction": False},
+    ],
+    ids=["factor", "half-life", "uncorrected"],
+)
+def test_value_too_large_for_the_sum_spoils_no_later_average(target: float, smoothing: dict[str, Any]) -> None:
+    """With d = 0.5, 1.5e308 and again 1.5e308 add up to 2.25e308, which no float holds; uncorrected, nothing is added."""
+    run, _ = tracker(PerformanceThreshold("t", "m", target, **smoothing))
+    for index, value in enumerate((0.0, 1.5e308, 1.5e308)):
+        run.update({"m": value}, 10 * index)
+    result = run.get_results()["t"]
+    overflows = "bias_correction" not in smoothing
+    assert (result.observations, result.skipped) == ((2, 1) if overflows else (3, 0))
+    # (0.5 · 0 + 1.5e308) / (0.5 + 1); or 0.5 · (0.5 · 0 + 0.5 · 1.5e308) + 0.5 · 1.5e308
+    assert result.final_smoothed_value == pytest.approx(1e308 if overflows else 1.125e308)
+    for index in range(3, 2200):
+        run.update({"m": 1.0}, 10 * index)
+    assert run.get_results()["t"].final_smoothed_value == pytest.approx(1.0)

@@ -49,12 +49,16 @@ class Smoother:
         return self.total / self.weight if self.weight else None
 
     def push(self, x: float, samples: float, elapsed_seconds: float) -> float:
-        """Take one finite observation and return the smoothed value.
+        """Take one observation and return the smoothed value.
 
         Args:
             x: The observed value.
             samples: Where in the run it was observed, in samples.
             elapsed_seconds: Where in the run it was observed, in elapsed seconds.
+
+        Returns:
+            The smoothed value; NaN where the observation is not finite, or would make the sum so (its finite values
+            end at 1.8e308): then it is not taken in, and nothing has changed.
         """
         decay = self.decay
         if (half_life := self.smoothing.half_life) is not None:
@@ -63,12 +67,17 @@ class Smoother:
             else:
                 assert half_life.seconds is not None
                 decay = half_life_decay(elapsed_seconds - self.elapsed_seconds, half_life.seconds)
+        if self.smoothing.bias_correction:
+            total = decay * self.total + x
+            weight = decay * self.weight + 1.0
+        else:
+            total = decay * self.total + (1.0 - decay) * x if self.weight else x
+            weight = 1.0
+        if not math.isfinite(total):
+            return math.nan
+        self.total = total
+        self.weight = weight
+        if half_life is not None:
             self.samples = samples
             self.elapsed_seconds = elapsed_seconds
-        if self.smoothing.bias_correction:
-            self.total = decay * self.total + x
-            self.weight = decay * self.weight + 1.0
-        else:
-            self.total = decay * self.total + (1.0 - decay) * x if self.weight else x
-            self.weight = 1.0
-        return self.total / self.weight
+        return total / weight

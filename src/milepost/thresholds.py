@@ -188,7 +188,7 @@ class ThresholdResult(msgspec.Struct, frozen=True, kw_only=True):
         smoothed_value_at_threshold: Smoothed value at the crossing.
         final_smoothed_value: The latest smoothed value.
         observations: Finite observations of the metric.
-        skipped: Observations that were NaN or infinite, and skipped.
+        skipped: Observations that were NaN or infinite, or too large to be averaged, and skipped.
         elapsed_source: Where elapsed time comes from: the ``caller``, the tracked run's ``clock``, or ``wall`` time.
         usd_per_hour: USD an hour of one node in the crossing's segment, else in the last.
         num_nodes: Nodes in that segment.

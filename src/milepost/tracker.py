@@ -149,7 +149,8 @@ class PerformanceThresholdTracker:
 
         Args:
             metrics: Any of the metrics, among whatever else is logged. Values are Python, NumPy or zero-dimensional
-                torch numbers. NaN and infinities are skipped and counted; what is no number is warned about once.
+                torch numbers. NaN and infinities are skipped and counted, and so is what would make the average's sum
+                overflow; what is no number is warned about once.
             samples: What the trainer has counted so far. Going back is a rewind, and recorded.
             elapsed_seconds: Seconds on the training timer; where not given, the clock's time since the start, less
                 pauses, plus what was restored.
@@ -183,7 +184,7 @@ class PerformanceThresholdTracker:
                         self._miss(channel, metrics)
                     continue
                 x = as_float(x)
-            # The recurrence of Smoother.push, written out. NaN and infinities fail the comparison.
+            # The recurrence of Smoother.push, written out. NaN, infinities and overflow fail the comparison.
             total = channel.decay * channel.total + x
             weight = channel.decay * channel.weight + 1.0
             if channel.low < total / weight < channel.high:
@@ -195,8 +196,9 @@ class PerformanceThresholdTracker:
             x = metrics.get(channel.metric)
             if type(x) is not float:
                 x = as_float(x)
-            if x - x == 0.0:
-                channel.total = channel.decay * channel.total + x
+            total = channel.decay * channel.total + x
+            if total - total == 0.0:
+                channel.total = total
                 channel.weight = channel.decay * channel.weight + 1.0
                 channel.left_at = None
             else:
@@ -388,13 +390,13 @@ class PerformanceThresholdTracker:
 
     def _observe(self, channel: Channel, x: float, metrics: Mapping[str, Any], at: Position) -> list[Detector]:
         """Take one value that needs a closer look; return the thresholds that it achieves."""
-        if not math.isfinite(x):
+        before = (channel.left_at or self.last) if channel.weight else None
+        value = channel.push(x, at.samples, at.elapsed_seconds)
+        if math.isnan(value):
             channel.absent += 1
             self._miss(channel, metrics)
             return []
-        before = (channel.left_at or self.last) if channel.weight else None
         channel.left_at = None
-        value = channel.push(x, at.samples, at.elapsed_seconds)
         assert self._elapsed_source is not None
         achieved = channel.watch.observe(Crossing(at, value, before, at.samples, self._elapsed_source))
         channel.set_bounds()
