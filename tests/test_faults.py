@@ -334,3 +334,52 @@ def test_value_too_large_for_the_sum_spoils_no_later_average(target: float, smoo
     for index in range(3, 2200):
         run.update({"m": 1.0}, 10 * index)
     assert run.get_results()["t"].final_smoothed_value == pytest.approx(1.0)
+
+
+def resumed(state: dict[str, Any], usd_per_hour: float = 3600.0) -> tuple[Any, FakeClock]:
+    """A later process on a machine at that price, whose clock has run for a minute before it loads the state."""
+    run, clock = tracker(usd_per_hour=usd_per_hour)
+    clock.advance(60)
+    run.load_state_dict(json.loads(json.dumps(state)))
+    return run, clock
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_timer_that_begins_anew_after_a_resume_is_warned_about(paused: bool, caplog: pytest.LogCaptureFixture) -> None:
+    first, _ = tracker()
+    first.update({"m": 1.0}, 10, 100.0)
+    second, _ = resumed(first.state_dict())
+    if paused:
+        second.pause()
+        second.resume()
+    second.update({"m": 1.0}, 20, 0.0)
+    assert "elapsed time went back from 100.0 s to 0.0 s" in caplog.text
+    assert [mark.kind for mark in second.ledger.segments[-1].marks].count("rewind") == 1
+    (result,) = second.update({"m": 3.0}, 30, 5.0)
+    assert (result.minutes_to_threshold, result.cost_to_threshold) == (pytest.approx(5 / 60), 5.0)
+    assert second.calculate_total_cost() == 105.0
+
+
+def test_timer_that_goes_on_after_a_resume_is_not_warned_about(caplog: pytest.LogCaptureFixture) -> None:
+    first, _ = tracker()
+    first.update({"m": 1.0}, 10, 100.0)
+    second, clock = resumed(first.state_dict())
+    second.pause()
+    clock.advance(60)
+    second.resume()
+    (result,) = second.update({"m": 3.0}, 20, 100.5)
+    assert result.cost_to_threshold == 100.5
+    assert not caplog.records
+
+
+def test_set_up_before_a_state_that_nobody_trained_for_is_no_training_time(caplog: pytest.LogCaptureFixture) -> None:
+    """Two processes save and die before the first update; then the trainer's own timer begins at 0."""
+    first, clock = tracker(usd_per_hour=36_000.0)
+    clock.advance(20)
+    second, clock = resumed(first.state_dict(), usd_per_hour=36_000.0)
+    clock.advance(20)
+    third, _ = resumed(second.state_dict())
+    third.update({"m": 1.0}, 0, 0.5)
+    (result,) = third.update({"m": 3.0}, 10, 5.0)
+    assert (result.cost_to_threshold, third.calculate_total_cost()) == (5.0, 5.0)
+    assert not caplog.records

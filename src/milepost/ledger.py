@@ -240,12 +240,24 @@ class Ledger(msgspec.Struct, frozen=True):
             )
         )
 
-    def untimed(self) -> "Ledger":
-        """Return this ledger with no training time in the segment under way: nobody had begun to tell any."""
-        segment = self.segments[-1]
-        elapsed = segment.marks[0].elapsed_seconds
-        marks = tuple(msgspec.structs.replace(mark, elapsed_seconds=elapsed) for mark in segment.marks)
-        return self._with(msgspec.structs.replace(segment, marks=marks))
+    def untimed(self, *, in_all_it_resumes: bool = False) -> "Ledger":
+        """Return this ledger with no training time in the segment under way: nobody had begun to tell any.
+
+        Args:
+            in_all_it_resumes: Nobody had in the segments either whose saved states it goes on from.
+        """
+        chain = [self.segments[-1]]
+        while in_all_it_resumes and (resumes := chain[-1].marks[0].resumes):
+            before = self.segment(resumes[0])
+            if before is None or before in chain:
+                break
+            chain.append(before)
+        elapsed = chain[-1].marks[0].elapsed_seconds
+        ledger = self
+        for segment in chain:
+            marks = tuple(msgspec.structs.replace(mark, elapsed_seconds=elapsed) for mark in segment.marks)
+            ledger = ledger._with(msgspec.structs.replace(segment, marks=marks))
+        return ledger
 
     def merged(self, other: "Ledger") -> "Ledger":
         """Return both ledgers as one, in order of their starts; the segment under way stays the last.

@@ -438,7 +438,7 @@ class PerformanceThresholdTracker:
             self._warn_once("position", "an update was passed over: found %s, expected finite numbers", found)
             return None
         wall = float(wall)
-        first = self._timed_here is None
+        first, untold = self._timed_here is None, self._elapsed_source is None
         self._wall_is_given = wall_is_given
         self._elapsed_source = "caller" if elapsed_seconds is not None else "wall" if wall_is_given else "clock"
         if first:
@@ -451,11 +451,12 @@ class PerformanceThresholdTracker:
         self._open_segment()
         if elapsed_seconds is not None:
             elapsed = elapsed_seconds
-            if first:
-                self.ledger = self.ledger.untimed()
+            if first:  # the clock counted until now, and its time is not the caller's
+                self.ledger = self.ledger.untimed(in_all_it_resumes=untold)
+                self._elapsed = self._open_segment().marks[0].elapsed_seconds
         else:
             elapsed = self._elapsed if self._pauses else wall - self._origin
-        if samples >= self._samples and (elapsed >= self._elapsed or first):
+        if samples >= self._samples and (elapsed >= self._elapsed or (first and self._timed_here)):
             return elapsed
         return self._rewind(samples, elapsed, wall)
 
