@@ -383,3 +383,54 @@ def test_set_up_before_a_state_that_nobody_trained_for_is_no_training_time(caplo
     (result,) = third.update({"m": 3.0}, 10, 5.0)
     assert (result.cost_to_threshold, third.calculate_total_cost()) == (5.0, 5.0)
     assert not caplog.records
+
+
+@pytest.mark.parametrize("before", ["nothing", "state_dict", "pause"])
+def test_first_wall_time_before_the_clock_is_the_start(before: str, caplog: pytest.LogCaptureFixture) -> None:
+    """An hour before the process: a minute from the first observation to the one that crosses."""
+    run, clock = tracker()
+    clock.advance(10)
+    if before == "state_dict":
+        run.state_dict()
+    elif before == "pause":
+        run.pause()
+        clock.advance(10)
+        run.resume()
+    run.update({"m": 1.0}, 10, wall_time=START - 3600.0)
+    run.update({"m": 1.0}, 20, wall_time=START - 3590.0)
+    (result,) = run.update({"m": 3.0}, 30, wall_time=START - 3540.0)
+    assert (result.minutes_to_threshold, result.after_minutes) == (1.0, pytest.approx(10 / 60))
+    assert (result.cost_to_threshold, result.billed_cost_to_threshold) == (60.0, 60.0)
+    assert run.calculate_total_cost() == 60.0
+    (warning,) = caplog.records
+    assert "3600.0 s before tracking began by the clock" in warning.getMessage()
+
+
+def test_pause_around_a_first_wall_time_before_the_clock_lasts_as_long_as_it_did() -> None:
+    run, clock = tracker()
+    run.pause()
+    run.update({"m": 1.0}, 10, wall_time=START - 3600.0)
+    clock.advance(300)
+    run.resume()
+    (result,) = run.update({"m": 3.0}, 20, wall_time=START - 3290.0)
+    assert (result.minutes_to_threshold, result.billed_cost_to_threshold) == (pytest.approx(10 / 60), 310.0)
+
+
+def test_first_wall_time_after_a_resume_leaves_what_was_before_it(caplog: pytest.LogCaptureFixture) -> None:
+    first, _ = tracker()
+    first.update({"m": 1.0}, 10, wall_time=START + 100)
+    second, _ = resumed(first.state_dict())
+    second.update({"m": 1.0}, 10, wall_time=START - 50)
+    (result,) = second.update({"m": 3.0}, 20, wall_time=START - 40)
+    assert (result.minutes_to_threshold, result.cost_to_threshold) == (pytest.approx(110 / 60), 110.0)
+    assert "50.0 s before tracking began by the clock" in caplog.text
+
+
+def test_wall_time_that_goes_back_makes_no_minutes_negative(caplog: pytest.LogCaptureFixture) -> None:
+    run, _ = tracker(raw(2.0), raw(5.0, "u"))
+    run.update({"m": 1.0}, 10, wall_time=START + 10)
+    (first,) = run.update({"m": 3.0}, 20, wall_time=START - 100)
+    (then,) = run.update({"m": 6.0}, 30, wall_time=START - 40)
+    assert (first.minutes_to_threshold, then.minutes_to_threshold) == (0.0, 1.0)
+    assert "elapsed time went back from 10.0 s to -110.0 s" not in caplog.text
+    assert "elapsed time went back from 10.0 s to 0.0 s" in caplog.text

@@ -259,6 +259,16 @@ class Ledger(msgspec.Struct, frozen=True):
             ledger = ledger._with(msgspec.structs.replace(segment, marks=marks))
         return ledger
 
+    def started_by(self, wall_time: float) -> "Ledger":
+        """Return this ledger with the segment under way starting at ``wall_time``, and nothing having gone on since."""
+        segment = self.segments[-1]
+        elapsed = segment.marks[0].elapsed_seconds
+        marks = tuple(
+            msgspec.structs.replace(mark, wall_time=wall_time, elapsed_seconds=elapsed) for mark in segment.marks
+        )
+        billed_from = min(segment.billed_from, wall_time)
+        return self._with(msgspec.structs.replace(segment, marks=marks, billed_from=billed_from))
+
     def merged(self, other: "Ledger") -> "Ledger":
         """Return both ledgers as one, in order of their starts; the segment under way stays the last.
 

@@ -443,8 +443,8 @@ class PerformanceThresholdTracker:
         self._elapsed_source = "caller" if elapsed_seconds is not None else "wall" if wall_is_given else "clock"
         if first:
             self._forget_opened()
-        if first and wall_is_given and self.ledger.current is None:
-            self._wall = self._origin = wall
+        if first and wall_is_given:
+            self._start_by(wall)
         if self._timed_here is False and elapsed_seconds is None and not self._pauses:
             self._origin = self._wall - self._elapsed
         self._timed_here = elapsed_seconds is None
@@ -459,6 +459,23 @@ class PerformanceThresholdTracker:
         if samples >= self._samples and (elapsed >= self._elapsed or (first and self._timed_here)):
             return elapsed
         return self._rewind(samples, elapsed, wall)
+
+    def _start_by(self, wall: float) -> None:
+        """Have what this process does start with its first observation at the latest: that tells its own wall time."""
+        segment = self.ledger.current
+        if segment is None:
+            self._wall = self._origin = wall
+        elif wall < (start := segment.marks[0]).wall_time:
+            self._warn_once(
+                "wall",
+                "wall_time: found %.1f at the first update, %.1f s before tracking began by the clock: "
+                "the run is taken to have started with that update",
+                *(wall, start.wall_time - wall),
+            )
+            self.ledger = self.ledger.started_by(wall)
+            self._elapsed, self._wall = start.elapsed_seconds, wall
+            self._origin = wall - self._elapsed
+            self._paused_at = (wall, self._monotonic())
 
     def _rewind(self, samples: int, elapsed: float, wall: float) -> float:
         """Record that the run went back, and return the elapsed seconds that it went back to."""
@@ -480,6 +497,8 @@ class PerformanceThresholdTracker:
                     elapsed += gone.elapsed_seconds - started.elapsed_seconds
                 self._origin = wall - elapsed
         else:
+            if self._timed_here and elapsed < 0:  # by wall times: nothing is before the start
+                elapsed, self._origin = 0.0, wall
             self._warn_once("elapsed", "elapsed time went back from %.1f s to %.1f s", self._elapsed, elapsed)
         back = self._position(samples, elapsed, wall)
         self._mark("rewind", back)
