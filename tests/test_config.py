@@ -120,7 +120,25 @@ WRONG = {
     "thresholds: []\nheartbeat_seconds: 0": "heartbeat_seconds: found 0.0",
     "thresholds: []\nstore: a\nstore: b": "found the key 'store' twice",
     "a: [": "expected YAML",
-    "": "found None, expected a mapping",
+    "": "found nothing in it, expected a mapping with the key 'thresholds'",
+    "# a comment": "found nothing in it",
+    "thresholds: []\nbudget: {usd: -5}": "budget.usd: found -5.0, expected a finite number of USD, 0 or above",
+    "thresholds: []\nbudget: {usd: .inf}": "budget.usd: found inf",
+    "thresholds: []\nbudget: {usd: .nan}": "budget.usd: found nan",
+    "thresholds: []\nbudget: {usd: 5, warn_at: [0.5, 80]}": "budget.warn_at: found 80.0, expected parts",
+    "thresholds: []\nbudget: {usd: 5, warn_at: [-0.1]}": "budget.warn_at: found -0.1",
+    ONE.replace(": 1", ": 010") % "": (
+        "found 010, which YAML reads in base 8: expected a number written plainly, as 10, "
+        "or text in quotes, as '010' at line 2, column 40"
+    ),
+    ONE.replace("m,", "2:30,") % "": (
+        "found 2:30, which YAML reads in base 60: expected a number written in one unit, "
+        "or text in quotes, as '2:30' at line 2, column 23"
+    ),
+    "thresholds: []\nheartbeat_seconds: 1:30.5": "found 1:30.5, which YAML reads in base 60",
+    "thresholds: []\nheartbeat_seconds: -0_17": (
+        "found -0_17, which YAML reads in base 8: expected a number written plainly, as -17,"
+    ),
     "[1]": "found [1], expected a mapping",
     "!!python/object/apply:os.system ['true']": "expected YAML",
 }
@@ -146,9 +164,23 @@ def test_no_credential_reaches_an_error() -> None:
 
 
 def test_yaml_made_to_hurt_is_refused() -> None:
-    for text in ("[" * 100_000, "thresholds: 2026-13-45"):
-        with pytest.raises(ConfigError):
+    for text, found in (
+        ("[" * 100_000, "found lists or mappings nested too deeply"),
+        ("thresholds: 2026-13-45", "found a date or a number that cannot be"),
+    ):
+        with pytest.raises(ConfigError, match=found):
             Config.loads(text)
+
+
+@pytest.mark.parametrize(("written", "value"), [("10", 10), ("0", 0), ("0x10", 16), ("0b11", 3), ("1_000", 1000)])
+def test_number_that_is_what_it_looks_like_is_read(written: str, value: int) -> None:
+    assert Config.loads(ONE.replace(": 1", f": {written}") % "").thresholds[0].target_value == value
+
+
+def test_text_in_quotes_is_text_whatever_it_looks_like() -> None:
+    first = Config.loads("thresholds: [{name: '010', metric: '2:30', target_value: 1}]")
+    assert (first.thresholds[0].name, first.thresholds[0].metric) == ("010", "2:30")
+    assert Config.loads(first.dumps()) == first
 
 
 def test_file_that_its_user_named_has_to_be_there_and_right(tmp_path: Path) -> None:

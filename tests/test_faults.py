@@ -322,7 +322,7 @@ def test_masked_value_is_no_number(value: Any, caplog: pytest.LogCaptureFixture)
     ids=["factor", "half-life", "uncorrected"],
 )
 def test_value_too_large_for_the_sum_spoils_no_later_average(target: float, smoothing: dict[str, Any]) -> None:
-    """With d = 0.5, 1.5e308 and again 1.5e308 add up to 2.25e308, which no float holds; uncorrected, nothing is added."""
+    """With d = 0.5, 1.5e308 twice adds up to 2.25e308, which no float holds; uncorrected, nothing is added up."""
     run, _ = tracker(PerformanceThreshold("t", "m", target, **smoothing))
     for index, value in enumerate((0.0, 1.5e308, 1.5e308)):
         run.update({"m": value}, 10 * index)

@@ -131,11 +131,19 @@ class Budget(_Section, frozen=True):
         usd: USD.
         warn_at: Parts of it at which to warn.
         on_exceed: What to do when it is spent.
+
+    Raises:
+        ConfigError: ``usd`` or a part in ``warn_at`` is out of its range.
     """
 
     usd: float
     warn_at: tuple[float, ...] = ()
     on_exceed: Literal["warn", "stop"] = "warn"
+
+    def __post_init__(self) -> None:
+        require(0 <= self.usd < math.inf, "usd", self.usd, "a finite number of USD, 0 or above")
+        for part in self.warn_at:
+            require(0 <= part <= 1, "warn_at", part, "parts of the budget, from 0 to 1, such as 0.8")
 
 
 class Alerts(_Section, frozen=True):
@@ -196,13 +204,18 @@ class Config(_Section, frozen=True):
         """
         try:
             data = yaml.load(text, _Loader)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
+        except RecursionError:
+            raise ConfigError(f"{file}: found lists or mappings nested too deeply, expected a configuration") from None
+        except (yaml.YAMLError, ValueError) as error:
             # Where, and what is wrong with it, but not the line: it may hold the URL of an alert or a store.
             mark = getattr(error, "problem_mark", None)
             where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+            problem = getattr(error, "problem", None) or "found a date or a number that cannot be"
+            raise ConfigError(f"{file}: expected YAML, {problem}{where}") from None
+        if data is None:
             raise ConfigError(
-                f"{file}: expected YAML, {getattr(error, 'problem', None) or 'found none'}{where}"
-            ) from None
+                f"{file}: found nothing in it, expected a mapping with the key 'thresholds', as `milepost init` writes"
+            )
         if not isinstance(data, dict):
             raise ConfigError(f"{file}: found {_shown(data)}, expected a mapping with the key 'thresholds'")
         for key in ("prices", "store"):
@@ -283,7 +296,26 @@ def _load_file(file: Path) -> Config:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as people mean it: keys are text, even ``on``; ``1e6`` is a number; a key given twice is an error."""
+    """YAML as people mean it: keys are text, even ``on``; ``1e6`` is a number; a key given twice is an error.
+
+    So is what YAML 1.1 silently takes for another number than it looks: ``010`` for 8, ``2:30`` for 150
+    (https://yaml.org/type/int.html, https://yaml.org/type/float.html).
+    """
+
+    def construct_plain_number(self, node: yaml.ScalarNode) -> int | float:
+        """Return a number that is what it looks like, such as 10, 0x10 or 1.5."""
+        digits = node.value.lstrip("+-")
+        base = "60" if ":" in digits else "8" if re.fullmatch(r"0[0-7_]+", digits) else None
+        if base is not None:
+            plain = ("-" if node.value.startswith("-") else "") + (digits.replace("_", "").lstrip("0") or "0")
+            hint = "in one unit" if base == "60" else f"plainly, as {plain}"
+            problem = (
+                f"found {node.value}, which YAML reads in base {base}: "
+                f"expected a number written {hint}, or text in quotes, as {node.value!r}"
+            )
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        is_whole = node.tag == "tag:yaml.org,2002:int"
+        return self.construct_yaml_int(node) if is_whole else self.construct_yaml_float(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         self.flatten_mapping(node)
@@ -302,6 +334,9 @@ class _Loader(yaml.SafeLoader):
 class _Dumper(yaml.SafeDumper):
     """Writes what `_Loader` reads: text that looks like a number is quoted."""
 
+
+for _tag in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.construct_plain_number)
 
 for _reader_or_writer in (_Loader, _Dumper):
     _reader_or_writer.add_implicit_resolver(
