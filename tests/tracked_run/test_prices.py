@@ -261,3 +261,46 @@ def test_segment_of_an_earlier_process_that_had_no_price_is_asked_about(server: 
         tracked.update({"m": 2.0}, 20, elapsed_seconds=3600.0)
         settle(tracked)
         assert tracked.get_results()["two"].cost_to_threshold == pytest.approx(72.0)
+
+
+@pytest.mark.parametrize(
+    ("source", "assumed"), [("default", True), ("aws:", True), ("instance=", False), ("aws metadata", False)]
+)
+@pytest.mark.parametrize("here", [P5, {}], ids=["told here", "not told here"])
+def test_what_an_earlier_process_was_not_told_is_assumed_whatever_this_one_knows(
+    server: PriceServer, source: str, assumed: bool, here: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answer = lambda asked: listed("72.0")
+    monkeypatch.setenv("MILEPOST_REGION", "us-west-2")
+    machine = Instance.known(
+        {**dict.fromkeys(P5, "SKYPILOT"), "instance_type": source, "num_nodes": "default", "share": "default"},
+        **P5,
+        num_nodes=1,
+        share=1.0,
+    )
+    waiting = Quote(usd_per_hour=55.04, source="list", provisional=True)
+    earlier = Ledger().opened(machine, waiting, wall_time=time.time() - 7200)
+    tracker = milepost.PerformanceThresholdTracker([THRESHOLD], ledger=earlier)
+    (crossed,) = tracker.update({"m": 2.0}, 10, elapsed_seconds=1800.0)
+    with track(thresholds=[THRESHOLD], instance=here, sinks=[]) as tracked:
+        tracked.load_state_dict(tracker.state_dict())
+        settle(tracked)
+        quote = tracked.ledger.segments[0].quote
+        result = tracked.get_results()["two"]
+        own = tracked.ledger.segments[-1].quote
+    assert quote is not None
+    assert (quote.usd_per_hour, quote.assumed, quote.provisional) == (72.0, assumed, False)
+    sentence = "an earlier machine's instance type is not known: taken for p5.48xlarge"
+    assert quote.assumed_because == (sentence if assumed else None)
+    assert (result.cost_to_threshold, result.price_assumed) == (pytest.approx(36.0), assumed)
+    assert own is not None
+    assert own.assumed is (not here)
+
+
+def test_segments_that_know_one_fleet_from_other_sources_keep_their_own_prices() -> None:
+    told, taken = (Instance.known(source, instance_type="p5.48xlarge") for source in ("instance=", "default"))
+    waiting = Quote(usd_per_hour=1.0, source="list", provisional=True)
+    book = Ledger().opened(told, waiting, wall_time=100.0).opened(taken, waiting, wall_time=200.0)
+    final = Quote(usd_per_hour=72.0, source="aws")
+    book = restated(book, Question(told, 100.0), Priced(told, final, None))
+    assert [each.quote for each in book.segments] == [final, waiting]

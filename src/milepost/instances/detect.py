@@ -109,8 +109,8 @@ def _detect(
         found = found.completed_by(read_scheduler(variables).instance)
     found = found.completed_by(_machine(found)).completed_by(gpus or Instance())
     stand_ins = (defaults or Instance()).completed_by(DEFAULT_INSTANCE)
-    unknown = tuple(name for name in ("instance_type", "market", "region") if getattr(found, name) is None)
-    because = _assumption(unknown, stand_ins)
+    unknown = unknown_of(found)
+    because = _assumption("this machine's", unknown, stand_ins)
     if found.instance_type is not None:
         stand_ins = msgspec.structs.replace(stand_ins, provider=None)
     elif found.provider not in (None, stand_ins.provider):
@@ -138,6 +138,24 @@ def _detect(
         wants_gpus=share == "gpus" and not probed and found.sources["share"] == "default",
         misfit=misfit(found, gpus, variables),
     )
+
+
+STAND_IN_SOURCES = ("aws:", "default")
+"""Sources of a field that nobody told, as an instance's ``sources`` name them."""
+
+
+def unknown_of(instance: Instance) -> tuple[str, ...]:
+    """Return which of type, market and region no source told, of an instance of whatever process."""
+    return tuple(
+        name
+        for name in ("instance_type", "market", "region")
+        if getattr(instance, name) is None or instance.sources.get(name) in STAND_IN_SOURCES
+    )
+
+
+def assumption_of(instance: Instance) -> str | None:
+    """Say in a sentence what was not known of the machine of an earlier process, and what it was taken for."""
+    return _assumption("an earlier machine's", unknown_of(instance), instance)
 
 
 def _lower(configured: Instance) -> Instance:
@@ -178,15 +196,16 @@ def _fits(found: Instance, stand_ins: Instance) -> bool:
     return machine is None or ((found.gpus or 0) <= machine.gpus and found.gpu in (None, machine.gpu))
 
 
-def _assumption(unknown: tuple[str, ...], stand_ins: Instance) -> str | None:
+def _assumption(whose: str, unknown: tuple[str, ...], stand_ins: Instance) -> str | None:
     """Say in a sentence what is not known of a node that decides its price, and what it is taken for."""
     if not unknown:
         return None
     words = [name.replace("_", " ") for name in unknown]
     listed = " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
-    sentence = f"this machine's {listed} {'are' if len(words) > 1 else 'is'} not known"
-    taken = [getattr(stand_ins, name).replace("_", "-") for name in unknown if name != "region"]
-    return f"{sentence}: taken for {' '.join(taken)}" if taken else sentence
+    sentence = f"{whose} {listed} {'are' if len(words) > 1 else 'is'} not known"
+    values = [getattr(stand_ins, name) for name in unknown if name != "region"]
+    taken = " ".join(value.replace("_", "-") for value in values if value is not None)
+    return f"{sentence}: taken for {taken}" if taken else sentence
 
 
 def _share_of_gpus(found: Instance, environ: Mapping[str, str], gpus: Instance | None) -> Instance:

@@ -21,7 +21,7 @@ from milepost.config import (
 )
 from milepost.errors import ConfigError, MilepostError, MissingExtra, PriceUnavailable, require
 from milepost.instance import FIELDS, Instance
-from milepost.instances.detect import Detection, detect, find_rank
+from milepost.instances.detect import Detection, assumption_of, detect, find_rank, unknown_of
 from milepost.ledger import Ledger
 from milepost.log import logger
 from milepost.prices.book import SPOT_REFRESH_SECONDS, PriceBook, billing_rule
@@ -290,7 +290,10 @@ class Pricer:
             if not (error.waiting or self._to_probe):
                 logger("prices").warning("costs are unknown: %s", error)
             return Priced(instance, None, str(error), self._again_after_seconds(instance))
-        unknown, because = self.detection.unknown, self.detection.assumed_because
+        # It may be an earlier process's, of which this machine's detection knows nothing.
+        is_this = instance == self.detection.instance
+        unknown = unknown_of(instance)
+        because = self.detection.assumed_because if is_this else assumption_of(instance)
         same_everywhere = unknown == ("region",) and quote.region is None
         if not (quote.source == "user" or quote.assumed or not unknown or same_everywhere):
             if self._strict and "instance_type" in unknown:

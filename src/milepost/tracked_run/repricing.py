@@ -150,8 +150,8 @@ class PriceWatch:
 def restated(ledger: Ledger, question: Question, answer: Priced) -> Ledger:
     """Return a ledger with an answer put in place of what stood in for it.
 
-    It counts for every segment on that fleet since the moment asked about that has no price, a provisional one, or
-    one of the same source; and where a lookup had failed, a stand-in gives way to a live price. A live price gives way
+    It counts for every segment on that fleet, known from the same sources, since the moment asked about that has no
+    price, a provisional one, or one of the same source; and where a lookup had failed, a stand-in gives way to a live price. A live price gives way
     to a newer one, and never to a stand-in.
     """
     for segment in ledger.segments:
@@ -164,8 +164,8 @@ def restated(ledger: Ledger, question: Question, answer: Priced) -> Ledger:
 
 
 def _concerns(segment: Segment, question: Question, quote: Quote | None) -> bool:
-    if segment.billed_from < question.since or not segment.instance.same_fleet(question.instance):
-        return False
+    if segment.billed_from < question.since or segment.instance != question.instance:
+        return False  # what one process was told another may have assumed: `sources` tell them apart
     known = segment.quote
     if known is None or known.provisional:
         return True
