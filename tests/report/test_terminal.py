@@ -33,7 +33,7 @@ def test_table_shows_what_each_threshold_took() -> None:
         if "│" in line
     }
     assert lines["t"] == "│ t │ m >= 2 │ achieved │ 12,000 │ 20.00 │ $1.20 │ $1.20 │ 3.000 │"
-    assert lines["low"] == "│ low │ m >= 0.5 │ achieved │ ≤ 6,000 │ ≤ 10.00 │ ≤ $0.6000 │ $0.6000 │ 3.000 │"
+    assert lines["low"] == "│ low │ m >= 0.5 │ achieved │ ≤ 6,000 │ ≤ 10.00 │ ≤ $0.6000 │ ≤ $0.6000 │ 3.000 │"
     assert lines["far"] == "│ far │ m >= 9 │ not reached │ – │ – │ – │ – │ 3.000 │"
 
 
