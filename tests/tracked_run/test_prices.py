@@ -281,7 +281,7 @@ def test_what_an_earlier_process_was_not_told_is_assumed_whatever_this_one_knows
     waiting = Quote(usd_per_hour=55.04, source="list", provisional=True)
     earlier = Ledger().opened(machine, waiting, wall_time=time.time() - 7200)
     tracker = milepost.PerformanceThresholdTracker([THRESHOLD], ledger=earlier)
-    (crossed,) = tracker.update({"m": 2.0}, 10, elapsed_seconds=1800.0)
+    assert tracker.update({"m": 2.0}, 10, elapsed_seconds=1800.0)
     with track(thresholds=[THRESHOLD], instance=here, sinks=[]) as tracked:
         tracked.load_state_dict(tracker.state_dict())
         settle(tracked)

@@ -151,8 +151,8 @@ def restated(ledger: Ledger, question: Question, answer: Priced) -> Ledger:
     """Return a ledger with an answer put in place of what stood in for it.
 
     It counts for every segment on that fleet, known from the same sources, since the moment asked about that has no
-    price, a provisional one, or one of the same source; and where a lookup had failed, a stand-in gives way to a live price. A live price gives way
-    to a newer one, and never to a stand-in.
+    price, a provisional one, or one of the same source; and where a lookup had failed, a stand-in gives way to a live
+    price. A live price gives way to a newer one, and never to a stand-in.
     """
     for segment in ledger.segments:
         if _concerns(segment, question, answer.quote):
