@@ -40,6 +40,12 @@ class Channel(Smoother):
         self.low = self.watch.low if self.even and flowing else math.inf
         self.high = self.watch.high
 
+    def leave(self, last: Position) -> None:
+        """Note that the metric was last observed at the last update, or before: the one under way does not bear it."""
+        if self.left_at is None:
+            self.left_at = last
+            self.set_bounds()
+
 
 NO_NUMBER = (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError)
 """What values of other people's classes raise when they are asked for a number that they don't have."""

@@ -78,6 +78,6 @@ class Smoother:
         self.total = total
         self.weight = weight
         if half_life is not None:
-            self.samples = samples
+            self.samples = float(samples)
             self.elapsed_seconds = elapsed_seconds
         return total / weight

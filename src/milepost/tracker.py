@@ -85,6 +85,9 @@ class PerformanceThresholdTracker:
         ledger: The ledger as it stands.
         run: Id of the run, for results.
         group: Group of the run, for results.
+        timed_here: Whether elapsed seconds are reckoned here, from wall time or the clock, and not told by the caller;
+            None before the first update.
+        elapsed_source: Where they come from.
 
     Raises:
         ConfigError: Two thresholds bear one name.
@@ -124,9 +127,9 @@ class PerformanceThresholdTracker:
 
         # The training timer.
         self._origin: float = self._wall - self._elapsed  # the wall time at which it stood at 0
-        self._timed_here: bool | None = None  # by the clock or wall time, and not by the caller; None as yet
+        self.timed_here: bool | None = None  # by the clock or wall time, and not by the caller; None as yet
         self._wall_is_given = False
-        self._elapsed_source: ElapsedSource | None = None
+        self.elapsed_source: ElapsedSource | None = None
         self._pauses: list[str | None] = []
         self._paused_at = (self._wall, self._monotonic())  # wall and monotonic time at the first of them
         self._opened_here = False  # a segment of nobody's, for results that were asked for before there was a ledger
@@ -168,7 +171,7 @@ class PerformanceThresholdTracker:
             self._samples <= samples < INF
             and self._elapsed <= elapsed < INF
             and -INF < wall < INF
-            and (elapsed_seconds is None) is self._timed_here
+            and (elapsed_seconds is None) is self.timed_here
         ):
             moved = self._move(samples, elapsed_seconds, wall, wall_time is not None)
             if moved is None:
@@ -210,6 +213,34 @@ class PerformanceThresholdTracker:
         self._wall = wall if type(wall) is float else float(wall)
         self._updates += 1
         return () if achieved is None else self._achieve(achieved)
+
+    def timer_at(self, wall_time: Any) -> Any:
+        """Return elapsed seconds at wall times, as a timer has them that goes on as at the last update.
+
+        Args:
+            wall_time: Unix seconds (UTC); a float, or a NumPy array of them.
+        """
+        return wall_time - self._origin
+
+    def follow(
+        self, updates: int, samples: int, elapsed_seconds: float, wall_time: float, crossed: Iterable[Position] = ()
+    ) -> None:
+        """Take up where updates led to that simply followed each other, and were taken outside of the tracker.
+
+        Whoever took them has brought the channels and detectors there.
+
+        Args:
+            updates: How many there were.
+            samples: Where the last of them stands.
+            elapsed_seconds: Likewise.
+            wall_time: Likewise.
+            crossed: Positions of those that achieved thresholds, in order.
+        """
+        for position in crossed:
+            self._mark("crossing", position)
+        self._samples, self._elapsed, self._wall = samples, elapsed_seconds, wall_time
+        self._updates += updates
+        self._sort_channels()
 
     def pause(self, name: str | None = None) -> None:
         """Stop the training timer. Pauses may be nested; each is ended by one `resume`.
@@ -268,6 +299,12 @@ class PerformanceThresholdTracker:
     def channels(self) -> tuple[Channel, ...]:
         """Each metric under each of its smoothings."""
         return tuple(self._channels.values())
+
+    @property
+    def watched(self) -> list[tuple[Channel, list[Detector]]]:
+        """Each metric under each of its smoothings, with what detects its thresholds."""
+        grouped = _by_channel(self._detectors.values())
+        return [(channel, grouped[key]) for key, channel in self._channels.items()]
 
     def get_results(self) -> dict[str, ThresholdResult]:
         """Return a result for each threshold, by name, as the ledger and its prices stand now."""
@@ -333,7 +370,7 @@ class PerformanceThresholdTracker:
             version=STATE_VERSION,
             samples=here.samples,
             elapsed_seconds=here.elapsed_seconds,
-            elapsed_source=self._elapsed_source,
+            elapsed_source=self.elapsed_source,
             ledger=self.ledger,
             smoothers=tuple(
                 SmootherState(
@@ -379,7 +416,7 @@ class PerformanceThresholdTracker:
         here = self.here
         self._join_ledger(saved, here)
         self._samples, self._elapsed, self._wall = saved.samples, saved.elapsed_seconds, here.wall_time
-        self._elapsed_source = self._elapsed_source or saved.elapsed_source
+        self.elapsed_source = self.elapsed_source or saved.elapsed_source
         self._restore(saved)
         if checkpointed is not None:
             self._checkpoints.loaded(self.crossings, {name for name, held in checkpointed.items() if held})
@@ -397,16 +434,15 @@ class PerformanceThresholdTracker:
             self._miss(channel, metrics)
             return []
         channel.left_at = None
-        assert self._elapsed_source is not None
-        achieved = channel.watch.observe(Crossing(at, value, before, at.samples, self._elapsed_source))
+        assert self.elapsed_source is not None
+        achieved = channel.watch.observe(Crossing(at, value, before, at.samples, self.elapsed_source))
         channel.set_bounds()
         return achieved
 
     def _miss(self, channel: Channel, metrics: Mapping[str, Any]) -> None:
         """Note that an update bore no finite value of a metric: it was last observed where it was."""
         if channel.left_at is None:
-            channel.left_at = self.last
-            channel.set_bounds()
+            channel.leave(self.last)
         if channel.metric not in metrics:
             return
         value = metrics[channel.metric]
@@ -438,16 +474,16 @@ class PerformanceThresholdTracker:
             self._warn_once("position", "an update was passed over: found %s, expected finite numbers", found)
             return None
         wall = float(wall)
-        first, untold = self._timed_here is None, self._elapsed_source is None
+        first, untold = self.timed_here is None, self.elapsed_source is None
         self._wall_is_given = wall_is_given
-        self._elapsed_source = "caller" if elapsed_seconds is not None else "wall" if wall_is_given else "clock"
+        self.elapsed_source = "caller" if elapsed_seconds is not None else "wall" if wall_is_given else "clock"
         if first:
             self._forget_opened()
         if first and wall_is_given:
             self._start_by(wall)
-        if self._timed_here is False and elapsed_seconds is None and not self._pauses:
+        if self.timed_here is False and elapsed_seconds is None and not self._pauses:
             self._origin = self._wall - self._elapsed
-        self._timed_here = elapsed_seconds is None
+        self.timed_here = elapsed_seconds is None
         self._open_segment()
         if elapsed_seconds is not None:
             elapsed = elapsed_seconds
@@ -456,7 +492,7 @@ class PerformanceThresholdTracker:
                 self._elapsed = self._open_segment().marks[0].elapsed_seconds
         else:
             elapsed = self._elapsed if self._pauses else wall - self._origin
-        if samples >= self._samples and (elapsed >= self._elapsed or (first and self._timed_here)):
+        if samples >= self._samples and (elapsed >= self._elapsed or (first and self.timed_here)):
             return elapsed
         return self._rewind(samples, elapsed, wall)
 
@@ -480,16 +516,14 @@ class PerformanceThresholdTracker:
     def _rewind(self, samples: int, elapsed: float, wall: float) -> float:
         """Record that the run went back, and return the elapsed seconds that it went back to."""
         for channel in self._channels.values():
-            if channel.left_at is None:
-                channel.left_at = self.last
-                channel.set_bounds()
-        gone = self._here(wall) if self._timed_here else self.last
-        begins = self._timed_here and self._updates == 0
+            channel.leave(self.last)
+        gone = self._here(wall) if self.timed_here else self.last
+        begins = self.timed_here and self._updates == 0
         if not begins:
             self._mark("heartbeat", gone)
         if samples < self._samples:
             self._checkpoints.gone_back(self.crossings, self._samples, samples)
-            if self._timed_here:
+            if self.timed_here:
                 elapsed = position_at(self.ledger, gone, samples)
                 if begins:  # what this process has done since its start, it has done there
                     started = self._open_segment().marks[0]
@@ -497,7 +531,7 @@ class PerformanceThresholdTracker:
                     elapsed += gone.elapsed_seconds - started.elapsed_seconds
                 self._origin = wall - elapsed
         else:
-            if self._timed_here and elapsed < 0:  # by wall times: nothing is before the start
+            if self.timed_here and elapsed < 0:  # by wall times: nothing is before the start
                 elapsed, self._origin = 0.0, wall
             self._warn_once("elapsed", "elapsed time went back from %.1f s to %.1f s", self._elapsed, elapsed)
         back = self._position(samples, elapsed, wall)
@@ -540,7 +574,7 @@ class PerformanceThresholdTracker:
             final_smoothed_value=latest,
             observations=observations,
             skipped=channel.skipped,
-            elapsed_source=crossing.elapsed_source if crossing else self._elapsed_source,
+            elapsed_source=crossing.elapsed_source if crossing else self.elapsed_source,
             **price_figures(self.ledger, self.here, crossing),
         )
 
@@ -619,7 +653,7 @@ class PerformanceThresholdTracker:
 
     def _here(self, wall: float) -> Position:
         """Where the run is at a wall time: only the caller knows how far a timer of theirs has come since."""
-        told = self._timed_here is False or (self._timed_here is None and self._elapsed_source == "caller")
+        told = self.timed_here is False or (self.timed_here is None and self.elapsed_source == "caller")
         stopped = self._pauses or told
         return self._position(self._samples, self._elapsed if stopped else wall - self._origin, wall)
 

@@ -4,7 +4,7 @@ import csv
 import json
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,31 @@ polars = pytest.importorskip("polars")
 from milepost.instance import Instance  # noqa: E402
 from milepost.ledger import Ledger  # noqa: E402
 from milepost.quote import Quote  # noqa: E402
-from milepost.replay import replay  # noqa: E402
+from milepost.replay import replay, switch  # noqa: E402
 from milepost.thresholds import HalfLife, PerformanceThreshold, ThresholdResult  # noqa: E402
 from milepost.tracker import Clock, PerformanceThresholdTracker  # noqa: E402
 from tests.helpers import START  # noqa: E402
 from tests.histories.helpers import wait_until_whole  # noqa: E402
 
 Row = dict[str, Any]
+
+
+@pytest.fixture(scope="module", params=["tracker", "kernel"], autouse=True)
+def _engine(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Both what takes small work and what takes large work take all of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "tracker":
+            patch.setattr(switch, "WORTH_AT_ONCE", math.inf)
+        else:
+            pytest.importorskip("numba")
+            from milepost.replay import bulk
+
+            patch.setattr(switch, "WORTH_AT_ONCE", 0)
+            patch.setattr(switch, "WORTH_POINTS", 0)
+            patch.setattr(bulk, "FEW_ROWS", 1)
+        yield
+
+
 POSITION = ("samples", "elapsed_seconds", "wall_time")
 
 numbers = st.one_of(
@@ -144,7 +162,7 @@ WRITERS: dict[str, Callable[[Path, list[Row], tuple[str, ...]], Path]] = {
 
 @pytest.mark.parametrize("told", [("elapsed_seconds", "wall_time"), ("wall_time",)])
 @pytest.mark.parametrize("kind", list(WRITERS))
-@settings(max_examples=150)
+@settings(max_examples=90)
 @given(rows=histories(), thresholds=threshold_lists())
 def test_tables(
     kind: str,
@@ -157,7 +175,7 @@ def test_tables(
     same(replayed(path, thresholds), live(rows, thresholds, told))
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(rows=histories(), thresholds=threshold_lists())
 def test_log_without_wall_time_tells_all_but_what_was_billed(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], thresholds: list[PerformanceThreshold]
@@ -171,7 +189,7 @@ def test_log_without_wall_time_tells_all_but_what_was_billed(
     )
 
 
-@settings(max_examples=150)
+@settings(max_examples=90)
 @given(rows=histories(), thresholds=threshold_lists())
 def test_event_files(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], thresholds: list[PerformanceThreshold]

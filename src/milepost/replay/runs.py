@@ -117,7 +117,7 @@ def replay(
                     settings.thresholds,
                     pricer.open_ledger,
                     group=group_of(history),
-                    watch=saver.watch if saver else None,
+                    with_curves=saver is not None,
                 )
                 if saver is not None:
                     saver.save(done, settings.thresholds)

@@ -1,18 +1,15 @@
 """Keeps what was replayed in a store, where it is a run like any other."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from milepost.crossing import Position
 from milepost.errors import HistoryError
-from milepost.replay.engine import Replayed, Watch
+from milepost.replay.engine import Replayed
 from milepost.replay.pricing import stable_id
 from milepost.store.snapshot import Run, RunEvent, Snapshot
 from milepost.store.store import Store
 from milepost.thresholds import PerformanceThreshold
-from milepost.tracked_run.curves import Curves
 from milepost.tracked_run.identity import flat_config
-from milepost.tracker import PerformanceThresholdTracker
 
 STATUS = "replayed"
 """Status of a run that was read from its log: another replay of it takes its place."""
@@ -30,22 +27,6 @@ class Saver:
 
     def __init__(self, where: str | Path) -> None:
         self._store = Store(where)
-        self._curves: Curves | None = None
-
-    def watch(self, tracker: PerformanceThresholdTracker) -> Watch:
-        """Begin the curves of a run."""
-        curves = self._curves = Curves(tracker.channels)
-        until_sample = 1
-
-        def each_row(tracker: PerformanceThresholdTracker, metrics: Mapping[str, float]) -> None:
-            nonlocal until_sample
-            until_sample -= 1
-            if curves.rare:
-                curves.sample_rare(metrics, tracker.last)
-            if until_sample == 0:
-                until_sample = curves.sample(metrics, tracker.last)
-
-        return each_row
 
     def save(self, replayed: Replayed, thresholds: tuple[PerformanceThreshold, ...]) -> None:
         """Write a run, in place of what an earlier replay of it left.
@@ -92,7 +73,7 @@ class Saver:
                 crossings=replayed.crossings,
                 ledger=ledger,
                 events=tuple(events),
-                curves=self._curves.take() if self._curves else (),
+                curves=replayed.curves,
             )
         )
 

@@ -1,0 +1,271 @@
+"""Takes many rows of a history through a tracker at once, by the kernel: from and to the tracker's own state.
+
+A row that does not simply follow the one before it (the first of a run, one that goes back) is taken by the tracker
+itself. What the kernel finds is put where the tracker would have put it: nothing after it can tell the difference.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from milepost.channel import Channel
+from milepost.crossing import Crossing, Detector, Position, Watch
+from milepost.replay import kernel
+from milepost.replay.curves import HistoryCurve
+from milepost.replay.feed import Feed
+from milepost.replay.updates import Updates
+from milepost.tracker import PerformanceThresholdTracker
+
+Array = np.ndarray[Any, Any]
+
+COMPARISONS = {
+    ">=": kernel.RISING,
+    ">": kernel.RISING_STRICTLY,
+    "<=": kernel.FALLING,
+    "<": kernel.FALLING_STRICTLY,
+    "==": kernel.LEVEL,
+}
+
+
+FEW_ROWS = 16
+"""So few rows are not worth a call of the kernel."""
+
+FIRST_WINDOW = 1024
+"""So many rows are looked at for one that goes back; twice as many where none did."""
+
+
+class Block(NamedTuple):
+    """Rows that simply follow each other.
+
+    Attributes:
+        columns: Values by metric, Float64, contiguous; NaN where a row has none. Metrics that no row bears are not in.
+        nulls: How many of each metric's rows bear no value, as against a NaN.
+        samples: Int64, contiguous.
+        elapsed_seconds: Float64, contiguous.
+        wall_time: Float64.
+    """
+
+    columns: Mapping[str, Array]
+    nulls: Mapping[str, int]
+    samples: Array
+    elapsed_seconds: Array
+    wall_time: Array
+
+
+def take_all(feed: Feed, updates: Updates) -> None:
+    """Take a stretch, as many rows at once as simply follow each other."""
+    tracker = feed.tracker
+    samples = updates.samples.to_numpy()
+    told = None if updates.elapsed_seconds is None else updates.elapsed_seconds.to_numpy()
+    if updates.wall_time is not None:
+        wall: Array = updates.wall_time.to_numpy()
+    else:
+        assert told is not None
+        wall = feed.start + told
+    columns, nulls = _columns_of(updates, {channel.metric for channel in tracker.channels})
+    curves = [(curve, np.array(curve.rows, np.int64)) for curve in feed.curves]
+    first, window = 0, FIRST_WINDOW
+    while first < len(samples):
+        stop = min(first + window, len(samples))
+        count = 0
+        if tracker.timed_here is (told is None):
+            elapsed = tracker.timer_at(wall[first:stop]) if told is None else told[first:stop]
+            count = _following(tracker, samples[first:stop], elapsed, wall[first:stop])
+        window = 2 * window if count == stop - first else FIRST_WINDOW
+        stop = first + max(count, 1)
+        if count < FEW_ROWS:
+            feed.take_each(updates, first, stop)
+        else:
+            rows = slice(first, stop)
+            block = Block(
+                {metric: column[rows] for metric, column in columns.items()},
+                {metric: int(column[rows].sum()) for metric, column in nulls.items()},
+                samples[rows],
+                elapsed[:count],
+                wall[rows],
+            )
+            _take(tracker, block, [(curve, _within(kept, first, stop)) for curve, kept in curves], first)
+        first = stop
+
+
+def _columns_of(updates: Updates, metrics: Collection[str]) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return the columns that are watched and bear a value, and which of their rows are null, where any is."""
+    columns, nulls = {}, {}
+    for column in updates.metrics:
+        if column.name in metrics and (missing := column.null_count()) < len(column):
+            columns[column.name] = np.ascontiguousarray(column.to_numpy())
+            if missing:
+                nulls[column.name] = column.is_null().to_numpy()
+    return columns, nulls
+
+
+def _following(tracker: PerformanceThresholdTracker, samples: Array, elapsed: Array, wall: Array) -> int:
+    """Return how many rows simply follow the tracker's last update and each other."""
+    last = tracker.last
+    if not (samples[0] >= last.samples and last.elapsed_seconds <= elapsed[0] < np.inf and np.isfinite(wall[0])):
+        return 0
+    follows = (samples[1:] >= samples[:-1]) & (elapsed[1:] >= elapsed[:-1]) & (elapsed[1:] < np.inf)
+    follows &= np.isfinite(wall[1:])
+    return len(samples) if follows.all() else int(follows.argmin()) + 1
+
+
+def _within(rows: Array, first: int, stop: int) -> Array:
+    """Return those of ascending rows that lie in a block, counted from its beginning."""
+    return rows[np.searchsorted(rows, first) : np.searchsorted(rows, stop)] - first
+
+
+def _take(
+    tracker: PerformanceThresholdTracker, block: Block, curves: Sequence[tuple[HistoryCurve, Array]], first: int
+) -> None:
+    """Take a block through a tracker, and give curves what was at their rows; ``first`` is that of the block."""
+    rows = len(block.samples)
+    watched = tracker.watched
+    for channel, _ in watched:
+        if channel.metric not in block.columns:
+            channel.leave(tracker.last)
+            channel.absent += rows
+    present = [(channel, detectors) for channel, detectors in watched if channel.metric in block.columns]
+    pending = [[each for each in detectors if each.crossing is None] for _, detectors in present]
+    series = _series_of([channel for channel, _ in present], pending)
+    targets = _targets_of([each for detectors in pending for each in detectors])
+    by_channel = {curve.channel: (curve, kept) for curve, kept in curves}
+    wanted = _kept_of(series, [by_channel[channel][1] if by_channel else () for channel, _ in present])
+    columns = tuple(block.columns[channel.metric] for channel, _ in present)
+    if present:
+        kernel.observe(columns, block.samples, block.elapsed_seconds, series, targets, wanted)
+
+    crossed = sorted({int(row) for row in targets["confirmed"] if row != kernel.NEVER})
+    here = tracker.last
+
+    def position(row: int, marks: int) -> Position:
+        return msgspec.structs.replace(
+            here,
+            samples=int(block.samples[row]),
+            elapsed_seconds=float(block.elapsed_seconds[row]),
+            wall_time=float(block.wall_time[row]),
+            marks=here.marks + marks,
+        )
+
+    def seen_at(row: int) -> Position:
+        """Where a row was as it was taken: a crossing there is marked after that."""
+        return position(row, bisect_left(crossed, row))
+
+    def last_seen_at(row: int, channel: Channel) -> Position:
+        """Where the last value was, as the rows after it see it."""
+        if row == kernel.EARLIER:
+            return channel.left_at or here
+        return position(row, bisect_right(crossed, row))
+
+    elapsed_source = tracker.elapsed_source
+    assert elapsed_source is not None
+    for number, (channel, detectors) in enumerate(present):
+        told = targets[series[number]["first_target"] : series[number + 1]["first_target"]]
+        for detector, target in zip(pending[number], told, strict=True):
+            _settle(detector, target, channel, seen_at, last_seen_at, elapsed_source)
+        _advance(channel, detectors, series[number], block.nulls.get(channel.metric, 0), last_seen_at)
+    tracker.follow(
+        rows,
+        int(block.samples[-1]),
+        float(block.elapsed_seconds[-1]),
+        float(block.wall_time[-1]),
+        [position(row, 0) for row in crossed],
+    )
+    for (channel, _), each in zip(present, series, strict=False):
+        if by_channel:
+            curve, kept = by_channel[channel]
+            values = wanted["value"][each["end_kept"] - len(kept) : each["end_kept"]]
+            for row, value in zip(kept, values, strict=True):
+                smoothed = None if np.isnan(value) else float(value)
+                curve.keep(first + int(row), int(block.samples[row]), float(block.elapsed_seconds[row]), smoothed)
+
+
+def _series_of(channels: Sequence[Channel], pending: Sequence[Sequence[Detector]]) -> Array:
+    series = np.zeros(len(channels) + 1, kernel.SERIES)
+    first = 0
+    for each, channel, detectors in zip(series, channels, pending, strict=False):
+        half_life = channel.smoothing.half_life
+        each["decay"] = channel.decay
+        each["half_life"] = np.nan if half_life is None else half_life.samples or half_life.seconds or np.nan
+        each["by_samples"] = half_life is not None and half_life.samples is not None
+        each["bias_correction"] = channel.smoothing.bias_correction
+        each["total"], each["weight"] = channel.total, channel.weight
+        each["samples"], each["elapsed_seconds"] = channel.samples, channel.elapsed_seconds
+        each["left"] = kernel.FLOWING if channel.left_at is None else kernel.EARLIER
+        each["first_target"] = first
+        first += len(detectors)
+    series[-1]["first_target"] = first
+    return series
+
+
+def _targets_of(detectors: Sequence[Detector]) -> Array:
+    targets = np.zeros(len(detectors), kernel.TARGETS)
+    for each, detector in zip(targets, detectors, strict=True):
+        threshold = detector.threshold
+        each["comparison"] = COMPARISONS[threshold.comparison]
+        each["target"], each["tolerance"] = threshold.target_value, threshold.tolerance
+        each["confirm"], each["held"] = threshold.confirm, detector.held
+        each["met_before"] = detector.met_before
+        each["candidate"] = kernel.EARLIER
+    targets["confirmed"] = kernel.NEVER
+    return targets
+
+
+def _kept_of(series: Array, rows: Sequence[Any]) -> Array:
+    kept = np.zeros(sum(map(len, rows)), kernel.KEPT)
+    end = 0
+    for each, wanted in zip(series, rows, strict=False):
+        each["next_kept"] = end
+        kept["row"][end : end + len(wanted)] = wanted
+        each["end_kept"] = end = end + len(wanted)
+    return kept
+
+
+def _settle(
+    detector: Detector,
+    target: Any,
+    channel: Channel,
+    seen_at: Callable[[int], Position],
+    last_seen_at: Callable[[int, Channel], Position],
+    elapsed_source: Any,
+) -> None:
+    """Bring a detector to where the kernel left its threshold."""
+    confirmed, candidate = int(target["confirmed"]), int(target["candidate"])
+    detector.held, detector.met_before = int(target["held"]), bool(target["met_before"])
+    if not detector.held and confirmed == kernel.NEVER:
+        detector.candidate = None
+        return
+    if candidate != kernel.EARLIER:
+        at, before = seen_at(candidate), int(target["before"])
+        detector.candidate = Crossing(
+            position=at,
+            value=float(target["value"]),
+            before=None if before == kernel.NEVER else last_seen_at(before, channel),
+            confirmed_at_samples=at.samples,
+            elapsed_source=elapsed_source,
+        )
+    if confirmed != kernel.NEVER:
+        assert detector.candidate is not None
+        confirmed_at = seen_at(confirmed).samples
+        detector.crossing = msgspec.structs.replace(detector.candidate, confirmed_at_samples=confirmed_at)
+        detector.candidate = None
+
+
+def _advance(
+    channel: Channel,
+    detectors: Sequence[Detector],
+    series: Any,
+    nulls: int,
+    last_seen_at: Callable[[int, Channel], Position],
+) -> None:
+    """Bring a channel to where the kernel left its series."""
+    misses, left = int(series["misses"]), int(series["left"])
+    channel.total, channel.weight = float(series["total"]), float(series["weight"])
+    channel.samples, channel.elapsed_seconds = float(series["samples"]), float(series["elapsed_seconds"])
+    channel.absent += misses
+    channel.skipped += misses - nulls
+    channel.left_at = None if left == kernel.FLOWING else last_seen_at(left, channel)
+    channel.watch = Watch(detectors)
+    channel.set_bounds()

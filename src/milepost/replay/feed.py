@@ -1,0 +1,53 @@
+"""Hands a tracker the rows of a history, one after the other or many at once."""
+
+from milepost.replay import switch
+from milepost.replay.curves import HistoryCurve
+from milepost.replay.updates import Updates
+from milepost.tracker import PerformanceThresholdTracker
+
+
+class Feed:
+    """Hands a tracker the rows of a history.
+
+    Args:
+        tracker: The tracker.
+        start: Wall time at which the run started, Unix seconds (UTC): what elapsed time counts from.
+        with_curves: Whether curves are wanted.
+
+    Attributes:
+        tracker: The tracker.
+        start: See above.
+        curves: A curve for each metric under each smoothing, where they are wanted.
+    """
+
+    def __init__(self, tracker: PerformanceThresholdTracker, start: float, *, with_curves: bool) -> None:
+        self.tracker, self.start = tracker, start
+        self.curves = [HistoryCurve(channel) for channel in tracker.channels] if with_curves else []
+
+    def take(self, updates: Updates) -> None:
+        """Take a stretch: by compiled code, where that is worth it."""
+        for curve in self.curves:
+            curve.look_at(updates.metrics)
+        if switch.is_worth_it(len(updates) * len(self.tracker.channels)) and updates.is_even:
+            from milepost.replay.bulk import take_all
+
+            take_all(self, updates)
+        else:
+            self.take_each(updates, 0, len(updates))
+
+    def take_each(self, updates: Updates, first: int, stop: int) -> None:
+        """Take some rows of a stretch, one after the other."""
+        tracker = self.tracker
+        waiting: dict[int, list[HistoryCurve]] = {}
+        for curve in self.curves:
+            for row in curve.rows:
+                if first <= row < stop:
+                    waiting.setdefault(row, []).append(curve)
+        for row, (metrics, samples, elapsed, wall) in enumerate(updates.each(first, stop), first):
+            if wall is None:
+                assert elapsed is not None
+                wall = self.start + elapsed
+            tracker.update(metrics, samples, elapsed, wall_time=wall)
+            for curve in waiting.get(row, ()):
+                last = tracker.last
+                curve.keep(row, last.samples, last.elapsed_seconds, curve.channel.value)

@@ -1,0 +1,28 @@
+"""When compiled code is worth its while: the compiler takes half a second to load, which small work is done in."""
+
+from importlib.util import find_spec
+
+WORTH_POINTS = 100_000
+"""So many values are taken one after the other before the compiler is loaded."""
+
+WORTH_AT_ONCE = 200
+"""From then on, so many values at once are worth a call of compiled code."""
+
+
+class _Seen:
+    points = 0
+    has_numba: bool | None = None
+
+
+def is_worth_it(points: int) -> bool:
+    """Say whether compiled code is to take the next values, of all that this process replays.
+
+    Args:
+        points: How many they are.
+    """
+    _Seen.points += points
+    if points < WORTH_AT_ONCE or _Seen.points < WORTH_POINTS:
+        return False
+    if _Seen.has_numba is None:
+        _Seen.has_numba = find_spec("numba") is not None
+    return _Seen.has_numba

@@ -1,0 +1,188 @@
+"""Many rows at once leave a tracker just as it is left by the same rows one after the other, to the last bit."""
+
+import math
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+numpy = pytest.importorskip("numpy")
+polars = pytest.importorskip("polars")
+pytest.importorskip("numba")
+
+from milepost.instance import Instance  # noqa: E402
+from milepost.ledger import Ledger  # noqa: E402
+from milepost.quote import Quote  # noqa: E402
+from milepost.replay import bulk  # noqa: E402
+from milepost.replay.feed import Feed  # noqa: E402
+from milepost.replay.updates import Updates  # noqa: E402
+from milepost.thresholds import COMPARISONS, Comparison, HalfLife, PerformanceThreshold  # noqa: E402
+from milepost.tracker import Clock, PerformanceThresholdTracker  # noqa: E402
+from tests.helpers import START  # noqa: E402
+
+Rows = dict[str, list[Any]]
+
+
+def feed_of(thresholds: list[PerformanceThreshold]) -> Feed:
+    quote = Quote(usd_per_hour=3.6, source="user")
+    ledger = Ledger().opened(Instance(), quote, wall_time=START, instance_start="machine")
+    (segment,) = ledger.segments
+    ledger = ledger.__class__(segments=(segment.__class__(**{**as_dict(segment), "id": "segment"}),))
+    clock = Clock(monotonic=lambda: 0.0, utc=lambda: START)
+    return Feed(PerformanceThresholdTracker(thresholds, ledger=ledger, clock=clock), START, with_curves=True)
+
+
+def as_dict(struct: Any) -> dict[str, Any]:
+    return {name: getattr(struct, name) for name in struct.__struct_fields__}
+
+
+def updates_of(rows: Rows, clocks: str) -> Updates:
+    columns = {name: polars.Series(name, rows[name], polars.Float64) for name in rows if name not in CLOCKS}
+    elapsed, wall = (
+        polars.Series(name, rows[name], polars.Float64) if name[0] in clocks else None
+        for name in ("elapsed_seconds", "wall_time")
+    )
+    return Updates(polars.DataFrame(columns), polars.Series("samples", rows["samples"], polars.Int64), elapsed, wall)
+
+
+CLOCKS = ("samples", "elapsed_seconds", "wall_time")
+
+
+def whole_state(feed: Feed) -> str:
+    """All that a tracker, its results and its curves are; ``repr`` tells every bit of a float."""
+    tracker = feed.tracker
+    channels = [(each.total, each.weight, each.absent, each.skipped, each.left_at) for each in tracker.channels]
+    watches = [(each.watch.low, each.watch.high, each.watch.pending and each.low) for each in tracker.channels]
+    results = list(tracker.get_results().values())
+    curves = [curve.taken() for curve in feed.curves]
+    return repr((channels, watches, results, tracker.crossings, curves, tracker.state_dict()))
+
+
+def same(rows: Rows, thresholds: list[PerformanceThreshold], clocks: str, cuts: list[int]) -> None:
+    singly, at_once = feed_of(thresholds), feed_of(thresholds)
+    updates = updates_of(rows, clocks)
+    for first, stop in zip([0, *cuts], [*cuts, len(updates)], strict=True):
+        part = Updates(
+            updates.metrics[first:stop],
+            updates.samples[first:stop],
+            None if updates.elapsed_seconds is None else updates.elapsed_seconds[first:stop],
+            None if updates.wall_time is None else updates.wall_time[first:stop],
+        )
+        if len(part):
+            for feed in (singly, at_once):
+                for curve in feed.curves:
+                    curve.look_at(part.metrics)
+            singly.take_each(part, 0, len(part))
+            bulk.take_all(at_once, part)
+    assert whole_state(at_once) == whole_state(singly)
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "FEW_ROWS", 2)
+    monkeypatch.setattr(bulk, "FIRST_WINDOW", 8)
+
+
+numbers = st.one_of(
+    st.floats(-4, 4),
+    st.floats(-4, 4).map(lambda value: round(value, 1)),
+    st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -0.0, 5e-324, 1e308, -1e308, None]),
+)
+METRICS = tuple("abcdefghij")
+
+
+@st.composite
+def thresholds_of_all_kinds(draw: st.DrawFn) -> list[PerformanceThreshold]:
+    thresholds = []
+    for at in range(draw(st.integers(1, 24))):
+        comparison: Comparison = draw(st.sampled_from((">=", *COMPARISONS)))
+        smoothing: dict[str, Any] = draw(
+            st.sampled_from(
+                [
+                    *({"smoothing_factor": factor} for factor in (1.0, 0.5, 0.1, 0.001)),
+                    *({"half_life": HalfLife(samples=each)} for each in (0.5, 7.0)),
+                    {"half_life": HalfLife(seconds=3.0)},
+                ]
+            )
+        )
+        threshold = PerformanceThreshold(
+            f"t{at}",
+            draw(st.sampled_from((*METRICS, "never"))),
+            draw(st.sampled_from([-3.0, -1.0, -0.5, 0.0, 5e-324, 0.5, 1.0, 2.0, 3.0, 1e308])),
+            comparison,
+            confirm=draw(st.sampled_from([1, 1, 2, 3])),
+            bias_correction=draw(st.booleans()),
+            tolerance=draw(st.sampled_from([0.0, 0.5])) if comparison == "==" else 0.0,
+            **smoothing,
+        )
+        thresholds.append(threshold)
+    return thresholds
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    thresholds=thresholds_of_all_kinds(),
+    values=st.lists(st.lists(numbers, min_size=1, max_size=12), min_size=10, max_size=10),
+    steps=st.lists(st.sampled_from([8, 8, 8, 8, 8, 0, 3, -20]), min_size=1, max_size=90),
+    seconds=st.lists(st.sampled_from([1.0, 1.0, 1.0, 0.3, 0.0, -2.0]), min_size=1, max_size=7),
+    clocks=st.sampled_from(["e", "w", "ew"]),
+    cuts=st.lists(st.integers(0, 90), max_size=2),
+)
+def test_random_histories(
+    thresholds: list[PerformanceThreshold],
+    values: list[list[float | None]],
+    steps: list[int],
+    seconds: list[float],
+    clocks: str,
+    cuts: list[int],
+) -> None:
+    rows: Rows = {name: [] for name in (*CLOCKS, *METRICS)}
+    samples, elapsed, wall = 100, 0.0, START
+    for at, step in enumerate(steps):
+        samples, elapsed = max(0, samples + step), max(0.0, elapsed + seconds[at % len(seconds)])
+        wall += seconds[at % len(seconds)]
+        rows["samples"].append(samples)
+        rows["elapsed_seconds"].append(elapsed)
+        rows["wall_time"].append(wall)
+        for name, column in zip(METRICS, values, strict=True):
+            rows[name].append(column[at % len(column)])
+    same(rows, thresholds, clocks, sorted(min(cut, len(steps)) for cut in cuts))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_long_histories(seed: int) -> None:
+    """Averages that have settled, targets just at what they come to, gaps here and there, several groups of lanes."""
+    chance = random.Random(seed)
+    count = 5000
+    thresholds = []
+    for at, name in enumerate(METRICS):
+        for factor in (1.0, 0.1, 0.01):
+            for target in (0.2, 0.5, 0.9, 1.0, 1.5, 40.0):
+                comparison: Comparison = chance.choice(COMPARISONS[:4])
+                threshold = PerformanceThreshold(
+                    f"t{at}-{factor}-{target}",
+                    name,
+                    target if comparison in (">=", ">") else -target,
+                    comparison,
+                    smoothing_factor=factor,
+                    confirm=chance.choice([1, 1, 5]),
+                )
+                thresholds.append(threshold)
+    rows: Rows = {
+        "samples": [16 * at for at in range(count)],
+        "elapsed_seconds": [0.1 * at for at in range(count)],
+        "wall_time": [START + 0.1 * at for at in range(count)],
+    }
+    if seed % 2:  # goes back twice
+        for at in (1700, 4100):
+            rows["samples"][at:] = [each - 5000 for each in rows["samples"][at:]]
+    for at, name in enumerate(METRICS):
+        gaps = (0.0, 0.01, 0.5)[at % 3]
+        slope = (at - 4) / count
+        rows[name] = [
+            chance.choice([None, math.nan, math.inf]) if chance.random() < gaps else slope * row + chance.gauss(0, 0.3)
+            for row in range(count)
+        ]
+    same(rows, thresholds, "ew" if seed % 3 else "w", [1, 2500])
