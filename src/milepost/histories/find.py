@@ -187,10 +187,11 @@ class _Path:
         for path in files:
             try:
                 head = self.folder.head(path)
+                claim = self._claim(File(path, head, names), forced=named and self.forced)
             except (OSError, HistoryError) as error:
-                yield Skipped(path, f"can't be read: {why(error)}", broken=True)
+                reason = why(error).removeprefix(f"{path}: ").removeprefix("can't be read: ")
+                yield Skipped(path, f"can't be read: {reason}", broken=True)
                 continue
-            claim = self._claim(File(path, head, names), forced=named and self.forced)
             if claim is None:
                 yield Skipped(path, self._why_not(head), broken=named)
             else:
@@ -213,7 +214,10 @@ class _Path:
         for path in around:
             if path in taken or stem(_name(path)) not in stems:
                 continue
-            claim = self._claim(File(path, self.folder.head(path), names), forced=False)
+            try:
+                claim = self._claim(File(path, self.folder.head(path), names), forced=False)
+            except (OSError, HistoryError):
+                continue
             if claim in groups:
                 groups[claim] = sorted([*groups[claim], path])
 
