@@ -158,3 +158,10 @@ def test_a_file_that_can_t_be_unpacked_does_not_stop_the_rest(tmp_path: Path) ->
     (broken,) = skipped_of(tmp_path)
     assert broken.broken
     assert broken.reason.startswith("can't be read: ")
+
+
+def test_files_of_one_format_that_differ_in_their_suffix_are_runs_of_their_own(tmp_path: Path) -> None:
+    for name in ("a.csv", "a.tsv", "b.csv"):
+        (tmp_path / name).write_text("samples,seconds,reward\n1,1,1\n2,2,2\n")
+    assert [log.run for log in logs_of(tmp_path)] == ["a.csv", "a.tsv", "b"]
+    assert [(log.run, log.files) for log in logs_of(tmp_path / "a.csv")] == [("a", (f"{tmp_path}/a.csv",))]

@@ -30,6 +30,7 @@ class JsonLinesReader(Reader):
     """Reads JSON lines."""
 
     name: ClassVar[str] = "jsonl"
+    joins: ClassVar[bool] = False
 
     def claims(self, file: File) -> str | None:
         """Say whether a file's first lines are JSON objects; one that is a single object is a setting, and no log."""

@@ -63,6 +63,7 @@ class MLPerfReader(Reader):
     """Reads MLPerf training logs."""
 
     name: ClassVar[str] = "mlperf"
+    joins: ClassVar[bool] = False
 
     def claims(self, file: File) -> str | None:
         """Say whether a file has lines of MLPerf's."""
