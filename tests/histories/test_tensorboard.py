@@ -230,3 +230,14 @@ def test_runs_are_folders_and_their_files_are_read_in_order(tmp_path: Path) -> N
     logs: dict[str, Any] = {log.run: log for log in find_logs([str(tmp_path)]) if isinstance(log, Log)}
     assert {name: len(log.files) for name, log in logs.items()} == {"a": 2, "a/nested": 2, "b": 2}
     assert read(tmp_path / "a")["m"] == expected(tmp_path / "a")["m"]
+
+
+def test_a_count_of_samples_that_is_none_is_left_out(tmp_path: Path) -> None:
+    counts = [10.0, float("nan"), float("inf"), -1.0, 1e30, 60.0]
+    events = [each for at, count in enumerate(counts) for each in (scalar("n", count, at), scalar("m", at, at))]
+    write(tmp_path, events)
+    wanted = Wanted(metrics=frozenset({"m"}), samples_column="n")
+    (history,) = TensorBoardReader().histories([str(path) for path in tmp_path.iterdir()], "run", wanted)
+    (rows,) = history.rows()
+    assert rows.samples is not None
+    assert rows.samples.to_list() == [10, None, None, None, None, 60]

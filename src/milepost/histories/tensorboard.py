@@ -102,7 +102,7 @@ class _Pass:
                     self._void.setdefault(tag, []).append((number, event.step))
             else:
                 latest = event.step
-            if samples_tag is not None and samples_tag in event.values:
+            if samples_tag is not None and 0 <= event.values.get(samples_tag, -1.0) < 2**63:
                 self.samples[event.step] = event.values[samples_tag]
         for voids in self._void.values():
             for at in range(len(voids) - 2, -1, -1):
