@@ -76,5 +76,5 @@ def seed_of(config: dict[str, Any]) -> int | None:
     """Return the seed that settings name."""
     try:
         return None if isinstance(config.get("seed"), bool) else int(config["seed"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None

@@ -38,7 +38,7 @@ class TrackioReader(Reader):
         try:
             with closing(_open(file.path)) as connection:
                 columns = {row[1] for row in connection.execute("PRAGMA table_info(metrics)")}
-        except sqlite3.Error:
+        except (sqlite3.Error, ValueError):
             return None
         return stem(file.name).removesuffix(".db") if {"run_name", "step", "metrics"} <= columns else None
 

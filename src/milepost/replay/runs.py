@@ -10,6 +10,7 @@ import msgspec
 from milepost.config import Config, InstanceSettings, load_performance_thresholds
 from milepost.errors import ConfigError, HistoryError
 from milepost.histories import find
+from milepost.histories.files import as_unicode
 from milepost.histories.history import History, TimeUnit, Wanted
 from milepost.instance import Instance
 from milepost.log import logger
@@ -158,9 +159,20 @@ def _histories(
                 _skip(skipped, Skipped(log.path, log.reason), strict)
             continue
         try:
-            yield from log.reader.histories(log.files, log.run, wanted)
+            yield from map(_encodable, log.reader.histories(log.files, log.run, wanted))
         except HistoryError as error:
             _skip(skipped, Skipped(log.files[0], str(error)), strict)
+
+
+def _encodable(history: History) -> History:
+    """Return a history whose names can be printed and kept, whatever its log says."""
+    seed = history.seed
+    return msgspec.structs.replace(
+        history,
+        run=as_unicode(history.run),
+        group=None if history.group is None else as_unicode(history.group),
+        seed=seed if seed is None or abs(seed) < 2**63 else None,
+    )
 
 
 def _skip(skipped: list[Skipped], one: Skipped, strict: bool) -> None:
