@@ -230,3 +230,10 @@ def test_expressions(expression: str, name: str, fields: tuple[Any, ...]) -> Non
     threshold = parse_threshold(expression)
     assert threshold.name == name
     assert (threshold.metric, threshold.comparison, threshold.target_value, threshold.smoothing_factor) == fields
+
+
+def test_where_nothing_could_be_read_each_reason_is_given(logs: Path, tmp_path: Path) -> None:
+    (logs / "gone.csv").symlink_to(tmp_path / "nowhere")
+    _, said = run("replay", logs, "--threshold", "reward >= 2", "--samples-column", "nope", status=2)
+    assert f"{logs}/gone.csv: can't be read: No such file or directory; " in said
+    assert "progress.csv: --samples-column names 'nope'" in said

@@ -22,6 +22,9 @@ from milepost.thresholds import PerformanceThreshold, parse_threshold, require_u
 from milepost.tracked_run.identity import flat_config
 from milepost.tracked_run.opening import store_of
 
+MOST_REASONS = 3
+"""So many are given where nothing could be read."""
+
 
 class Progress(NamedTuple):
     """How far a replay has come.
@@ -137,8 +140,7 @@ def replay(
         if saver is not None:
             saver.close()
     if not runs:
-        first = f": {skipped[0].reason}" if skipped else ""
-        raise HistoryError(f"nothing could be read of {', '.join(map(str, named))}{first}")
+        raise HistoryError(_nothing([str(path) for path in named], skipped))
     return Results(results, runs, skipped)
 
 
@@ -177,9 +179,17 @@ def _encodable(history: History) -> History:
 
 def _skip(skipped: list[Skipped], one: Skipped, strict: bool) -> None:
     if strict:
-        raise HistoryError(one.reason if one.what in one.reason else f"{one.what}: {one.reason}")
+        raise HistoryError(one.shown)
     logger("replay").debug("%s: %s", *one[:2])
     skipped.append(one)
+
+
+def _nothing(paths: Sequence[str], skipped: Sequence[Skipped]) -> str:
+    """Say why nothing could be read: each reason with the first log that has it."""
+    reasons = {one.reason.replace(one.what, ""): one.shown for one in reversed(skipped)}
+    shown = list(reversed(reasons.values()))
+    more = f"; and {len(shown) - MOST_REASONS} more reasons" if len(shown) > MOST_REASONS else ""
+    return f"nothing could be read of {', '.join(paths)}: {'; '.join(shown[:MOST_REASONS])}{more}"
 
 
 def _passed_over(done: Replayed) -> str | None:
