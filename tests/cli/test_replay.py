@@ -237,3 +237,12 @@ def test_where_nothing_could_be_read_each_reason_is_given(logs: Path, tmp_path: 
     _, said = run("replay", logs, "--threshold", "reward >= 2", "--samples-column", "nope", status=2)
     assert f"{logs}/gone.csv: can't be read: No such file or directory; " in said
     assert "progress.csv: --samples-column names 'nope'" in said
+
+
+def test_a_metric_that_no_run_observed_is_warned_about_with_the_nearest_names(logs: Path) -> None:
+    (logs / "fast" / "seed1" / "progress.csv").write_text('samples,seconds,reward,loss,text\n1,1,1,1,"0,5"\n')
+    thresholds = ("--threshold", "rewrd >= 2", "--threshold", "text >= 0.5", "--threshold", "loss <= 9")
+    _, said = run("replay", logs, *thresholds)
+    assert "no run observed the metric 'rewrd'; nearest: reward\n" in said
+    assert "no run observed the metric 'text'; the logs have it, and never a number\n" in said
+    assert "'loss'" not in said

@@ -1,6 +1,7 @@
 """Finds logs, replays each of their runs, and goes on where one is broken."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from milepost.replay.engine import Replayed, replay_history
 from milepost.replay.pricing import ReplayPricer
 from milepost.replay.results import Results, Skipped
 from milepost.replay.saving import Saver
-from milepost.thresholds import PerformanceThreshold, parse_threshold, require_unique_names
+from milepost.thresholds import PerformanceThreshold, ThresholdResult, parse_threshold, require_unique_names
 from milepost.tracked_run.identity import flat_config
 from milepost.tracked_run.opening import store_of
 
@@ -113,6 +114,7 @@ def replay(
     results: list[Any] = []
     skipped: list[Skipped] = []
     runs = 0
+    names = set[str]()
     try:
         for history in _histories([str(path) for path in named], format, match, wanted, skipped, strict):
             try:
@@ -129,6 +131,7 @@ def replay(
                 _skip(skipped, Skipped(history.run, str(error)), strict)
             else:
                 runs += 1
+                names.update(history.metrics or ())
                 results.extend(done.results)
                 for reason in filter(None, (done.fault, _passed_over(done))):
                     _skip(skipped, Skipped(history.run, reason, wholly=False), strict and reason == done.fault)
@@ -141,6 +144,7 @@ def replay(
             saver.close()
     if not runs:
         raise HistoryError(_nothing([str(path) for path in named], skipped))
+    _warn_of_unobserved(settings.thresholds, results, names)
     return Results(results, runs, skipped)
 
 
@@ -190,6 +194,23 @@ def _nothing(paths: Sequence[str], skipped: Sequence[Skipped]) -> str:
     shown = list(reversed(reasons.values()))
     more = f"; and {len(shown) - MOST_REASONS} more reasons" if len(shown) > MOST_REASONS else ""
     return f"nothing could be read of {', '.join(paths)}: {'; '.join(shown[:MOST_REASONS])}{more}"
+
+
+def _warn_of_unobserved(
+    thresholds: Iterable[PerformanceThreshold], results: Iterable[ThresholdResult], names: set[str]
+) -> None:
+    """Warn of each metric that no run observed, with the nearest names of those that their logs tell."""
+    observed = {result.metric for result in results if result.status != "never_observed"}
+    for metric in dict.fromkeys(threshold.metric for threshold in thresholds):
+        if metric in observed:
+            continue
+        near = get_close_matches(metric, names, n=3)
+        hint = (
+            "; the logs have it, and never a number"
+            if metric in names
+            else f"; nearest: {', '.join(near)}" * bool(near)
+        )
+        logger("replay").warning("no run observed the metric %r%s", metric, hint)
 
 
 def _passed_over(done: Replayed) -> str | None:
