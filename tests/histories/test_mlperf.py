@@ -269,3 +269,12 @@ def test_lines_of_release_0_6(tmp_path: Path) -> None:
     history = one(file)
     assert column(history, "elapsed_seconds") == [60.0]
     assert column(history, "eval_accuracy/1") == [0.25]
+
+
+def test_what_stands_before_a_fault_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "result_0.txt"
+    file.write_text("\n".join([_line(0, "run_start"), _line(9, "eval_accuracy", 0.5, samples_count=8), "x" * 2**25]))
+    rows = one(file).rows()
+    assert next(rows).metrics["eval_accuracy"].to_list() == [0.5]
+    with pytest.raises(HistoryError, match="found a record of more than"):
+        next(rows)

@@ -82,12 +82,17 @@ class MLPerfReader(Reader):
         """
         need_polars()
         for file in files:
-            lines = list(lines_of(file))
+            lines: list[Line] = []
+            fault: HistoryError | None = None
+            try:
+                lines.extend(lines_of(file))
+            except HistoryError as error:
+                fault = error
             if not lines:
-                raise HistoryError(f"{file}: found no whole line of MLPerf's, expected ':::MLLOG {{…}}'")
+                raise fault or HistoryError(f"{file}: found no whole line of MLPerf's, expected ':::MLLOG {{…}}'")
             runs = _split(lines)
             for index, of_run in enumerate(runs, 1):
-                yield _history(of_run, run if len(runs) == 1 else f"{run}/{index}", file, wanted)
+                yield _history(of_run, run if len(runs) == 1 else f"{run}/{index}", file, wanted, fault)
 
 
 def _has_mark(data: bytes) -> bool:
@@ -115,8 +120,8 @@ def _split(lines: Sequence[Line]) -> list[list[Line]]:
     return [of_run for of_run in runs if any(line.key == "run_start" for line in of_run)]
 
 
-def _history(lines: list[Line], run: str, file: str, wanted: Wanted) -> History:
-    """Return the run that lines tell of."""
+def _history(lines: list[Line], run: str, file: str, wanted: Wanted, fault: HistoryError | None) -> History:
+    """Return the run that lines tell of; where their file is broken, that is said after them."""
     starts = [line.time_ms for line in lines if line.key == "run_start" and line.time_ms]
     stops = [line for line in lines if line.key == "run_stop" and line.time_ms]
     start = min(starts, default=None)
@@ -139,7 +144,7 @@ def _history(lines: list[Line], run: str, file: str, wanted: Wanted) -> History:
     ]
     return History(
         run=run,
-        rows=lambda: iter([_rows(observations, counts, start, wanted)]),
+        rows=lambda: _until(fault, _rows(observations, counts, start, wanted)),
         metrics=names,
         group="/".join(owner) or None,
         seed=next(iter(seeds)) if len(seeds) == 1 else None,
@@ -150,6 +155,12 @@ def _history(lines: list[Line], run: str, file: str, wanted: Wanted) -> History:
         untimed_because="no line says run_start" if start is None else None,
         uncounted_because=counts.why_not,
     )
+
+
+def _until(fault: HistoryError | None, rows: Rows) -> Iterator[Rows]:
+    yield rows
+    if fault is not None:
+        raise fault
 
 
 def _whole(value: object) -> int | None:
