@@ -278,3 +278,19 @@ def test_what_stands_before_a_fault_is_read(tmp_path: Path) -> None:
     assert next(rows).metrics["eval_accuracy"].to_list() == [0.5]
     with pytest.raises(HistoryError, match="found a record of more than"):
         next(rows)
+
+
+def test_lines_of_release_0_5(tmp_path: Path) -> None:
+    file = tmp_path / "result_0.txt"
+    file.write_text(
+        ":::MLPv0.5.0 resnet 1541648542.528089285 (<string>:1) run_clear_caches\n"
+        ":::MLPv0.5.0 resnet 1541648600.0 (a.py:568) run_start\n"
+        ':::MLPv0.5.0 resnet 1541648601.0 (a.py:7) model_hp_relu: "(224, 3) -> (56, 64)"\n'
+        ':::MLPv0.5.0 resnet 1541648660.5 (a.py:9) eval_accuracy: {"epoch": 4, "value": 0.75}\n'
+        ':::MLPv0.5.0 resnet 1541648661.5 (a.py:9) run_stop: {"success": false}\n'
+    )
+    history = one(file)
+    assert column(history, "eval_accuracy") == [0.75]
+    assert column(history, "elapsed_seconds") == [60.5]
+    assert (history.run_seconds, history.config["status"]) == (61.5, "aborted")
+    assert history.uncounted_because

@@ -1,4 +1,4 @@
-"""MLPerf training: logs of ``:::MLLOG`` lines, and of ``:::MLL`` lines as release 0.6 had them.
+"""MLPerf training: logs of ``:::MLLOG`` lines, and of those of releases 0.6 (``:::MLL``) and 0.5 (``:::MLPv0.5``).
 
 https://github.com/mlcommons/logging: ``mlperf_logging/mllog`` writes the lines, the rules of
 ``mlperf_logging/compliance_checker`` say what must be in them. Time to train is that from ``run_start`` to
@@ -23,7 +23,7 @@ from milepost.histories.reader import File, Reader
 from milepost.histories.table import need_polars
 from milepost.log import logger
 
-MARKS = (b":::MLLOG", b":::MLL ", b":::SYSJSON")
+MARKS = (b":::MLLOG", b":::MLL ", b":::MLPv0.5", b":::SYSJSON")
 OUTPUT = re.compile(r"^result|\.(txt|log|out|stdout)(\.|-|$)", re.IGNORECASE)
 """How logs of training may be called, in which other output may come before MLPerf's lines."""
 
