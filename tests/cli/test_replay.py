@@ -246,3 +246,12 @@ def test_a_metric_that_no_run_observed_is_warned_about_with_the_nearest_names(lo
     assert "no run observed the metric 'rewrd'; nearest: reward\n" in said
     assert "no run observed the metric 'text'; the logs have it, and never a number\n" in said
     assert "'loss'" not in said
+
+
+def test_two_logs_of_one_id_don_t_take_each_other_s_place(logs: Path, tmp_path: Path) -> None:
+    both = [logs / "fast" / "seed1" / "progress.csv", logs / "slow" / "seed1" / "progress.csv"]
+    results = library.replay(both, thresholds=["reward >= 2"])
+    assert [result.run for result in results] == ["progress", "progress"]
+    kept = library.replay(both, thresholds=["reward >= 2"], save=True, store=tmp_path / "s.db")
+    assert (kept.runs, [skipped.what for skipped in kept.skipped]) == (1, ["progress"])
+    assert "give the folder above both" in kept.skipped[0].reason

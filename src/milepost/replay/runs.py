@@ -115,9 +115,11 @@ def replay(
     skipped: list[Skipped] = []
     runs = 0
     names = set[str]()
+    ids = set[str]()
     try:
         for history in _histories([str(path) for path in named], format, match, wanted, skipped, strict):
             try:
+                _refuse_or_warn(history.run, ids, saved=saver is not None)
                 done = replay_history(
                     history,
                     settings.thresholds,
@@ -194,6 +196,20 @@ def _nothing(paths: Sequence[str], skipped: Sequence[Skipped]) -> str:
     shown = list(reversed(reasons.values()))
     more = f"; and {len(shown) - MOST_REASONS} more reasons" if len(shown) > MOST_REASONS else ""
     return f"nothing could be read of {', '.join(paths)}: {'; '.join(shown[:MOST_REASONS])}{more}"
+
+
+def _refuse_or_warn(run: str, ids: set[str], *, saved: bool) -> None:
+    """Take note of a run's id; of a second run of the same id in one call, say so.
+
+    Raises:
+        HistoryError: It would take the other's place in the store.
+    """
+    if run in ids:
+        hint = "give the folder above both, so that their paths tell them apart"
+        if saved:
+            raise HistoryError(f"{run}: an earlier log of this call has the same id, and is kept; {hint}")
+        logger("replay").warning("%s: several logs of this call have this id; %s", run, hint)
+    ids.add(run)
 
 
 def _warn_of_unobserved(
