@@ -230,3 +230,28 @@ def test_expressions(expression: str, name: str, fields: tuple[Any, ...]) -> Non
     threshold = parse_threshold(expression)
     assert threshold.name == name
     assert (threshold.metric, threshold.comparison, threshold.target_value, threshold.smoothing_factor) == fields
+
+
+def test_where_nothing_could_be_read_each_reason_is_given(logs: Path, tmp_path: Path) -> None:
+    (logs / "gone.csv").symlink_to(tmp_path / "nowhere")
+    _, said = run("replay", logs, "--threshold", "reward >= 2", "--samples-column", "nope", status=2)
+    assert f"{logs}/gone.csv: can't be read: No such file or directory; " in said
+    assert "progress.csv: --samples-column names 'nope'" in said
+
+
+def test_a_metric_that_no_run_observed_is_warned_about_with_the_nearest_names(logs: Path) -> None:
+    (logs / "fast" / "seed1" / "progress.csv").write_text('samples,seconds,reward,loss,text\n1,1,1,1,"0,5"\n')
+    thresholds = ("--threshold", "rewrd >= 2", "--threshold", "text >= 0.5", "--threshold", "loss <= 9")
+    _, said = run("replay", logs, *thresholds)
+    assert "no run observed the metric 'rewrd'; nearest: reward\n" in said
+    assert "no run observed the metric 'text'; the logs have it, and never a number\n" in said
+    assert "'loss'" not in said
+
+
+def test_two_logs_of_one_id_don_t_take_each_other_s_place(logs: Path, tmp_path: Path) -> None:
+    both = [logs / "fast" / "seed1" / "progress.csv", logs / "slow" / "seed1" / "progress.csv"]
+    results = library.replay(both, thresholds=["reward >= 2"])
+    assert [result.run for result in results] == ["progress", "progress"]
+    kept = library.replay(both, thresholds=["reward >= 2"], save=True, store=tmp_path / "s.db")
+    assert (kept.runs, [skipped.what for skipped in kept.skipped]) == (1, ["progress"])
+    assert "give the folder above both" in kept.skipped[0].reason

@@ -39,7 +39,16 @@ def test_a_part_that_is_named_brings_the_other(tmp_path: Path, suffix: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("cost", "expected"), [(None, None), ("$2.50", 2.5), ("n/a", None), (-1, None), (float("nan"), None), (True, None)]
+    ("cost", "expected"),
+    [
+        (None, None),
+        ("$2.50", 2.5),
+        ("$1,391.68", 1391.68),
+        ("NA", None),
+        (-1, None),
+        (float("nan"), None),
+        (True, None),
+    ],
 )
 def test_a_cost_is_a_number_or_unknown(tmp_path: Path, cost: object, expected: float | None) -> None:
     _entry(tmp_path, "epoch\thours\tf1Score\n1\t0.5\t0.75\n", {**ENTRY, "costPerHour": cost})
@@ -53,6 +62,37 @@ def test_broken_numbers_spoil_only_their_row(tmp_path: Path) -> None:
     history = one(tmp_path)
     assert column(history, "elapsed_seconds") == [None, 3600.0, 7200.0, 10800.0]
     assert column(history, "top1Accuracy") == [90.0, None, 94.5, None]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "epoch\thours\ttop1\ttop5\n1\t0.5\t\t40\t\t90\n2\t1,000.5\t\t50\t\t95\n",  # two tabs between columns
+        "hours\tepoch\ttop5\ttop1\n0.5\t1\t90\t40\n1000.5\t2\t95\t50",
+        "Epoch,Hours,top1,top5\n1,0.5,40,90\n2,1000.5,50,95\n",
+        "hours;top1;top5\r\n0.5;40;90\r\n1,000.5;50;95 \r\n",
+        "epoch   hours   top1 top5\n1       0.5    40 90\n2   1000.5     50 95   \n",
+    ],
+)
+def test_columns_are_told_apart_however_they_are_written(tmp_path: Path, table: str) -> None:
+    _entry(tmp_path, table)
+    history = one(tmp_path)
+    assert column(history, "elapsed_seconds") == [1800.0, 3601800.0]
+    assert column(history, "top1") == [40.0, 50.0]
+    assert column(history, "top5") == [90.0, 95.0]
+
+
+def test_a_row_whose_columns_can_t_be_told_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    # Which of the three is missing, where four were to be there?
+    _entry(tmp_path, "epoch\thours\ttop1Accuracy\ttop5Accuracy\n5      0.58      0.82\n6\t1.5\t70\t90\n")
+    assert column(one(tmp_path), "elapsed_seconds") == [5400.0]
+    assert "1 rows don't have the 4 columns" in caplog.text
+
+
+def test_names_that_may_be_swapped_are_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _entry(tmp_path, "hours\tepoch\ttop1Accuracy\n1\t0.05\t40\n2\t0.07\t95\n")
+    assert column(one(tmp_path), "elapsed_seconds") == [3600.0, 7200.0]
+    assert "may be swapped" in caplog.text
 
 
 def test_hours_that_go_back_are_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -277,3 +277,21 @@ def test_several_runs_are_not_taken_for_one(tmp_path: Path) -> None:
         list(delimited.DelimitedReader().histories([str(path)], "log", Wanted()))
     runs = delimited.DelimitedReader().histories([str(path)], "log", Wanted(run_column="run"))
     assert [history.run for history in runs] == ["a", "b"]
+
+
+@pytest.mark.parametrize("position", ['"1,000",1000', '1000,"1,000.5"', "samples,elapsed_seconds", "1000,soon"])
+def test_a_row_whose_place_is_text_does_not_take_over_that_of_the_last(
+    tmp_path: Path, position: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = f"samples,elapsed_seconds,acc\n999,999,0.5\n{position},0.9\n,,0.75\n1001,1001,1\n"
+    history = one(_write(tmp_path, rows))
+    assert column(history, "acc") == [0.5, 0.75, 1.0]
+    assert column(history, "samples") == [999, 999, 1001]
+    assert column(history, "elapsed_seconds") == [999.0, 999.0, 1001.0]
+    assert "1 rows tell no number of samples or no time, such as row 2 with" in caplog.text
+
+
+def test_times_in_a_form_of_their_own_are_none_and_leave_no_row_out(tmp_path: Path) -> None:
+    history = one(_write(tmp_path, "samples,elapsed,timestamp,acc\n1,1,Monday noon,0.5\n2,2,Monday night,0.9\n"))
+    assert column(history, "elapsed_seconds") == [1.0, 2.0]
+    assert column(history, "wall_time") == [None, None]

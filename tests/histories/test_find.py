@@ -149,3 +149,19 @@ def test_folders_and_globs_of_other_file_systems_are_read_through_fsspec() -> No
             logs_of("nosuch://bucket")
     finally:
         files.rm("/bucket", recursive=True)
+
+
+def test_a_file_that_can_t_be_unpacked_does_not_stop_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "a_result.txt").write_bytes(b"\x1f\x8bno gzip at all")
+    (tmp_path / "b.csv").write_text("samples,seconds,reward\n1,1,1\n2,2,2\n")
+    assert [log.run for log in logs_of(tmp_path)] == ["b"]
+    (broken,) = skipped_of(tmp_path)
+    assert broken.broken
+    assert broken.reason.startswith("can't be read: ")
+
+
+def test_files_of_one_format_that_differ_in_their_suffix_are_runs_of_their_own(tmp_path: Path) -> None:
+    for name in ("a.csv", "a.tsv", "b.csv"):
+        (tmp_path / name).write_text("samples,seconds,reward\n1,1,1\n2,2,2\n")
+    assert [log.run for log in logs_of(tmp_path)] == ["a.csv", "a.tsv", "b"]
+    assert [(log.run, log.files) for log in logs_of(tmp_path / "a.csv")] == [("a", (f"{tmp_path}/a.csv",))]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from milepost.errors import HistoryError
+from milepost.histories.files import stem
 from milepost.histories.history import History
 from tests.histories.helpers import column, one, read
 
@@ -139,6 +140,59 @@ def test_epochs_may_begin_at_one_or_at_zero(tmp_path: Path) -> None:
     assert "can't be told" in (history.uncounted_because or "")
 
 
+def test_marks_of_the_end_may_count_from_one_and_those_of_the_start_from_zero(tmp_path: Path) -> None:
+    # Evaluated between the two: as Composer's callback writes them.
+    lines = [
+        line
+        for epoch in range(3)
+        for line in (
+            _line(10 * epoch + 1, "epoch_start", epoch_num=epoch),
+            _line(10 * epoch + 7, "epoch_stop", epoch_num=epoch + 1),
+            _line(10 * epoch + 8, "eval_accuracy", epoch / 4, epoch_num=epoch + 1),
+        )
+    ]
+    assert column(_log(tmp_path, *lines), "samples") == [1000, 2000, 3000]
+
+
+def test_fractions_of_an_epoch_that_begin_beyond_one_are_no_samples(tmp_path: Path) -> None:
+    lines = [_line(1, "block_start", first_epoch_num=1.05), _line(9, "eval_accuracy", 0.8, epoch_num=1.05)]
+    history = _log(tmp_path, *lines, benchmark="dlrm")
+    assert "its first epoch is 1.05" in (history.uncounted_because or "")
+    assert column(history, "samples") == [None]
+
+
+@pytest.mark.parametrize(
+    "name", ["result_1_1n4r_32k.txt", "230730_01.log", "train.out", "net.log-rank0-1stRun", "result"]
+)
+def test_other_output_may_come_first(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    lines = [_line(0, "run_start"), _line(9, "eval_accuracy", 0.5, samples_count=8)]
+    file.write_text("output\n" * 200_000 + "\n".join(f"\x1b[32m[1,0]<stdout>:{line}\x1b[0m" for line in lines) + "\n")
+    history = one(tmp_path)
+    assert column(history, "elapsed_seconds") == [9.0]
+    assert history.run == stem(name)
+
+
+def test_an_evaluation_that_is_called_an_interval_is_one_too(tmp_path: Path) -> None:
+    line = _line(9, "eval_accuracy", "0.5", epoch_num="1").replace("POINT_IN_TIME", "INTERVAL_END")
+    assert column(_log(tmp_path, line), "eval_accuracy") == [0.5]
+
+
+def test_a_run_that_evaluated_nothing_is_a_run(tmp_path: Path) -> None:
+    history = _log(tmp_path, _line(20, "block_stop", samples_count=64), _line(30, "run_stop", status="aborted"))
+    assert column(history, "samples") == [64]
+    assert (history.metrics, history.run_seconds, history.config["status"]) == ((), 30.0, "aborted")
+    assert column(history, "elapsed_seconds") == [30.0]
+
+
+def test_settings_that_are_no_whole_numbers_are_none(tmp_path: Path) -> None:
+    lines = [_line(1, "seed", 7), _line(2, "number_of_nodes", 1e400), _line(3, "eval_accuracy", 0.5, epoch_num=1)]
+    assert _log(tmp_path, *lines).num_nodes is None
+    file = tmp_path / "other.txt"
+    file.write_text("\n".join([_line(0, "run_start"), _line(1, "seed", float("nan")), *lines[2:]]))
+    assert one(file).seed is None
+
+
 def test_lines_that_are_broken_or_cut_short_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     history = _log(
         tmp_path,
@@ -215,3 +269,28 @@ def test_lines_of_release_0_6(tmp_path: Path) -> None:
     history = one(file)
     assert column(history, "elapsed_seconds") == [60.0]
     assert column(history, "eval_accuracy/1") == [0.25]
+
+
+def test_what_stands_before_a_fault_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "result_0.txt"
+    file.write_text("\n".join([_line(0, "run_start"), _line(9, "eval_accuracy", 0.5, samples_count=8), "x" * 2**25]))
+    rows = one(file).rows()
+    assert next(rows).metrics["eval_accuracy"].to_list() == [0.5]
+    with pytest.raises(HistoryError, match="found a record of more than"):
+        next(rows)
+
+
+def test_lines_of_release_0_5(tmp_path: Path) -> None:
+    file = tmp_path / "result_0.txt"
+    file.write_text(
+        ":::MLPv0.5.0 resnet 1541648542.528089285 (<string>:1) run_clear_caches\n"
+        ":::MLPv0.5.0 resnet 1541648600.0 (a.py:568) run_start\n"
+        ':::MLPv0.5.0 resnet 1541648601.0 (a.py:7) model_hp_relu: "(224, 3) -> (56, 64)"\n'
+        ':::MLPv0.5.0 resnet 1541648660.5 (a.py:9) eval_accuracy: {"epoch": 4, "value": 0.75}\n'
+        ':::MLPv0.5.0 resnet 1541648661.5 (a.py:9) run_stop: {"success": false}\n'
+    )
+    history = one(file)
+    assert column(history, "eval_accuracy") == [0.75]
+    assert column(history, "elapsed_seconds") == [60.5]
+    assert (history.run_seconds, history.config["status"]) == (61.5, "aborted")
+    assert history.uncounted_because

@@ -25,6 +25,7 @@ from milepost.errors import HistoryError
 from milepost.histories.find import Log, find_logs
 from milepost.histories.history import Wanted
 from milepost.histories.tensorboard import TensorBoardReader
+from milepost.replay import replay
 
 Points = list[tuple[float, int, float]]
 
@@ -230,3 +231,25 @@ def test_runs_are_folders_and_their_files_are_read_in_order(tmp_path: Path) -> N
     logs: dict[str, Any] = {log.run: log for log in find_logs([str(tmp_path)]) if isinstance(log, Log)}
     assert {name: len(log.files) for name, log in logs.items()} == {"a": 2, "a/nested": 2, "b": 2}
     assert read(tmp_path / "a")["m"] == expected(tmp_path / "a")["m"]
+
+
+def test_a_count_of_samples_that_is_none_is_left_out(tmp_path: Path) -> None:
+    counts = [10.0, float("nan"), float("inf"), -1.0, 1e30, 60.0]
+    events = [each for at, count in enumerate(counts) for each in (scalar("m", at, at), scalar("n", count, at))]
+    write(tmp_path, events)
+    wanted = Wanted(metrics=frozenset({"m"}), samples_column="n")
+    (history,) = TensorBoardReader().histories([str(path) for path in tmp_path.iterdir()], "run", wanted)
+    (rows,) = history.rows()
+    assert rows.samples is not None
+    assert rows.samples.to_list() == [10, None, None, None, None, 60]
+
+
+def test_minutes_count_from_the_first_event_whatever_is_wanted(tmp_path: Path) -> None:
+    write(tmp_path, [scalar("loss", 1.0, 0, 1000.0), scalar("loss", 0.5, 5, 1030.0), scalar("eval", 0.75, 9, 1060.0)])
+    results = replay(tmp_path, thresholds=["eval >= 0.75", "none >= 1"])
+    assert [(result.status, result.minutes_to_threshold) for result in results] == [
+        ("achieved", 1.0),
+        ("never_observed", None),
+    ]
+    (result,) = replay(tmp_path, thresholds=["none >= 1"])
+    assert result.status == "never_observed"

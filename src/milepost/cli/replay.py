@@ -135,7 +135,6 @@ def _summarise(results: Results, *, saved: bool) -> None:
         parts.append(f"{len(broken):,} read in part")
     console.print(Text(", ".join(parts) + (", kept in the store" if saved else "")))
     for skipped in results.skipped[:SKIPPED_SHOWN]:
-        reason = skipped.reason if skipped.what in skipped.reason else f"{skipped.what}: {skipped.reason}"
-        console.print(Text(f"  {reason}", "yellow"), soft_wrap=True)
+        console.print(Text(f"  {skipped.shown}", "yellow"), soft_wrap=True)
     if (more := len(results.skipped) - SKIPPED_SHOWN) > 0:
         console.print(Text(f"  and {more:,} more", "yellow"))

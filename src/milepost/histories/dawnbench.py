@@ -7,6 +7,7 @@ several machines have it. Entries tell epochs and no samples.
 
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -22,6 +23,9 @@ MAX_BYTES = 64 * 2**20
 """Of a part of an entry: the longest have some 20 kB."""
 
 SHOWN_CONFIG = ("author", "framework", "model", "hardware", "timestamp", "codeURL", "commitHash", "usedBlacklist")
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
+"""A number whose thousands are set apart."""
+
 UNCOUNTED = "DAWNBench entries tell epochs, and not how many samples one has"
 
 
@@ -38,9 +42,12 @@ class DawnbenchReader(Reader):
             fields = (b'"hardware"', b'"costPerHour"', b'"framework"', b'"authorEmail"', b'"codeURL"')
             beside = f"{entry}.tsv" in file.siblings
             return entry if beside and sum(field in head for field in fields) >= 2 else None
-        names = _fields(head.split(b"\n")[0].decode("utf-8", "replace"))
-        told = {"epoch", "hours"} <= set(names) and not file.name.lower().endswith(".csv")
-        return entry if told and (b"\t" in head or f"{entry}.json" in file.siblings) else None
+        if file.name.lower().endswith(".csv"):
+            return None
+        names = _names(head.split(b"\n")[0].decode("utf-8", "replace"))
+        beside = f"{entry}.json" in file.siblings
+        told = "hours" in names and (beside or ("epoch" in names and b"\t" in head))
+        return entry if told else None
 
     def histories(self, files: Sequence[str], run: str, wanted: Wanted) -> Iterator[History]:
         """Yield the run of an entry.
@@ -85,17 +92,36 @@ def _entry(files: Sequence[str]) -> dict[str, Any]:
 
 
 def _table(file: str) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of a TSV.
+    """Return the header and the rows of a TSV; rows that can't be told apart into columns are left out.
 
     Raises:
         HistoryError: It has no column ``hours``.
     """
     lines = read_whole(file, MAX_BYTES).removeprefix(BOM).decode("utf-8", "replace").splitlines()
-    names = _fields(lines[0]) if lines else []
+    names = _names(lines[0]) if lines else []
     if "hours" not in names:
         raise HistoryError(f"{file}: found the columns {', '.join(names) or 'none'}, expected 'hours' among them")
-    rows = [_fields(line, "\t" if "\t" in line else None) for line in lines[1:] if line.strip()]
-    hours = [value for row in rows if (value := _number(_cell(row, names.index("hours")))) is not None]
+    rows = [row for line in lines[1:] if line.strip() and (row := _row(line, names)) is not None]
+    if broken := sum(bool(line.strip()) for line in lines[1:]) - len(rows):
+        logger("histories").warning(
+            "%s: %d rows don't have the %d columns of its header; not read", file, broken, len(names)
+        )
+    _doubt(file, names, rows)
+    return names, rows
+
+
+def _doubt(file: str, names: list[str], rows: list[list[str]]) -> None:
+    """Warn of hours that may be none, or not since the start."""
+
+    def numbers(name: str) -> list[float]:
+        return [value for row in rows if (value := _number(_cell(row, names.index(name)))) is not None]
+
+    hours = numbers("hours")
+    counted = len(hours) > 1 and all(later - earlier == 1 for earlier, later in pairwise(hours))
+    if counted and "epoch" in names and not all(epoch.is_integer() for epoch in numbers("epoch")):
+        logger("histories").warning(
+            "%s: its hours count one by one, and its epochs don't: the two names may be swapped in its header", file
+        )
     back = next((pair for pair in pairwise(hours) if pair[1] < pair[0]), None)
     if back is not None:
         logger("histories").warning(
@@ -104,7 +130,6 @@ def _table(file: str) -> tuple[list[str], list[list[str]]]:
             file,
             *back,
         )
-    return names, rows
 
 
 def _rows(names: list[str], rows: list[list[str]], metrics: Sequence[str], wanted: Wanted) -> Rows:
@@ -124,9 +149,29 @@ def _rows(names: list[str], rows: list[list[str]], metrics: Sequence[str], wante
     )
 
 
-def _fields(line: str, delimiter: str | None = None) -> list[str]:
-    """Return the fields of a line; headers have been written with blanks between them over rows with tabs."""
-    return [field.strip() for field in line.strip("\r\n").split(delimiter)]
+def _names(line: str) -> list[str]:
+    """Return the names of a header; headers have been written with blanks between them over rows with tabs."""
+    names = _fields(line, next((each for each in "\t,;" if each in line), None))
+    return [name.lower() if name.lower() in ("epoch", "hours") else name for name in names]
+
+
+def _row(line: str, names: Sequence[str]) -> list[str] | None:
+    """Return the fields of a row; None where it can't be told which is which."""
+    delimiter = next((each for each in "\t;" if each in line), None)
+    if delimiter is None and "," in line:
+        in_columns = _fields(line, ",")
+        if len(in_columns) == len(names):
+            return in_columns
+    fields = _fields(line, delimiter)
+    if delimiter is None:
+        return fields if len(fields) == len(names) else None
+    filled = [field for field in fields if field]
+    return filled if len(fields) > len(names) == len(filled) else fields  # two tabs between columns have been seen
+
+
+def _fields(line: str, delimiter: str | None) -> list[str]:
+    """Return the fields of a line."""
+    return [field.strip().strip('"') for field in line.strip("\r\n").split(delimiter)]
 
 
 def _cell(row: Sequence[str], index: int) -> str:
@@ -138,8 +183,11 @@ def _number(value: object) -> float | None:
     """Return a number, however it is written; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
+    if isinstance(value, str):
+        value = value.strip(" $%")
+        value = value.replace(",", "") if THOUSANDS.fullmatch(value) else value
     try:
-        return float(value.strip(" $%")) if isinstance(value, str) else float(value)
+        return float(value)
     except (ValueError, OverflowError):
         return None
 

@@ -35,6 +35,7 @@ class DelimitedReader(Reader):
     """Reads CSV and TSV."""
 
     name: ClassVar[str] = "csv"
+    joins: ClassVar[bool] = False
 
     def claims(self, file: File) -> str | None:
         """Say whether a file is a table: called so and text, or with a header and numbers below it."""

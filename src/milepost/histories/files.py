@@ -50,6 +50,11 @@ def stem(name: str) -> str:
     return name
 
 
+def as_unicode(text: str) -> str:
+    """Return text as it can be encoded: halves of characters, which JSON and names of files may hold, are spelt out."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def unpacked(head: bytes) -> bytes:
     """Return the first bytes of a file as they are when unpacked: what gzip packed is told by its first two."""
     if not head.startswith(GZIP):

@@ -187,10 +187,11 @@ class _Path:
         for path in files:
             try:
                 head = self.folder.head(path)
+                claim = self._claim(File(path, head, names), forced=named and self.forced)
             except (OSError, HistoryError) as error:
-                yield Skipped(path, f"can't be read: {why(error)}", broken=True)
+                reason = why(error).removeprefix(f"{path}: ").removeprefix("can't be read: ")
+                yield Skipped(path, f"can't be read: {reason}", broken=True)
                 continue
-            claim = self._claim(File(path, head, names), forced=named and self.forced)
             if claim is None:
                 yield Skipped(path, self._why_not(head), broken=named)
             else:
@@ -208,26 +209,34 @@ class _Path:
 
     def _add_siblings(self, groups: dict[tuple[int, str], list[str]], around: list[str], names: frozenset[str]) -> None:
         """Add what else of the folder is a part of the logs of files that were named."""
-        stems = {part for _, part in groups}
+        stems = {part for index, part in groups if self.readers[index].joins}
         taken = {path for files in groups.values() for path in files}
         for path in around:
             if path in taken or stem(_name(path)) not in stems:
                 continue
-            claim = self._claim(File(path, self.folder.head(path), names), forced=False)
+            try:
+                claim = self._claim(File(path, self.folder.head(path), names), forced=False)
+            except (OSError, HistoryError):
+                continue
             if claim in groups:
                 groups[claim] = sorted([*groups[claim], path])
 
     def _named_runs(self, groups: dict[tuple[int, str], list[str]], folder: str, below: str) -> Iterator[Log]:
         """Yield the groups as logs, each under its id: its path below the argument, without suffix.
 
-        Logs of several formats that would be called the same keep their suffixes.
+        Logs that would be called the same keep their suffixes.
         """
-        parts = Counter(part for _, part in groups)
+        logs = [
+            (self.readers[index], part, each)
+            for (index, part), files in groups.items()
+            for each in ([files] if self.readers[index].joins else [[file] for file in files])
+        ]
+        parts = Counter(part for _, part, _ in logs)
         inside = (folder.removeprefix(below) if folder != below else "").strip("/")
-        for (index, part), files in groups.items():
+        for reader, part, files in logs:
             name = _name(files[0]) if parts[part] > 1 and part else part
             run = "/".join(each for each in (inside, name) if each) or self.folder.name(folder)
-            yield Log(self.readers[index], tuple(files), run)
+            yield Log(reader, tuple(files), run)
 
     def _why_not(self, head: bytes) -> str:
         """Say why no reader takes a file."""

@@ -76,7 +76,7 @@ class LocalFolder(Folder):
 
     def is_file(self, path: str) -> bool:
         """Say whether this is a file."""
-        return os.path.exists(path) and not os.path.isdir(path)
+        return os.path.lexists(path) and not os.path.isdir(path)  # a link to nothing is there, and can't be read
 
     def is_folder(self, path: str) -> bool:
         """Say whether this is a folder."""

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from milepost.errors import HistoryError
-from milepost.histories.files import BOM, Block, blocks, read_block, stem
+from milepost.histories.files import BOM, Block, as_unicode, blocks, read_block, stem
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.table import Frame, Table, histories_of, need_polars
@@ -30,6 +30,7 @@ class JsonLinesReader(Reader):
     """Reads JSON lines."""
 
     name: ClassVar[str] = "jsonl"
+    joins: ClassVar[bool] = False
 
     def claims(self, file: File) -> str | None:
         """Say whether a file's first lines are JSON objects; one that is a single object is a setting, and no log."""
@@ -121,6 +122,8 @@ def flatten(found: dict[str, Any], prefix: str, row: dict[str, Any], wanted: fro
     """Add what an object holds to a row; lists are left out."""
     for key, value in found.items():
         name = f"{prefix}{key}"
+        if not name.isascii():
+            name = as_unicode(name)
         if isinstance(value, dict):
             if depth:
                 flatten(value, f"{name}.", row, wanted, depth - 1)
@@ -146,7 +149,7 @@ def frame_of(rows: Sequence[dict[str, Any]]) -> "polars.DataFrame":
     import polars
 
     names = dict.fromkeys(name for row in rows for name in row)
-    return polars.DataFrame([series(name, [row.get(name) for row in rows]) for name in names])
+    return polars.DataFrame([series(as_unicode(name), [row.get(name) for row in rows]) for name in names])
 
 
 def series(name: str, values: list[Any]) -> "polars.Series":
@@ -160,7 +163,7 @@ def series(name: str, values: list[Any]) -> "polars.Series":
         return polars.Series(name, [None if value is None else _float(value) for value in values], polars.Float64)
     if kinds == {bool}:
         return polars.Series(name, values, polars.Boolean)
-    return polars.Series(name, [None if value is None else str(value) for value in values], polars.String)
+    return polars.Series(name, [None if value is None else as_unicode(str(value)) for value in values], polars.String)
 
 
 def _float(value: float) -> float:

@@ -1,19 +1,20 @@
 """MLflow's tracking servers and databases, through its own client: https://mlflow.org/docs/latest/python_api/mlflow.client.html.
 
 An address is a tracking URI: ``sqlite:///mlflow.db``, ``mlflow+http://host:5000``, ``mlflow+https://…``,
-``mlflow+file:///…/mlruns``, each followed by ``#experiment`` where one is meant. A metric's time is wall time; its step
-is no samples, unless ``--samples-column step`` says so.
+``mlflow+file:///…/mlruns``, each followed by ``#experiment`` where one is meant. A metric's time is wall time, counted
+from the run's start; its step is no samples, unless ``--samples-column step`` says so.
 """
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.columns import SAMPLES
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
-from milepost.histories.rows import RowTable, seed_of
+from milepost.histories.rows import RowTable, one_of_many, seed_of
 from milepost.histories.table import histories_of, need_polars
 
 PAGE = 1000
@@ -50,11 +51,18 @@ class MLflowReader(Reader):
             try:
                 client = MlflowClient(tracking_uri=uri)
                 for group, found in _runs(client, address, experiment):
-                    told = {"config": dict(found.data.params), "group": group, "seed": seed_of(found.data.params)}
-                    table = MLflowRun(client, found.info.run_id, tuple(found.data.metrics), wanted)
-                    yield from histories_of(table, found.info.run_id, wanted, **told)
+                    yield from one_of_many(found.info.run_id, partial(_histories, client, group, found, wanted))
             except MlflowException as error:
                 raise HistoryError(f"{address}: {str(error).splitlines()[0]}") from error
+
+
+def _histories(client: Any, group: str, found: Any, wanted: Wanted) -> Iterator[History]:
+    """Yield the history of a run."""
+    told = {"config": dict(found.data.params), "group": group, "seed": seed_of(found.data.params)}
+    if found.info.start_time:
+        told["started_at"] = found.info.start_time / 1000
+    table = MLflowRun(client, found.info.run_id, tuple(found.data.metrics), wanted)
+    yield from histories_of(table, found.info.run_id, wanted, **told)
 
 
 class MLflowRun(RowTable):
@@ -72,7 +80,7 @@ class MLflowRun(RowTable):
         self._client = client
         self._run = run
         counting = {wanted.samples_column, wanted.time_column, *SAMPLES}
-        self._keys = tuple(key for key in keys if wanted.wants(key) or key in counting)
+        self._keys = tuple(key for key in keys if wanted.wants(key) or key in counting) or keys[:1]
         self._counting = next((key for key in (wanted.samples_column, *SAMPLES) if key in keys), None)
         self.columns = (*keys, "step", "wall_time")
 

@@ -1,4 +1,4 @@
-"""MLPerf training: logs of ``:::MLLOG`` lines, and of ``:::MLL`` lines as release 0.6 had them.
+"""MLPerf training: logs of ``:::MLLOG`` lines, and of those of releases 0.6 (``:::MLL``) and 0.5 (``:::MLPv0.5``).
 
 https://github.com/mlcommons/logging: ``mlperf_logging/mllog`` writes the lines, the rules of
 ``mlperf_logging/compliance_checker`` say what must be in them. Time to train is that from ``run_start`` to
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from milepost.errors import HistoryError
-from milepost.histories.files import blocks, stem
+from milepost.histories.files import opened, stem
 from milepost.histories.history import History, Rows, Wanted
 from milepost.histories.mlperf_lines import Line, lines_of, number
 from milepost.histories.mlperf_samples import Counting, counting
@@ -23,9 +23,12 @@ from milepost.histories.reader import File, Reader
 from milepost.histories.table import need_polars
 from milepost.log import logger
 
-MARKS = (b":::MLLOG", b":::MLL ", b":::SYSJSON")
-RESULT = re.compile(r"^result_?\d*\.(txt|log)$")
-"""How submissions call their logs; other output may come first in them."""
+MARKS = (b":::MLLOG", b":::MLL ", b":::MLPv0.5", b":::SYSJSON")
+OUTPUT = re.compile(r"^result|\.(txt|log|out|stdout)(\.|-|$)", re.IGNORECASE)
+"""How logs of training may be called, in which other output may come before MLPerf's lines."""
+
+MAX_OUTPUT_BYTES = 2**22
+"""So much output is looked through for the first of MLPerf's lines."""
 
 SETTINGS = re.compile(
     r"^(submission_|opt_|.*_opt_|seed$|train_samples$|eval_samples$|trained_samples$|samples_per_epoch$|.*batch_size$"
@@ -60,14 +63,16 @@ class MLPerfReader(Reader):
     """Reads MLPerf training logs."""
 
     name: ClassVar[str] = "mlperf"
+    joins: ClassVar[bool] = False
 
     def claims(self, file: File) -> str | None:
         """Say whether a file has lines of MLPerf's."""
-        if any(mark in file.head for mark in MARKS):
+        if _has_mark(file.head):
             return stem(file.name)
-        if RESULT.match(file.name) and any(mark in next(blocks(file.path)).data for mark in MARKS if file.head):
-            return stem(file.name)
-        return None
+        if b"\0" in file.head or not OUTPUT.search(file.name):
+            return None
+        with opened(file.path) as output:
+            return stem(file.name) if _has_mark(output.read(MAX_OUTPUT_BYTES)) else None
 
     def histories(self, files: Sequence[str], run: str, wanted: Wanted) -> Iterator[History]:
         """Yield the run of each file; of a file with several runs, each under its number.
@@ -77,12 +82,21 @@ class MLPerfReader(Reader):
         """
         need_polars()
         for file in files:
-            lines = list(lines_of(file))
+            lines: list[Line] = []
+            fault: HistoryError | None = None
+            try:
+                lines.extend(lines_of(file))
+            except HistoryError as error:
+                fault = error
             if not lines:
-                raise HistoryError(f"{file}: found no whole line of MLPerf's, expected ':::MLLOG {{…}}'")
+                raise fault or HistoryError(f"{file}: found no whole line of MLPerf's, expected ':::MLLOG {{…}}'")
             runs = _split(lines)
             for index, of_run in enumerate(runs, 1):
-                yield _history(of_run, run if len(runs) == 1 else f"{run}/{index}", file, wanted)
+                yield _history(of_run, run if len(runs) == 1 else f"{run}/{index}", file, wanted, fault)
+
+
+def _has_mark(data: bytes) -> bool:
+    return any(mark in data for mark in MARKS)
 
 
 def _split(lines: Sequence[Line]) -> list[list[Line]]:
@@ -106,8 +120,8 @@ def _split(lines: Sequence[Line]) -> list[list[Line]]:
     return [of_run for of_run in runs if any(line.key == "run_start" for line in of_run)]
 
 
-def _history(lines: list[Line], run: str, file: str, wanted: Wanted) -> History:
-    """Return the run that lines tell of."""
+def _history(lines: list[Line], run: str, file: str, wanted: Wanted, fault: HistoryError | None) -> History:
+    """Return the run that lines tell of; where their file is broken, that is said after them."""
     starts = [line.time_ms for line in lines if line.key == "run_start" and line.time_ms]
     stops = [line for line in lines if line.key == "run_stop" and line.time_ms]
     start = min(starts, default=None)
@@ -115,28 +129,44 @@ def _history(lines: list[Line], run: str, file: str, wanted: Wanted) -> History:
     if stops and isinstance(status := stops[0].metadata.get("status"), str):
         config["status"] = status
     observations = _observations(lines, start)
+    if not observations and start is not None:  # it ran, and evaluated nothing
+        last = stops[0].time_ms if stops else max(line.time_ms for line in lines)
+        told = [count for line in lines if (count := number(line.metadata.get("samples_count"))) is not None]
+        observations = [Observation(last, {}, {"samples_count": max(told, default=0)})]
     counts = counting(lines, [each.metadata for each in observations if "epoch_num" in each.metadata], config)
     names = tuple(dict.fromkeys(name for each in observations for name in each.metrics))
     if start is None:
         logger("histories").warning("%s: has no run_start, from which minutes are counted", file)
-    seeds = {seed for line in lines if line.key == "seed" and (seed := number(line.value)) is not None}
-    nodes = number(config.get("number_of_nodes"))
+    seeds = {seed for line in lines if line.key == "seed" and (seed := _whole(line.value)) is not None}
+    nodes = _whole(config.get("number_of_nodes"))
     owner = [
         str(config[key]) for key in ("submission_org", "submission_platform", "submission_benchmark") if config.get(key)
     ]
     return History(
         run=run,
-        rows=lambda: iter([_rows(observations, counts, start, wanted)]),
+        rows=lambda: _until(fault, _rows(observations, counts, start, wanted)),
         metrics=names,
         group="/".join(owner) or None,
-        seed=int(next(iter(seeds))) if len(seeds) == 1 else None,
+        seed=next(iter(seeds)) if len(seeds) == 1 else None,
         config=config,
         started_at=None if start is None else start / 1000,
         run_seconds=(stops[0].time_ms - start) / 1000 if stops and start is not None else None,
-        num_nodes=int(nodes) if nodes is not None and nodes >= 1 else None,
+        num_nodes=nodes if nodes is not None and nodes >= 1 else None,
         untimed_because="no line says run_start" if start is None else None,
         uncounted_because=counts.why_not,
     )
+
+
+def _until(fault: HistoryError | None, rows: Rows) -> Iterator[Rows]:
+    yield rows
+    if fault is not None:
+        raise fault
+
+
+def _whole(value: object) -> int | None:
+    """Return a whole number; None for anything else."""
+    told = number(value)
+    return int(told) if told is not None and abs(told) < 2**63 and told.is_integer() else None
 
 
 def _config(lines: Sequence[Line]) -> dict[str, Any]:
@@ -150,8 +180,10 @@ def _config(lines: Sequence[Line]) -> dict[str, Any]:
 
 def _is_metric(line: Line) -> bool:
     """Say whether a line has values of metrics: an evaluation, or anything that is logged at a position."""
-    if SETTINGS.match(line.key) or line.interval:
+    if SETTINGS.match(line.key):
         return False
+    if line.interval:
+        return line.key == "eval_accuracy"
     return line.key.startswith("eval_") or any(position in line.metadata for position in POSITIONS)
 
 

@@ -10,6 +10,7 @@ from milepost.histories.files import blocks
 from milepost.log import logger
 
 RELEASE_06 = re.compile(r":::MLL (\d+(?:\.\d*)?) (\w+): (\{.*)")
+RELEASE_05 = re.compile(r":::MLPv0\.5\.\d+ \S+ (\d+(?:\.\d*)?) \([^)]*\) (\w+)(?:: *(.*))?")
 SYSTEM = ":::SYSJSON"
 UNUSED = ("weights_initialization", "data_file")
 """Keys that are logged by the thousand and say nothing of time, samples or metrics."""
@@ -44,7 +45,7 @@ def lines_of(file: str) -> Iterator[Line]:
     broken = 0
     for block in blocks(file):
         for text in block.data.split(b"\n"):
-            if b":::MLL" in text:
+            if b":::MLL" in text or b":::MLPv0.5" in text:
                 for line in _lines(text.decode("utf-8", "replace")):
                     if line is None:
                         broken += 1
@@ -70,12 +71,28 @@ def _lines(text: str) -> Iterator[Line | None]:
     """Yield what a line of a file holds: ranks that print at the same time may share one. None for what is broken."""
     for part in text.split(":::MLLOG")[1:]:
         yield _line(part)
+    if oldest := RELEASE_05.search(text):
+        yield _told(float(oldest[1]) * 1000, oldest[2], _of_release_05(oldest[3] or ""))
     if old := RELEASE_06.search(text):
         told = _object(old[3])
         if told is None:
             yield None
         else:
             yield _told(float(old[1]) * 1000, old[2], told)
+
+
+def _of_release_05(text: str) -> dict[str, Any]:
+    """Return what a line of release 0.5 tells, as later ones put it: a value, or an object with value and epoch."""
+    try:
+        value = json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        value = text
+    if not isinstance(value, dict):
+        return {"value": value}
+    metadata = {"epoch_num": value["epoch"]} if "epoch" in value else {}
+    if "success" in value:
+        metadata["status"] = "success" if value["success"] else "aborted"
+    return {"value": value.get("value"), "metadata": metadata}
 
 
 def _line(part: str) -> Line | None:

@@ -6,7 +6,8 @@ samples. The second counts epochs, of ``train_samples`` or ``samples_per_epoch``
 - of BERT it counts examples, and of GPT-3 tokens (the reference convergence points of ``rcp_checker`` are in these);
 - of 3D U-Net it counts epochs until release 3.0 and samples in 3.1, where block lengths are multiples of an epoch's;
 - Minigo's are iterations of self-play, whose number of games varies;
-- some logs begin at 0 and some at 1, so that epoch 3 may be the third or the fourth.
+- some logs begin at 0 and some at 1, so that epoch 3 may be the third or the fourth, and some of DLRM, which trains for
+  less than one epoch, at 1.05.
 
 Where a log leaves open which it is, there are no samples, and a reason.
 """
@@ -23,6 +24,9 @@ BY_SAMPLE = frozenset({"bert", "gpt3", "llama31_405b", "llama31_8b", "llama2_70b
 """Benchmarks whose ``epoch_num`` counts examples or tokens."""
 
 BY_GAME = frozenset({"minigo"})
+
+STARTS = frozenset({"epoch_start", "block_start"})
+STOPS = frozenset({"epoch_stop", "block_stop"})
 
 MOST_EPOCHS = 10_000
 """No benchmark trains for more: a larger number is no number of epochs."""
@@ -80,6 +84,9 @@ def counting(lines: Sequence[Line], positions: Sequence[Mapping[str, Any]], conf
         return Counting(samples_per_epoch=1.0)
     if max(epochs) > MOST_EPOCHS:
         return Counting(why_not=f"an epoch_num of {max(epochs):g} can't be told for epochs or for samples")
+    first = min((each for line in lines if line.key in STARTS and (each := _epoch_of(line)) is not None), default=0.0)
+    if first > 1 and not first.is_integer():
+        return Counting(why_not=f"its first epoch is {first:g}, and how much of that was done before can't be told")
     begins_at_zero = _begins_at_zero(lines, epochs)
     if begins_at_zero is None:
         return Counting(why_not="its epochs begin at 0, and whether the one that epoch_num tells is done can't be told")
@@ -98,8 +105,8 @@ def _begins_at_zero(lines: Sequence[Line], epochs: Sequence[float]) -> bool | No
     started: dict[int, float] = {}
     stopped: dict[int, float] = {}
     for line in lines:
-        which = started if line.key in ("epoch_start", "block_start") else stopped
-        if line.key in ("epoch_start", "block_start", "epoch_stop", "block_stop"):
+        which = started if line.key in STARTS else stopped
+        if line.key in STARTS or line.key in STOPS:
             for each in _epochs_of(line):
                 which[each] = min(line.time_ms, which.get(each, line.time_ms))
     if min(started, default=1) != 0 or not all(epoch.is_integer() for epoch in epochs):
@@ -113,14 +120,19 @@ def _begins_at_zero(lines: Sequence[Line], epochs: Sequence[float]) -> bool | No
     ]
     done = {stopped.get(int(epoch), math.inf) <= time_ms for epoch, time_ms in evaluated}
     begun = {started.get(int(epoch), math.inf) < time_ms for epoch, time_ms in evaluated}
-    if done == {True}:
-        return True
-    return False if begun == {False} else None
+    if begun == {False}:  # also where marks of the end count from 1 and those of the start from 0
+        return False
+    return True if done == {True} else None
+
+
+def _epoch_of(line: Line) -> float | None:
+    """Return the epoch that a mark is about, or begins with."""
+    return number(line.metadata.get("epoch_num", line.metadata.get("first_epoch_num")))
 
 
 def _epochs_of(line: Line) -> range:
     """Return the whole epochs that a mark is about."""
-    first = number(line.metadata.get("epoch_num", line.metadata.get("first_epoch_num")))
+    first = _epoch_of(line)
     if first is None or not first.is_integer() or not 0 <= first <= MOST_EPOCHS:
         return range(0)
     count = number(line.metadata.get("epoch_count", 1)) or 1.0

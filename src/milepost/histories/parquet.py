@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from milepost.errors import HistoryError
-from milepost.histories.files import BLOCK_BYTES, is_url, opened, stem
+from milepost.histories.files import BLOCK_BYTES, as_unicode, is_url, opened, stem
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.table import Frame, Table, histories_of, need_polars
@@ -115,6 +115,8 @@ def _scan(file: str) -> "polars.LazyFrame":
     """Return a file as a lazy frame: nothing of it is a pattern, and no folder's name is a column."""
     import polars
 
+    if (shown := as_unicode(file)) != file:
+        raise HistoryError(f"{shown}: has a name that is no UTF-8, which Polars can't open; rename it")
     return polars.scan_parquet(file, glob=False, hive_partitioning=False)
 
 

@@ -34,10 +34,12 @@ class Reader(ABC):
 
     Attributes:
         name: What ``--format`` calls it.
+        joins: Whether files with one answer to `claims` are one log; else each is a log of its own.
         schemes: Schemes of addresses that it reads by itself, such as ``wandb`` of ``wandb://entity/project/run``.
     """
 
     name: ClassVar[str]
+    joins: ClassVar[bool] = True
     schemes: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
@@ -46,8 +48,8 @@ class Reader(ABC):
 
         Returns:
             What it is a part of within its folder: files with one answer are read as one log, in the order of their
-            names. Usually the file's own name, without suffix; ``""`` for formats whose log is the whole folder. None
-            where the file is of another format.
+            names, where the reader `joins` them. Usually the file's own name, without suffix; ``""`` for formats whose
+            log is the whole folder. None where the file is of another format.
         """
 
     @abstractmethod

@@ -1,11 +1,13 @@
 """Tables that come a row at a time: rows of a program's own format, of a database, of an API."""
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from milepost.errors import HistoryError
+from milepost.histories.history import History, Rows
 from milepost.histories.jsonl import frames_of
 from milepost.histories.table import Frame, Table
 
@@ -72,9 +74,21 @@ class RowTable(Table):
         yield from stretch()
 
 
+def one_of_many(run: str, histories: Callable[[], Iterator[History]]) -> Iterator[History]:
+    """Yield a run of a project; where it can't be read, a history that says so when it is, so that the rest goes on."""
+    try:
+        yield from histories()
+    except HistoryError as error:
+        yield History(run=run, rows=partial(_refuse, error))
+
+
+def _refuse(error: HistoryError) -> Iterator[Rows]:
+    raise error
+
+
 def seed_of(config: dict[str, Any]) -> int | None:
     """Return the seed that settings name."""
     try:
         return None if isinstance(config.get("seed"), bool) else int(config["seed"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None

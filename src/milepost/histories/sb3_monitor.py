@@ -29,6 +29,9 @@ from milepost.log import logger
 MARK = re.compile(rb'^\s*#\s*\{.*"t_start"')
 ONE_OF_SEVERAL = re.compile(r"^\d+\.monitor\.csv$")
 
+MAX_LENGTH = 2**40
+"""Of an episode, in steps: what is longer is no length, and would be more than a count of samples holds."""
+
 WINDOW = 100
 """Episodes over which Stable-Baselines3 takes its means (``stats_window_size``), unless told otherwise."""
 
@@ -99,7 +102,7 @@ class Monitor:
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise HistoryError(f"{path}: found {comment[:80]!r}, expected a comment with t_start") from error
         self.told: dict[str, Any] = told
-        self.names = next(csv.reader([header]), [])
+        self.names = next(_fields(path, iter([header])), [])
         if not {"r", "l", "t"} <= set(self.names):
             raise HistoryError(f"{path}: found the columns {', '.join(self.names)}, expected r, l and t among them")
 
@@ -110,10 +113,10 @@ class Monitor:
         """
         offset = last = 0.0
         unread = 0
-        for fields in csv.reader(islice(self._lines(), 2, None)):
+        for fields in _fields(self.path, islice(self._lines(), 2, None)):
             values = dict(_values(self.names, fields))
             length = values.get("l", -1.0)
-            if not fields or "t" not in values or length < 0 or not length.is_integer():
+            if not fields or "t" not in values or not 0 <= length <= MAX_LENGTH or not length.is_integer():
                 unread += bool(fields)
                 continue
             if values["t"] + offset < last:
@@ -133,6 +136,14 @@ class Monitor:
             if lines.pop():
                 logger("histories").warning("%s: its last row is cut short; not read", self.path)
             yield from (line.rstrip("\r") for line in lines)
+
+
+def _fields(path: str, lines: Iterator[str]) -> Iterator[list[str]]:
+    """Yield the fields of lines."""
+    try:
+        yield from csv.reader(lines)
+    except csv.Error as error:
+        raise HistoryError(f"{path}: can't be read as CSV: {error}") from error
 
 
 def _values(names: Sequence[str], fields: Sequence[str]) -> Iterator[tuple[str, float]]:

@@ -1,6 +1,6 @@
 """Stretches of a run's rows: what is carried from one to the next, and what is warned of once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from milepost.errors import HistoryError
@@ -30,6 +30,8 @@ class Stretches:
         self.text: dict[str, int] = {}
         self.read_any: set[str] = set()
         self.zoneless = False
+        self.unplaced = 0
+        self.example = ""
 
     def read(self, data: "polars.DataFrame", rows: "polars.Series") -> Iterator[Rows]:
         """Yield a stretch.
@@ -42,29 +44,56 @@ class Stretches:
             HistoryError: A row's samples count nothing; the rows before it are yielded first.
         """
         fault = None
-        counts = None
-        if self.chosen.samples in data.columns:
-            counts, at = values.samples(data[self.chosen.samples])
-            if at is not None:
-                fault = (
-                    f"{self.where}: found {data[self.chosen.samples][at]!r} in row {rows[at]} of "
-                    f"{self.chosen.samples!r}, expected a whole number of samples, 0 or more (--samples-column)"
-                )
-                data, counts = data[:at], counts[:at]
+        counts = at = unread = None
+        samples = self.chosen.samples
+        if samples is not None and samples in data.columns:
+            counts, at, unread = values.samples(data[samples])
+        times = {
+            column.name: values.times(data[column.name]) for column in self.chosen.times if column.name in data.columns
+        }
+        masks = [(samples or "", unread), *((name, told.unread) for name, told in times.items())]
+        for name, mask in masks:
+            if mask is not None and mask.any():
+                self._leave_out(name, data[name], mask, rows)
+                yield from self.read(data.filter(~mask), rows.filter(~mask))
+                return
+        if samples is not None and at is not None:
+            fault = (
+                f"{self.where}: found {data[samples][at]!r} in row {rows[at]} of "
+                f"{samples!r}, expected a whole number of samples, 0 or more (--samples-column)"
+            )
+            data, counts = data[:at], None if counts is None else counts[:at]
+            times = {name: told._replace(values=told.values[:at]) for name, told in times.items()}
         if data.height:
-            yield self._rows(data, counts)
+            yield self._rows(data, counts, times)
         if fault:
             raise HistoryError(fault)
 
     def close(self) -> None:
-        """Warn of text that stood where numbers were expected."""
+        """Warn of text that stood where numbers were expected, and of rows that were left out for it."""
+        if self.unplaced:
+            logger("histories").warning(
+                "%s: %d rows tell no number of samples or no time, such as %s; not read",
+                self.where,
+                self.unplaced,
+                self.example,
+            )
         for name, count in self.text.items():
             if name in self.read_any:
                 logger("histories").warning(
                     "%s: %d values of %r are no numbers; taken as not logged", self.where, count, name
                 )
 
-    def _rows(self, data: "polars.DataFrame", counts: "polars.Series | None") -> Rows:
+    def _leave_out(self, name: str, column: "polars.Series", mask: "polars.Series", rows: "polars.Series") -> None:
+        """Take note of rows whose samples or time are text that is none: where they stand, nothing tells."""
+        at = mask.arg_max()
+        assert at is not None
+        self.example = self.example or f"row {rows[at]} with {column[at]!r} in {name!r}"
+        self.unplaced += int(mask.sum())
+
+    def _rows(
+        self, data: "polars.DataFrame", counts: "polars.Series | None", times: Mapping[str, values.Times]
+    ) -> Rows:
         """Return the rows of a stretch that are right."""
         import polars
 
@@ -74,14 +103,14 @@ class Stretches:
         metrics = polars.DataFrame([self._metric(data[name]) for name in names if name in data.columns])
         elapsed = wall = None
         for column in self.chosen.times:
-            if column.name in data.columns:
-                told, is_wall = self._time(column, data[column.name])
+            if column.name in times:
+                told, is_wall = self._time(column, times[column.name])
             else:
                 told, is_wall = None, self.is_wall.get(column.name, False)
             told = self._carried(column.name, told, data.height, polars.Float64())
             if is_wall:
                 wall = told
-            else:
+            elif elapsed is None or column.name in self.units:  # what tells nothing takes no other's place
                 elapsed = told
         if self.chosen.samples is not None:
             counts = self._carried(self.chosen.samples, counts, data.height, polars.Int64())
@@ -96,9 +125,8 @@ class Stretches:
             self.read_any.add(column.name)
         return found
 
-    def _time(self, column: TimeColumn, told: "polars.Series") -> tuple["polars.Series", bool]:
+    def _time(self, column: TimeColumn, found: values.Times) -> tuple["polars.Series", bool]:
         """Return a column's times in seconds, and whether they are Unix time."""
-        found = values.times(told)
         if found.zoneless and not self.zoneless:
             self.zoneless = True
             logger("histories").warning("%s: the times of %r say no zone; taken for UTC", self.where, column.name)

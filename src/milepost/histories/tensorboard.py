@@ -102,7 +102,7 @@ class _Pass:
                     self._void.setdefault(tag, []).append((number, event.step))
             else:
                 latest = event.step
-            if samples_tag is not None and samples_tag in event.values:
+            if samples_tag is not None and 0 <= event.values.get(samples_tag, -1.0) < 2**63:
                 self.samples[event.step] = event.values[samples_tag]
         for voids in self._void.values():
             for at in range(len(voids) - 2, -1, -1):
@@ -123,13 +123,17 @@ class _Pass:
 
 
 def _rows(files: Sequence[str], wanted: Wanted) -> Iterator[Rows]:
-    """Yield the events that stand, a row each, of those that bear a tag that is wanted."""
+    """Yield the events that stand, a row each, of those that bear a tag that is wanted, and the first of any tag.
+
+    That one is when training began, whatever is wanted: an evaluation may be logged an hour later.
+    """
     first = _Pass(files, wanted.metrics, wanted.samples_column)
     if wanted.samples_column is not None and not first.samples:
         raise HistoryError(f"{files[0]}: found no scalar {wanted.samples_column!r}, expected what counts samples")
     steps: list[int] = []
     wall_times: list[float] = []
     values: dict[str, list[float | None]] = {}
+    began = False
 
     def stretch() -> Rows:
         import polars
@@ -140,13 +144,14 @@ def _rows(files: Sequence[str], wanted: Wanted) -> Iterator[Rows]:
 
     try:
         for number, event in enumerate(_events(files, wanted.metrics)):
-            if not event.values or not first.stands(number, event.step):
-                continue
             told = event.values
+            if not (told or (event.has_summary and not began)) or not first.stands(number, event.step):
+                continue
             if first.tagged:
                 told = {tag: value for tag, value in told.items() if first.stands(number, event.step, tag)}
-                if not told:
-                    continue
+            if not told and began:
+                continue
+            began = True
             for tag in told.keys() - values.keys():
                 values[tag] = [None] * len(steps)
             steps.append(event.step)

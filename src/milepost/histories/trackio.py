@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from milepost.histories.files import is_url, stem
 from milepost.histories.history import History, Wanted
 from milepost.histories.jsonl import MAX_DEPTH, flatten
 from milepost.histories.reader import File, Reader
-from milepost.histories.rows import SPECIAL, RowTable, seed_of
+from milepost.histories.rows import SPECIAL, RowTable, one_of_many, seed_of
 from milepost.histories.table import histories_of, need_polars
 
 SQLITE = b"SQLite format 3\0"
@@ -38,7 +39,7 @@ class TrackioReader(Reader):
         try:
             with closing(_open(file.path)) as connection:
                 columns = {row[1] for row in connection.execute("PRAGMA table_info(metrics)")}
-        except sqlite3.Error:
+        except (sqlite3.Error, ValueError):
             return None
         return stem(file.name).removesuffix(".db") if {"run_name", "step", "metrics"} <= columns else None
 
@@ -61,7 +62,13 @@ class TrackioReader(Reader):
                 config = configs.get(key, {})
                 told = {"config": _plain(config), "group": config.get("_Group"), "seed": seed_of(config)}
                 unique = name if named.count(name) == 1 else f"{name}-{key}"
-                yield from histories_of(TrackioRun(path, key), f"{run}/{unique}", wanted, **told)
+                name_of_run = f"{run}/{unique}"
+                yield from one_of_many(name_of_run, partial(_histories, path, key, name_of_run, wanted, told))
+
+
+def _histories(path: str, key: str, run: str, wanted: Wanted, told: dict[str, Any]) -> Iterator[History]:
+    """Yield the history of a run."""
+    yield from histories_of(TrackioRun(path, key), run, wanted, **told)
 
 
 class TrackioRun(RowTable):

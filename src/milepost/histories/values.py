@@ -22,10 +22,12 @@ class Samples(NamedTuple):
     Attributes:
         counts: Int64: null where a row does not tell.
         wrong: The first row that holds a number that counts nothing: negative, or not whole; None where none does.
+        unread: Which rows hold text that is no number; None where none does.
     """
 
     counts: "polars.Series"
     wrong: int | None
+    unread: "polars.Series | None" = None
 
 
 def numbers(column: "polars.Series") -> tuple["polars.Series", int]:
@@ -64,12 +66,12 @@ def samples(column: "polars.Series") -> Samples:
             return Samples(counts, None)
     else:
         counts = polars.Series(column.name, [None] * len(column), polars.Int64)
-    floats, _ = numbers(column)
+    floats, unread = numbers(column)
     floats = floats.fill_nan(None)
     whole = ((floats == floats.floor()) & (floats.abs() < 2.0**63)).fill_null(False)
     counts = counts.zip_with(counts.is_not_null(), floats.set(~whole, None).cast(polars.Int64))
     wrong = (counts < 0).fill_null(False) | (counts.is_null() & floats.is_not_null())
-    return Samples(counts, wrong.arg_max() if wrong.any() else None)
+    return Samples(counts, wrong.arg_max() if wrong.any() else None, _unread(column) if unread else None)
 
 
 class Times(NamedTuple):
@@ -79,11 +81,13 @@ class Times(NamedTuple):
         values: Float64: numbers in the column's own unit; dates as Unix seconds, durations as seconds.
         dated: Whether it held dates or durations, whose unit is not in question.
         zoneless: Whether it held dates without a zone: they are taken for UTC.
+        unread: Which rows hold text that is no time; None where none does.
     """
 
     values: "polars.Series"
     dated: bool = False
     zoneless: bool = False
+    unread: "polars.Series | None" = None
 
 
 def times(column: "polars.Series") -> Times:
@@ -104,8 +108,8 @@ def times(column: "polars.Series") -> Times:
     dates = [_unix(text) for text in column.to_list()]
     found = polars.Series(column.name, [value for value, _ in dates], polars.Float64)
     if found.null_count() == len(found):
-        return Times(told)
-    return Times(found, dated=True, zoneless=any(zoneless for _, zoneless in dates))
+        return Times(told, unread=_unread(column) if told.null_count() < len(told) else None)
+    return Times(found, dated=True, zoneless=any(zoneless for _, zoneless in dates), unread=_unread(column, found))
 
 
 def is_unix(value: float) -> bool:
@@ -116,6 +120,15 @@ def is_unix(value: float) -> bool:
 def unix_unit(value: float) -> float:
     """Return how many seconds the unit is that a Unix time is written in."""
     return next((unit for limit, unit in UNIX_UNITS if value < limit), 1.0)
+
+
+def _unread(column: "polars.Series", found: "polars.Series | None" = None) -> "polars.Series":
+    """Return which values of a column are text that is neither a number, nor ``found``, nor says that there is none."""
+    import polars
+
+    text = column.str.strip_chars()
+    told = text.is_not_null() & ~text.str.to_lowercase().is_in(list(UNTOLD))
+    return told & (text.cast(polars.Float64, strict=False) if found is None else found).is_null()
 
 
 def _unix(text: str | None) -> tuple[float | None, bool]:

@@ -6,6 +6,7 @@ scanned by itself (``scan_history``), since a scan for several gives only the st
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from milepost.errors import HistoryError, MissingExtra
@@ -13,7 +14,7 @@ from milepost.histories.columns import ELAPSED, SAMPLES, WALL
 from milepost.histories.history import History, Wanted
 from milepost.histories.jsonl import MAX_DEPTH, flatten
 from milepost.histories.reader import File, Reader
-from milepost.histories.rows import SPECIAL, RowTable, seed_of
+from milepost.histories.rows import SPECIAL, RowTable, one_of_many, seed_of
 from milepost.histories.table import histories_of, need_polars
 
 PAGE = 10_000
@@ -54,14 +55,19 @@ class WandbReader(Reader):
                 api = wandb.Api(timeout=CLIENT_SECONDS)
                 found = [api.run(path)] if len(parts) == 3 else api.runs(path, order="+created_at")
                 for each in found:
-                    config: dict[str, Any] = {}
-                    flatten(dict(each.config), "", config, None, MAX_DEPTH)
-                    told = {"config": config, "group": each.group or None, "seed": seed_of(config)}
-                    yield from histories_of(WandbRun(each, wanted), each.id, wanted, **told)
+                    yield from one_of_many(each.id, partial(_histories, each, wanted))
             except (wandb.Error, ValueError) as error:
                 if isinstance(error, HistoryError):
                     raise
                 raise HistoryError(f"{address}: {_first_line(error)}") from None  # its cause may show the key
+
+
+def _histories(run: Any, wanted: Wanted) -> Iterator[History]:
+    """Yield the history of a run."""
+    config: dict[str, Any] = {}
+    flatten(dict(run.config), "", config, None, MAX_DEPTH)
+    told = {"config": config, "group": run.group or None, "seed": seed_of(config)}
+    yield from histories_of(WandbRun(run, wanted), run.id, wanted, **told)
 
 
 class WandbRun(RowTable):

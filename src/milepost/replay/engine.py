@@ -20,6 +20,10 @@ ENDED = "closed"
 """Name of the end mark of a run that is replayed: its log is over."""
 
 
+LATEST_START = 253_402_300_800.0
+"""Unix seconds of the year 10000: what starts then or later starts at no date."""
+
+
 class Replayed(NamedTuple):
     """What came of a history.
 
@@ -106,6 +110,10 @@ def _begin(
     _, _, elapsed, wall = next(updates.each(0, 1))
     clocks.start_by(history, elapsed, wall)
     start = clocks.start
+    if not abs(start) < LATEST_START:  # also where it is NaN
+        raise HistoryError(
+            f"{history.run}: found a start at {start:g} s of Unix time, expected one before the year 10000"
+        )
     ledger = open_ledger(history, start)
     if not clocks.has_wall:
         timed = [msgspec.structs.replace(segment, has_wall_clock=False) for segment in ledger.segments]

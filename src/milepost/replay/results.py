@@ -26,6 +26,11 @@ class Skipped(NamedTuple):
     reason: str
     wholly: bool = True
 
+    @property
+    def shown(self) -> str:
+        """What was not read and why, in one line."""
+        return self.reason if self.what in self.reason else f"{self.what}: {self.reason}"
+
 
 class Results(Sequence[ThresholdResult]):
     """Results, one a run and threshold, in the order in which the logs were found.

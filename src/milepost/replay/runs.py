@@ -1,6 +1,7 @@
 """Finds logs, replays each of their runs, and goes on where one is broken."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ import msgspec
 from milepost.config import Config, InstanceSettings, load_performance_thresholds
 from milepost.errors import ConfigError, HistoryError
 from milepost.histories import find
+from milepost.histories.files import as_unicode
 from milepost.histories.history import History, TimeUnit, Wanted
 from milepost.instance import Instance
 from milepost.log import logger
@@ -17,9 +19,12 @@ from milepost.replay.engine import Replayed, replay_history
 from milepost.replay.pricing import ReplayPricer
 from milepost.replay.results import Results, Skipped
 from milepost.replay.saving import Saver
-from milepost.thresholds import PerformanceThreshold, parse_threshold, require_unique_names
+from milepost.thresholds import PerformanceThreshold, ThresholdResult, parse_threshold, require_unique_names
 from milepost.tracked_run.identity import flat_config
 from milepost.tracked_run.opening import store_of
+
+MOST_REASONS = 3
+"""So many are given where nothing could be read."""
 
 
 class Progress(NamedTuple):
@@ -109,9 +114,12 @@ def replay(
     results: list[Any] = []
     skipped: list[Skipped] = []
     runs = 0
+    names = set[str]()
+    ids = set[str]()
     try:
         for history in _histories([str(path) for path in named], format, match, wanted, skipped, strict):
             try:
+                _refuse_or_warn(history.run, ids, saved=saver is not None)
                 done = replay_history(
                     history,
                     settings.thresholds,
@@ -125,6 +133,7 @@ def replay(
                 _skip(skipped, Skipped(history.run, str(error)), strict)
             else:
                 runs += 1
+                names.update(history.metrics or ())
                 results.extend(done.results)
                 for reason in filter(None, (done.fault, _passed_over(done))):
                     _skip(skipped, Skipped(history.run, reason, wholly=False), strict and reason == done.fault)
@@ -136,8 +145,8 @@ def replay(
         if saver is not None:
             saver.close()
     if not runs:
-        first = f": {skipped[0].reason}" if skipped else ""
-        raise HistoryError(f"nothing could be read of {', '.join(map(str, named))}{first}")
+        raise HistoryError(_nothing([str(path) for path in named], skipped))
+    _warn_of_unobserved(settings.thresholds, results, names)
     return Results(results, runs, skipped)
 
 
@@ -158,16 +167,66 @@ def _histories(
                 _skip(skipped, Skipped(log.path, log.reason), strict)
             continue
         try:
-            yield from log.reader.histories(log.files, log.run, wanted)
+            yield from map(_encodable, log.reader.histories(log.files, log.run, wanted))
         except HistoryError as error:
             _skip(skipped, Skipped(log.files[0], str(error)), strict)
 
 
+def _encodable(history: History) -> History:
+    """Return a history whose names can be printed and kept, whatever its log says."""
+    seed = history.seed
+    return msgspec.structs.replace(
+        history,
+        run=as_unicode(history.run),
+        group=None if history.group is None else as_unicode(history.group),
+        seed=seed if seed is None or abs(seed) < 2**63 else None,
+    )
+
+
 def _skip(skipped: list[Skipped], one: Skipped, strict: bool) -> None:
     if strict:
-        raise HistoryError(one.reason if one.what in one.reason else f"{one.what}: {one.reason}")
+        raise HistoryError(one.shown)
     logger("replay").debug("%s: %s", *one[:2])
     skipped.append(one)
+
+
+def _nothing(paths: Sequence[str], skipped: Sequence[Skipped]) -> str:
+    """Say why nothing could be read: each reason with the first log that has it."""
+    reasons = {one.reason.replace(one.what, ""): one.shown for one in reversed(skipped)}
+    shown = list(reversed(reasons.values()))
+    more = f"; and {len(shown) - MOST_REASONS} more reasons" if len(shown) > MOST_REASONS else ""
+    return f"nothing could be read of {', '.join(paths)}: {'; '.join(shown[:MOST_REASONS])}{more}"
+
+
+def _refuse_or_warn(run: str, ids: set[str], *, saved: bool) -> None:
+    """Take note of a run's id; of a second run of the same id in one call, say so.
+
+    Raises:
+        HistoryError: It would take the other's place in the store.
+    """
+    if run in ids:
+        hint = "give the folder above both, so that their paths tell them apart"
+        if saved:
+            raise HistoryError(f"{run}: an earlier log of this call has the same id, and is kept; {hint}")
+        logger("replay").warning("%s: several logs of this call have this id; %s", run, hint)
+    ids.add(run)
+
+
+def _warn_of_unobserved(
+    thresholds: Iterable[PerformanceThreshold], results: Iterable[ThresholdResult], names: set[str]
+) -> None:
+    """Warn of each metric that no run observed, with the nearest names of those that their logs tell."""
+    observed = {result.metric for result in results if result.status != "never_observed"}
+    for metric in dict.fromkeys(threshold.metric for threshold in thresholds):
+        if metric in observed:
+            continue
+        near = get_close_matches(metric, names, n=3)
+        hint = (
+            "; the logs have it, and never a number"
+            if metric in names
+            else f"; nearest: {', '.join(near)}" * bool(near)
+        )
+        logger("replay").warning("no run observed the metric %r%s", metric, hint)
 
 
 def _passed_over(done: Replayed) -> str | None:
