@@ -1,5 +1,6 @@
 """The processes that train one policy together: under ``torchrun`` there are several, otherwise one."""
 
+import importlib
 import os
 from collections.abc import Iterable, Mapping
 from types import TracebackType
@@ -22,6 +23,9 @@ class Ranks:
         self.rank = int(os.environ.get("RANK", "0"))
         self.number = int(os.environ.get("WORLD_SIZE", "1"))
         if self.number > 1:
+            # Imported later, as torch 2.13's Adam does, the functions of this module take the group for the default of an
+            # argument: its threads outlive `destroy_process_group`, and now and then abort the process as it ends.
+            importlib.import_module("torch.distributed.nn.functional")
             distributed.init_process_group("gloo")
 
     def __enter__(self) -> "Ranks":

@@ -196,7 +196,7 @@ def test_two_nodes_under_torchrun_learn_one_policy_and_one_of_them_tracks(tmp_pa
             )
             for rank in range(2)
         ]
-        said = [node.communicate()[0] for node in nodes]
+        said = [node.communicate(timeout=240)[0] for node in nodes]
         assert [node.returncode for node in nodes] == [0, 0], said
         return said
 
