@@ -29,7 +29,7 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[arena,aws,dev,gpu,prices,replay,wandb]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[arena,aws,dev,fleet,gpu,prices,replay,wandb]'
 	touch $@ $(VENV)/.demo
 
 clean:

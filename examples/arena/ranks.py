@@ -23,8 +23,8 @@ class Ranks:
         self.rank = int(os.environ.get("RANK", "0"))
         self.number = int(os.environ.get("WORLD_SIZE", "1"))
         if self.number > 1:
-            # Imported later, as torch 2.13's Adam does, the functions of this module take the group for the default of an
-            # argument: its threads outlive `destroy_process_group`, and now and then abort the process as it ends.
+            # Imported later, as torch 2.13's Adam does, this module's functions take the group as a default argument:
+            # its threads then outlive `destroy_process_group`, and now and then abort the process as it ends.
             importlib.import_module("torch.distributed.nn.functional")
             distributed.init_process_group("gloo")
 

@@ -187,8 +187,8 @@ class ThresholdResult(msgspec.Struct, frozen=True, kw_only=True):
         checkpointed: Whether a saved state holds the crossing; None where no state was ever taken or loaded.
         smoothed_value_at_threshold: Smoothed value at the crossing.
         final_smoothed_value: The latest smoothed value.
-        observations: Finite observations of the metric.
-        skipped: Observations that were NaN or infinite, or too large to be averaged, and skipped.
+        observations: Finite observations of the metric; None where they were not asked for.
+        skipped: Observations that were NaN or infinite, or too large to be averaged, and skipped; None likewise.
         elapsed_source: Where elapsed time comes from: the ``caller``, the tracked run's ``clock``, or ``wall`` time.
         usd_per_hour: USD an hour of one node in the crossing's segment, else in the last.
         num_nodes: Nodes in that segment.
@@ -220,8 +220,8 @@ class ThresholdResult(msgspec.Struct, frozen=True, kw_only=True):
     checkpointed: bool | None = None
     smoothed_value_at_threshold: float | None = None
     final_smoothed_value: float | None = None
-    observations: int = 0
-    skipped: int = 0
+    observations: int | None = 0
+    skipped: int | None = 0
     elapsed_source: ElapsedSource | None = None
     usd_per_hour: float | None = None
     num_nodes: int | None = None

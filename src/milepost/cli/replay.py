@@ -1,5 +1,6 @@
 """``milepost replay``: results from the logs of runs that are over."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from milepost.replay import Results
 from milepost.replay import replay as replay_logs
 from milepost.replay.engine import Replayed
 from milepost.replay.runs import Progress as Come
+from milepost.replay.spread import Engine
 from milepost.report.formats import FORMATS, Format, as_json, as_text
 from milepost.report.terminal import open_console, runs_results_table
 
@@ -52,6 +54,20 @@ def replay(
     save: Annotated[bool, typer.Option("--save", help="Keep the runs in the store.")] = False,
     store: Annotated[str | None, typer.Option(help="Path or URL of the store, for --save.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first log that can't be read.")] = False,
+    final: Annotated[
+        bool,
+        typer.Option(
+            "--final/--no-final",
+            help="Whether it matters how runs ended. If not, final values and counts are left out, and less is read.",
+        ),
+    ] = True,
+    engine: Annotated[
+        Engine, typer.Option(help="Where the logs are read; auto: in processes, where there is enough to read.")
+    ] = "auto",
+    workers: Annotated[int | None, typer.Option(help="How many processes; one a core if not given.", min=1)] = None,
+    memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="What they may take together, such as 4GB: fewer, if need be.")
+    ] = None,
     as_json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line: one result each.")] = False,
 ) -> None:
     """Say of runs that are over what it took to reach thresholds chosen today, from logs of any known format."""
@@ -86,6 +102,10 @@ def replay(
             save=save,
             store=store,
             strict=strict,
+            final=final,
+            engine=engine,
+            workers=workers,
+            memory_bytes=None if memory is None else _bytes_of(memory),
             on_progress=on_progress,
             on_result=_print_json if as_json_lines else None,
         )
@@ -94,6 +114,16 @@ def replay(
     elif not as_json_lines:
         open_console().print(runs_results_table(results))
     _summarise(results, saved=save)
+
+
+def _bytes_of(size: str) -> int:
+    """Return the bytes of a size such as ``512MB``, ``4GB`` or ``4GiB``."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", size.strip(), re.IGNORECASE)
+    if found is None:
+        raise ConfigError(f"--memory: found {size!r}, expected a size such as 512MB or 4GB")
+    number, prefix, binary = found.groups()
+    base = 1024 if binary else 1000
+    return int(float(number) * base ** " KMGT".index(prefix.upper() or " "))
 
 
 def _formats(named: list[str], log_format: str | None) -> tuple[Format | None, str | None]:

@@ -1,7 +1,7 @@
 """A history: the observations of a run that is over, as its log has them."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -21,6 +21,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         time_column: What tells time; where not given, a column of a known name.
         time_unit: Unit of ``time_column``; where not given, what its name says, else seconds.
         run_column: What tells runs in one file apart.
+        part: Which part of a log's runs is wanted, and of how many, of readers that split logs; all where None.
+        rows_at_once: How many rows a stretch has at most, where a format would have more.
     """
 
     metrics: frozenset[str] | None = None
@@ -28,6 +30,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     time_column: str | None = None
     time_unit: TimeUnit | None = None
     run_column: str | None = None
+    part: tuple[int, int] | None = None
+    rows_at_once: int = 2**20
 
     def wants(self, metric: str) -> bool:
         """Say whether this metric is wanted."""
@@ -44,12 +48,35 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
         samples: Int64 column: what the trainer had counted; None where the log does not tell.
         elapsed_seconds: Float64 column: seconds on the trainer's own timer; None where the log does not tell.
         wall_time: Float64 column: Unix seconds (UTC); None where the log does not tell.
+        passed_over: Number of the stretch, where its metrics were not read, since they decide nothing.
     """
 
     metrics: "polars.DataFrame"
     samples: "polars.Series | None" = None
     elapsed_seconds: "polars.Series | None" = None
     wall_time: "polars.Series | None" = None
+    passed_over: int | None = None
+
+
+class Range(NamedTuple):
+    """Between which numbers the values of a metric lie: all that are no NaN are finite, and there is one at least."""
+
+    low: float
+    high: float
+
+
+class Outline(NamedTuple):
+    """What a log tells of a run without being read through.
+
+    Attributes:
+        ranges: Of each stretch, by metric; a metric that is not among them may have any values, or none.
+        rows: How many rows the run has.
+        clocks: Which clocks it has, as fields of `Rows`.
+    """
+
+    ranges: tuple[Mapping[str, Range], ...]
+    rows: int
+    clocks: frozenset[str]
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +85,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         run: Id of the run: what the log calls it, else its path below what was asked for, without suffix.
         rows: Opens the log and yields it, stretch by stretch, in bounded memory. May be called again. Raises
-            `HistoryError` where the log is broken, after everything before that was yielded.
+            `HistoryError` where the log is broken, after everything before that was yielded. Where there is an
+            ``outline``, it takes a function that is asked before each stretch whether its metrics may be passed over.
         metrics: Names of all the metrics that it bears, where that is known before it is read through.
         group: What the log says the run belongs to.
         seed: Its random seed.
@@ -71,10 +99,11 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         num_nodes: How many of them.
         untimed_because: Why there is neither elapsed nor wall time.
         uncounted_because: Why there are no samples.
+        outline: Tells what is known of the run before it is read; None where its format has no such thing.
     """
 
     run: str
-    rows: Callable[[], Iterator[Rows]]
+    rows: Callable[..., Iterator[Rows]]
     metrics: tuple[str, ...] | None = None
     group: str | None = None
     seed: int | None = None
@@ -86,3 +115,4 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     num_nodes: int | None = None
     untimed_because: str | None = None
     uncounted_because: str | None = None
+    outline: Callable[[], Outline | None] | None = None

@@ -1,25 +1,30 @@
 """Parquet: a file, or the parts of one that a folder holds."""
 
+import math
 import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Collection, Iterator, Sequence
-from itertools import count
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from milepost.errors import HistoryError
 from milepost.histories.files import BLOCK_BYTES, as_unicode, is_url, opened, stem
-from milepost.histories.history import History, Wanted
+from milepost.histories.history import History, Range, Wanted
 from milepost.histories.reader import File, Reader
-from milepost.histories.table import Frame, Table, histories_of, need_polars
+from milepost.histories.table import RUN_COLUMNS, Frame, Table, histories_of, need_polars
 
 if TYPE_CHECKING:
     import polars
 
 MAGIC = b"PAR1"
 STRETCH_ROWS = 2**17
+"""Small row groups are read together, up to so many rows."""
+
+TELLING = ("seed", "group", *RUN_COLUMNS)
+"""Columns that tell what a run is, whatever their type."""
 
 PART = re.compile(r"^(?:part[-.].*|(?P<name>.*)-\d{5}-of-\d{5})\.parquet$")
 """Parts of one table: ``part-00000-….parquet`` as Spark and Dask write them, ``name-00000-of-00002.parquet``."""
@@ -29,6 +34,7 @@ class ParquetReader(Reader):
     """Reads Parquet."""
 
     name: ClassVar[str] = "parquet"
+    splits: ClassVar[bool] = True
 
     def claims(self, file: File) -> str | None:
         """Say whether a file begins as Parquet files do; parts of one table are read as one."""
@@ -45,7 +51,23 @@ class ParquetReader(Reader):
             HistoryError: It can't be read, or does not tell what is needed.
         """
         need_polars()
-        yield from histories_of(ParquetTable(files), run, wanted)
+        yield from histories_of(ParquetTable(files, wanted.rows_at_once), run, wanted)
+
+
+class Stretch(NamedTuple):
+    """Rows that are read at once: row groups of one file that stand side by side, or a part of a large one.
+
+    Attributes:
+        file: Index of the file.
+        first_row: Which row of the file its first one is, counting from 0.
+        height: How many there are.
+        groups: Indices of the row groups.
+    """
+
+    file: int
+    first_row: int
+    height: int
+    groups: tuple[int, ...]
 
 
 class ParquetTable(Table):
@@ -53,36 +75,63 @@ class ParquetTable(Table):
 
     Args:
         files: The files, in order. What lies elsewhere is copied here for as long as the table is used.
+        rows_at_once: Row groups of more rows are read in parts, so that memory is bounded.
     """
 
-    def __init__(self, files: Sequence[str]) -> None:
-        self.where = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
+    def __init__(self, files: Sequence[str], rows_at_once: int) -> None:
+        from pyarrow import types
+
+        self.where = as_unicode(files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more")
         self.copies = Path(tempfile.mkdtemp(prefix="milepost-")) if any(map(is_url, files)) else None
         if self.copies is not None:
             weakref.finalize(self, shutil.rmtree, self.copies, ignore_errors=True)
         self.files = [self._local(file, number) for number, file in enumerate(files)]
-        self.heights: list[int] = []
-        columns: dict[str, None] = {}
-        for file, name in zip(self.files, files, strict=True):
+        self.names: list[tuple[str, ...]] = []
+        self._footers: list[Any] = []
+        self._stretches: list[Stretch] = []
+        telling: dict[str, None] = {}
+        for number, (file, name) in enumerate(zip(self.files, files, strict=True)):
             with _refusing(name):
-                scanned = _scan(file)
-                columns.update(dict.fromkeys(scanned.collect_schema().names()))
-                self.heights.append(int(scanned.select(_length()).collect().item()))
-        self.columns = tuple(columns)
+                footer = _footer(file)
+                schema = footer.schema.to_arrow_schema()
+            self._footers.append(footer)
+            self.names.append(tuple(schema.names))
+            text = (types.is_string, types.is_large_string, types.is_string_view, types.is_dictionary)
+            told = [each.name for each in schema if any(is_text(each.type) for is_text in text)]
+            telling |= dict.fromkeys([*told, *(each for each in TELLING if each in schema.names)])
+            self._stretches += _stretches_of(number, footer, rows_at_once)
+        self.columns = tuple(dict.fromkeys(name for names in self.names for name in names))
+        self.telling = tuple(telling)
+        self.stretch_count = len(self._stretches)
+        self.height = sum(footer.num_rows for footer in self._footers)
 
     def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
         """Yield stretches of rows."""
-        numbers, first_row = count(), 1
-        for file, height in zip(self.files, self.heights, strict=True):
-            with _refusing(file):
-                scanned = _scan(file)
-                names = [name for name in scanned.collect_schema().names() if columns is None or name in columns]
-                for start in range(0, height, STRETCH_ROWS):
-                    number = next(numbers)
-                    if names and (only is None or number in only):
-                        data = scanned.select(names).slice(start, STRETCH_ROWS).collect()
-                        yield Frame(number, first_row + start, data)
-            first_row += height
+        before = list(accumulate((footer.num_rows for footer in self._footers), initial=0))
+        for number, stretch in enumerate(self._stretches):
+            names = [name for name in self.names[stretch.file] if columns is None or name in columns]
+            if names and (only is None or number in only):
+                with _refusing(self.files[stretch.file]):
+                    scanned = _scan(self.files[stretch.file]).select(names)
+                    data = scanned.slice(stretch.first_row, stretch.height).collect()
+                yield Frame(number, before[stretch.file] + stretch.first_row + 1, data)
+
+    def ranges(self, columns: Collection[str]) -> Sequence[Mapping[str, Range]]:
+        """Return what the footers tell of each stretch: their row groups' statistics."""
+        return [self._ranges_of(stretch, columns) for stretch in self._stretches]
+
+    def _ranges_of(self, stretch: Stretch, columns: Collection[str]) -> dict[str, Range]:
+        footer, names = self._footers[stretch.file], self.names[stretch.file]
+        if footer.num_columns != len(names):
+            return {}  # nested columns: their parts are counted by themselves
+        known = {}
+        for at, name in enumerate(names):
+            if name in columns:
+                ranges = [_range_of(footer.row_group(group).column(at).statistics) for group in stretch.groups]
+                told = [each for each in ranges if each is not None]
+                if len(told) == len(ranges):
+                    known[name] = Range(min(each.low for each in told), max(each.high for each in told))
+        return known
 
     def _local(self, file: str, number: int) -> str:
         """Return the path of a file on this machine."""
@@ -92,6 +141,39 @@ class ParquetTable(Table):
         with opened(file) as source, path.open("wb") as target:
             shutil.copyfileobj(source, target, BLOCK_BYTES)
         return str(path)
+
+
+def _stretches_of(number: int, footer: Any, rows_at_once: int) -> Iterator[Stretch]:
+    """Yield the stretches of a file: small row groups are read together, large ones in parts."""
+    first_row = height = 0
+    groups: list[int] = []
+    for group in range(footer.num_row_groups):
+        rows = footer.row_group(group).num_rows
+        if groups and height + rows > min(STRETCH_ROWS, rows_at_once):
+            yield Stretch(number, first_row, height, tuple(groups))
+            first_row, height, groups = first_row + height, 0, []
+        if rows > rows_at_once:
+            for start in range(0, rows, rows_at_once):
+                yield Stretch(number, first_row + start, min(rows_at_once, rows - start), (group,))
+            first_row += rows
+            continue
+        groups.append(group)
+        height += rows
+    if groups:
+        yield Stretch(number, first_row, height, tuple(groups))
+
+
+def _range_of(statistics: Any) -> Range | None:
+    """Return between which numbers the values of a row group lie; None where it may hold anything, or nothing.
+
+    The least and the greatest are those of all values that are no NaN: https://github.com/apache/parquet-format. Where
+    both are finite, so is every value that is no NaN, and there is at least one.
+    """
+    if statistics is None or not statistics.has_min_max:
+        return None
+    low, high = statistics.min, statistics.max
+    is_number = all(isinstance(each, int | float) and math.isfinite(each) for each in (low, high))
+    return Range(float(low), float(high)) if is_number and low <= high else None
 
 
 class _refusing:  # noqa: N801  # used as a statement
@@ -107,7 +189,10 @@ class _refusing:  # noqa: N801  # used as a statement
         import polars
 
         # Polars panics over some broken files; a panic is no Exception.
-        if isinstance(error, (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError)):
+        import pyarrow
+
+        broken = (polars.exceptions.PolarsError, polars.exceptions.PanicException, pyarrow.ArrowException, OSError)
+        if isinstance(error, broken):
             raise HistoryError(f"{self.file}: is no whole Parquet file: {str(error).splitlines()[0]}") from error
 
 
@@ -120,7 +205,8 @@ def _scan(file: str) -> "polars.LazyFrame":
     return polars.scan_parquet(file, glob=False, hive_partitioning=False)
 
 
-def _length() -> "polars.Expr":
-    import polars
+def _footer(file: str) -> Any:
+    """Return what a file's footer tells: pyarrow's ``FileMetaData``."""
+    from pyarrow import parquet
 
-    return polars.len()
+    return parquet.read_metadata(file)

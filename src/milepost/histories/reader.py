@@ -35,11 +35,13 @@ class Reader(ABC):
     Attributes:
         name: What ``--format`` calls it.
         joins: Whether files with one answer to `claims` are one log; else each is a log of its own.
+        splits: Whether it can read a part of a log's runs (``Wanted.part``) without reading all of it.
         schemes: Schemes of addresses that it reads by itself, such as ``wandb`` of ``wandb://entity/project/run``.
     """
 
     name: ClassVar[str]
     joins: ClassVar[bool] = True
+    splits: ClassVar[bool] = False
     schemes: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod

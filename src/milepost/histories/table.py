@@ -1,14 +1,17 @@
 """Tables of any source, such as CSV, Parquet or rows of an API, as histories: one row an update."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.columns import Chosen, choose, shown
-from milepost.histories.history import History, Rows, Wanted
+from milepost.histories.history import History, Outline, Range, Rows, Wanted
 from milepost.histories.stretch import Stretches
+from milepost.histories.values import is_unix, numbers
 from milepost.log import logger
 
 if TYPE_CHECKING:
@@ -19,6 +22,9 @@ RUN_COLUMNS = ("run", "run_id", "run_name", "run_uuid")
 
 MAX_FACTS = 200
 """How many columns are looked at for settings."""
+
+MayPassOver = Callable[[int], bool]
+"""Says whether a stretch's metrics may be passed over, by its number; asked when all before it has been taken."""
 
 
 class Frame(NamedTuple):
@@ -43,12 +49,19 @@ class Table(ABC):
         columns: Names of its columns: of all of them, or of those that its beginning has where ``closed`` is false.
         closed: Whether it has no other columns.
         twice: Names that several of its columns bear: which one is meant can't be told.
+        telling: Names of those columns that may tell what a run is, and not how it went: its seed, its group, settings
+            in text. All where None.
+        stretch_count: How many stretches it has, where that and their `ranges` are known before it is read; else 0.
+        height: How many rows it has, likewise.
     """
 
     where: str
     columns: tuple[str, ...]
     closed: bool = True
     twice: frozenset[str] = frozenset()
+    telling: tuple[str, ...] | None = None
+    stretch_count: int = 0
+    height: int = 0
     _last: tuple[tuple[str, ...] | None, int, list[Frame]] = (None, -1, [])
 
     @abstractmethod
@@ -62,6 +75,10 @@ class Table(ABC):
         Raises:
             HistoryError: It is broken, after everything before that was yielded.
         """
+
+    def ranges(self, columns: Collection[str]) -> Sequence[Mapping[str, Range]]:
+        """Return what is known of each stretch without reading it, by column; where ``stretch_count`` is not 0."""
+        raise NotImplementedError
 
     def stretches(self, columns: tuple[str, ...] | None, only: Sequence[int]) -> Iterator[Frame]:
         """Yield some stretches; the last one that was yielded is at hand for the next run that lies in it."""
@@ -117,15 +134,21 @@ def histories_of(table: Table, run: str, wanted: Wanted, **told: Any) -> Iterato
             "untimed_because",
             f"no column is known to tell time; found {shown(table.columns)}; say which does with --time-column",
         )
+    if chosen.run is None and wanted.part is not None and wanted.part[0] > 0:
+        return  # its one run is in the first part
     if chosen.run is None:
-        for frame in table.frames(None):
-            _refuse_several_runs(table, frame.data)
-            told = {**_facts(frame.data, chosen), **told}
-            break
-        yield History(run=run, rows=_rows(table, chosen, metrics, read, None, None), **told)
+        if table.telling is None or table.telling:
+            for frame in table.frames(table.telling):
+                _refuse_several_runs(table, frame.data)
+                told = {**_facts(frame.data, chosen), **told}
+                break
+        outline = _outline(table, chosen, metrics)
+        yield History(run=run, rows=_rows(table, chosen, metrics, read, None, None), outline=outline, **told)
         return
-    for name, (numbers, facts) in _runs(table, chosen).items():
-        yield History(run=name, rows=_rows(table, chosen, metrics, read, name, numbers), **{**facts, **told})
+    runs = list(_runs(table, chosen).items())
+    part, parts = wanted.part or (0, 1)
+    for name, (stretches, facts) in runs[part * len(runs) // parts : (part + 1) * len(runs) // parts]:
+        yield History(run=name, rows=_rows(table, chosen, metrics, read, name, stretches), **{**facts, **told})
 
 
 def _metrics(table: Table, chosen: Chosen, wanted: Wanted) -> tuple[str, ...] | None:
@@ -163,21 +186,55 @@ def _rows(
 ) -> Callable[[], Iterator[Rows]]:
     """Return what opens one run of a table."""
 
-    def rows() -> Iterator[Rows]:
+    def rows(may_pass_over: MayPassOver | None = None) -> Iterator[Rows]:
         import polars
 
         stretches = Stretches(table.where, chosen, metrics)
-        frames = table.frames(read) if numbers is None else table.stretches(read, numbers)
-        for _, first_row, data in frames:
+        passed_over = set[int]()
+
+        def needed() -> Iterator[Frame]:
+            """Yield the stretches, of those that may be passed over the clocks alone."""
+            assert may_pass_over is not None
+            for number in range(table.stretch_count):
+                if may_pass_over(number):
+                    passed_over.add(number)
+                yield from table.frames(chosen.names if number in passed_over else read, [number])
+
+        if numbers is not None:
+            frames = table.stretches(read, numbers)
+        else:
+            frames = table.frames(read) if may_pass_over is None else needed()
+        for number, first_row, data in frames:
             which = polars.int_range(first_row, first_row + data.height, dtype=polars.Int64, eager=True)
             if run is not None:
                 of_run = _names(data, chosen) == run
                 data, which = data.filter(of_run), which.filter(of_run)
-            if data.height:
-                yield from stretches.read(data, which)
+            for each in stretches.read(data, which) if data.height else ():
+                yield msgspec.structs.replace(each, passed_over=number) if number in passed_over else each
         stretches.close()
 
     return rows
+
+
+def _outline(table: Table, chosen: Chosen, metrics: tuple[str, ...] | None) -> Callable[[], Outline | None] | None:
+    """Return what tells of the run of a table what is known without reading it through."""
+    if not table.stretch_count or metrics is None:
+        return None
+
+    def outline() -> Outline | None:
+        ranges = table.ranges((*chosen.names, *metrics))
+        clocks = {"samples"} if chosen.samples else set[str]()
+        for column in chosen.times:
+            known = [each[column.name] for each in ranges if column.name in each]
+            walls = {not column.elapsed and is_unix(end) for each in known for end in each}
+            if len(known) < len(ranges) or len(walls) != 1:
+                return None
+            clocks.add("wall_time" if walls.pop() else "elapsed_seconds")
+        if chosen.samples and not all(chosen.samples in each for each in ranges):
+            return None
+        return Outline(tuple(ranges), table.height, frozenset(clocks))
+
+    return outline
 
 
 def _names(data: "polars.DataFrame", chosen: Chosen) -> "polars.Series":
@@ -192,7 +249,11 @@ def _names(data: "polars.DataFrame", chosen: Chosen) -> "polars.Series":
 def _runs(table: Table, chosen: Chosen) -> dict[str, tuple[list[int], dict[str, Any]]]:
     """Return the runs of a table in the order in which they begin: in which stretches each is, and its facts."""
     runs: dict[str, tuple[list[int], dict[str, Any]]] = {}
-    columns = None if len(table.columns) <= MAX_FACTS else (*chosen.names, "seed", "group")
+    columns: tuple[str, ...] | None = (*chosen.names, "seed", "group")
+    if table.telling is not None:
+        columns = (*chosen.names, *table.telling)
+    elif len(table.columns) <= MAX_FACTS:
+        columns = None
     nameless = 0
     for frame in table.frames(columns):
         names = _names(frame.data, chosen)
@@ -214,8 +275,6 @@ def _runs(table: Table, chosen: Chosen) -> dict[str, tuple[list[int], dict[str, 
 def _facts(data: "polars.DataFrame", chosen: Chosen) -> dict[str, Any]:
     """Return the seed, the group and the settings that columns tell which are constant."""
     import polars
-
-    from milepost.histories.values import numbers
 
     facts: dict[str, Any] = {}
     config: dict[str, Any] = {}

@@ -8,8 +8,9 @@ import msgspec
 
 from milepost.crossing import Crossing
 from milepost.errors import HistoryError
-from milepost.histories.history import History
+from milepost.histories.history import History, Outline
 from milepost.ledger import Ledger
+from milepost.replay.deciding import is_decided, may_pass_over, pass_over
 from milepost.replay.feed import Feed
 from milepost.replay.updates import Clocks, Updates, updates_of
 from milepost.store.snapshot import Curve
@@ -53,6 +54,7 @@ def replay_history(
     *,
     group: str | None = None,
     with_curves: bool = False,
+    final: bool = True,
 ) -> Replayed:
     """Return what the live tracker says of a history.
 
@@ -65,16 +67,28 @@ def replay_history(
         open_ledger: Returns a ledger with a segment under way, for a history that starts at a wall time (Unix seconds).
         group: What the run belongs to.
         with_curves: Whether its curves are wanted.
+        final: Whether it matters how the run ended: ``final_smoothed_value``, ``retained``, and how many observations
+            there were. Where it does not, no more is read than the crossings need.
 
     Raises:
         HistoryError: The log tells no row at all, or lacks the clock of a threshold's half-life.
     """
+    outline = None if final or history.outline is None else history.outline()
+    if outline is not None and is_decided(thresholds, outline):
+        unread = _unread(history, thresholds, open_ledger, outline, group)
+        if unread is not None:
+            return unread
     feed: Feed | None = None
     clocks = Clocks()
     fault: str | None = None
     skipped_rows = 0
+
+    def is_passed_over(stretch: int) -> bool:
+        assert outline is not None
+        return feed is not None and may_pass_over(feed.tracker.watched, outline, stretch)
+
     try:
-        for rows in history.rows():
+        for rows in history.rows() if outline is None else history.rows(is_passed_over):
             clocks.look_at(rows)
             updates, skipped = updates_of(rows, clocks)
             skipped_rows += skipped
@@ -85,13 +99,17 @@ def replay_history(
                 tracker.run, tracker.group = history.run, group
                 feed = Feed(tracker, clocks.start, with_curves=with_curves)
             feed.take(updates)
+            if outline is not None and rows.passed_over is not None:
+                pass_over(feed.tracker.watched, outline, rows.passed_over)
+            if not final and feed.tracker.is_complete():
+                break
     except HistoryError as error:
         fault = str(error)
     if feed is None:
         raise HistoryError(fault or f"{history.run}: found no row that tells a position, expected one an update")
     tracker = feed.tracker
     tracker.mark("end", ENDED)
-    results = tuple(_known(result, history, clocks) for result in tracker.get_results().values())
+    results = tuple(_known(result, history, clocks, final) for result in tracker.get_results().values())
     crossings = tracker.crossings
     if not clocks.has_time:
         crossings = {name: msgspec.structs.replace(each, elapsed_source=None) for name, each in crossings.items()}
@@ -121,6 +139,34 @@ def _begin(
     return PerformanceThresholdTracker(thresholds, ledger=ledger, clock=Clock(monotonic=lambda: 0.0, utc=lambda: start))
 
 
+def _unread(
+    history: History,
+    thresholds: Sequence[PerformanceThreshold],
+    open_ledger: Callable[[History, float], Ledger],
+    outline: Outline,
+    group: str | None,
+) -> Replayed | None:
+    """Return what there is to say of a run that reached nothing, as its outline tells; None where its price needs more.
+
+    A spot price is that of a time, which only the run's rows tell.
+    """
+    clocks = Clocks(outline.clocks)
+    _require_clocks(history, thresholds, clocks)
+    ledger = open_ledger(history, 0.0)
+    if any(segment.instance.market == "spot" for segment in ledger.segments):
+        return None
+    tracker = PerformanceThresholdTracker(
+        thresholds, ledger=ledger, clock=Clock(monotonic=lambda: 0.0, utc=lambda: 0.0)
+    )
+    tracker.run, tracker.group = history.run, group
+    tracker.elapsed_source = "caller" if clocks.has_elapsed else "wall"
+    results = tuple(
+        _known(msgspec.structs.replace(result, status="not_reached"), history, clocks, final=False)
+        for result in tracker.get_results().values()
+    )
+    return Replayed(history, results, {}, ledger, (), None, 0)
+
+
 def _require_clocks(history: History, thresholds: Sequence[PerformanceThreshold], clocks: Clocks) -> None:
     for threshold in thresholds:
         half_life = threshold.half_life
@@ -138,9 +184,11 @@ def _require_clocks(history: History, thresholds: Sequence[PerformanceThreshold]
             )
 
 
-def _known(result: ThresholdResult, history: History, clocks: Clocks) -> ThresholdResult:
-    """Return a result without what the log can't tell."""
+def _known(result: ThresholdResult, history: History, clocks: Clocks, final: bool) -> ThresholdResult:
+    """Return a result without what the log can't tell, or was not asked."""
     unknown: dict[str, Any] = {}
+    if not final:
+        unknown |= dict.fromkeys(("final_smoothed_value", "retained", "observations", "skipped"))
     if not clocks.has_samples:
         unknown |= {"samples_to_threshold": None, "after_samples": None, "confirmed_at_samples": None}
     if not clocks.has_time:

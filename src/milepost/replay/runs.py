@@ -11,16 +11,15 @@ import msgspec
 from milepost.config import Config, InstanceSettings, load_performance_thresholds
 from milepost.errors import ConfigError, HistoryError
 from milepost.histories import find
-from milepost.histories.files import as_unicode
 from milepost.histories.history import History, TimeUnit, Wanted
 from milepost.instance import Instance
 from milepost.log import logger
-from milepost.replay.engine import Replayed, replay_history
-from milepost.replay.pricing import ReplayPricer
+from milepost.replay.engine import Replayed
 from milepost.replay.results import Results, Skipped
 from milepost.replay.saving import Saver
+from milepost.replay.spread import Engine, outcomes, rows_at_once, worker_count
+from milepost.replay.work import Job, encodable
 from milepost.thresholds import PerformanceThreshold, ThresholdResult, parse_threshold, require_unique_names
-from milepost.tracked_run.identity import flat_config
 from milepost.tracked_run.opening import store_of
 
 MOST_REASONS = 3
@@ -60,6 +59,10 @@ def replay(
     save: bool = False,
     store: str | Path | None = None,
     strict: bool = False,
+    final: bool = True,
+    engine: Engine = "auto",
+    workers: int | None = 1,
+    memory_bytes: int | None = None,
     on_result: Callable[[Replayed], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Results:
@@ -88,7 +91,14 @@ def replay(
         save: Keep the runs in the store; a run that was replayed before is written anew.
         store: Which store, for ``save``; else as for `track`.
         strict: Stop at the first log that can't be read.
-        on_result: Called with each run that was read.
+        final: Whether it matters how runs ended. Where it does not, ``final_smoothed_value``, ``retained``,
+            ``observations`` and ``skipped`` are None, and no more is read than the crossings need.
+        engine: ``here`` in this process, ``processes``, ``ray`` (the cluster of ``RAY_ADDRESS``, else one of this
+            machine), or ``auto``: processes where there is enough to read.
+        workers: How many processes; None for as many as there are cores. A program that asks for several has to be
+            importable without running, as for `multiprocessing`.
+        memory_bytes: What they may take together: fewer are started, and fewer rows read at once, where it is little.
+        on_result: Called with each run that was read, in the logs' order.
         on_progress: Called after each run.
 
     Returns:
@@ -98,49 +108,60 @@ def replay(
         ConfigError: An argument or the configuration is wrong.
         HistoryError: Nothing could be read, or with ``strict`` not everything; says what, where and which flag helps.
         StoreError: The store can't be opened or written.
+        MissingExtra: What reads a log, or Ray, is not installed.
     """
+    if save and not final:
+        raise ConfigError("replay: found --save with --no-final, expected one of them: what is kept is a whole run")
     named = [paths] if isinstance(paths, str | PathLike) else list(paths)
     settings = _settings(config, thresholds)
-    wanted = Wanted(
-        metrics=frozenset(threshold.metric for threshold in settings.thresholds),
-        samples_column=samples_column,
-        time_column=time_column,
-        time_unit=time_unit,
-        run_column=run_column,
+    workers = worker_count(workers, memory_bytes)
+    job = Job(
+        settings=settings,
+        wanted=Wanted(
+            metrics=frozenset(threshold.metric for threshold in settings.thresholds),
+            samples_column=samples_column,
+            time_column=time_column,
+            time_unit=time_unit,
+            run_column=run_column,
+            rows_at_once=rows_at_once(memory_bytes, workers),
+        ),
+        instance=_instance(instance),
+        price_per_hour=price_per_hour,
+        source=source,
+        group=group,
+        group_by=group_by,
+        with_curves=save,
+        final=final,
     )
-    pricer = ReplayPricer(settings, _instance(instance), price_per_hour, source)
     saver = Saver(_store(store, settings)) if save else None
-    group_of = _grouping(group, group_by)
     results: list[Any] = []
     skipped: list[Skipped] = []
     runs = 0
     names = set[str]()
     ids = set[str]()
+    logs = _logs([str(path) for path in named], format, match, skipped, strict)
     try:
-        for history in _histories([str(path) for path in named], format, match, wanted, skipped, strict):
-            try:
-                _refuse_or_warn(history.run, ids, saved=saver is not None)
-                done = replay_history(
-                    history,
-                    settings.thresholds,
-                    pricer.open_ledger,
-                    group=group_of(history),
-                    with_curves=saver is not None,
-                )
-                if saver is not None:
-                    saver.save(done, settings.thresholds)
-            except HistoryError as error:
-                _skip(skipped, Skipped(history.run, str(error)), strict)
+        for done in outcomes(job, logs, engine, workers):
+            if isinstance(done, Skipped):
+                _skip(skipped, done, strict)
             else:
+                run = done.history.run
+                try:
+                    _refuse_or_warn(run, ids, saved=saver is not None)
+                    if saver is not None:
+                        saver.save(done, settings.thresholds)
+                except HistoryError as error:
+                    _skip(skipped, Skipped(run, str(error)), strict)
+                    continue
                 runs += 1
-                names.update(history.metrics or ())
+                names.update(done.history.metrics or ())
                 results.extend(done.results)
                 for reason in filter(None, (done.fault, _passed_over(done))):
-                    _skip(skipped, Skipped(history.run, reason, wholly=False), strict and reason == done.fault)
+                    _skip(skipped, Skipped(run, reason, wholly=False), strict and reason == done.fault)
                 if on_result is not None:
                     on_result(done)
             if on_progress is not None:
-                on_progress(Progress(runs, len(skipped), history.run))
+                on_progress(Progress(runs, len(skipped), done.what if isinstance(done, Skipped) else run))
     finally:
         if saver is not None:
             saver.close()
@@ -153,37 +174,28 @@ def replay(
 def find_histories(
     paths: Sequence[str], wanted: Wanted, *, format: str | None = None, match: str | None = None
 ) -> Iterator[History]:
-    """Yield the histories under paths; logs that can't be read are warned about."""
-    return _histories(paths, format, match, wanted, [], strict=False)
-
-
-def _histories(
-    paths: Sequence[str], format: str | None, match: str | None, wanted: Wanted, skipped: list[Skipped], strict: bool
-) -> Iterator[History]:
-    """Yield the histories under paths, and put what can't be read among what is skipped."""
-    for log in find.find_logs(paths, format=format, match=match):
-        if isinstance(log, find.Skipped):
-            if log.broken:
-                _skip(skipped, Skipped(log.path, log.reason), strict)
-            continue
+    """Yield the histories under paths; logs that can't be read are passed over."""
+    for log in _logs(paths, format, match, [], strict=False):
         try:
-            yield from map(_encodable, log.reader.histories(log.files, log.run, wanted))
+            yield from map(encodable, log.reader.histories(log.files, log.run, wanted))
         except HistoryError as error:
-            _skip(skipped, Skipped(log.files[0], str(error)), strict)
+            logger("replay").debug("%s: %s", log.files[0], error)
 
 
-def _encodable(history: History) -> History:
-    """Return a history whose names can be printed and kept, whatever its log says."""
-    seed = history.seed
-    return msgspec.structs.replace(
-        history,
-        run=as_unicode(history.run),
-        group=None if history.group is None else as_unicode(history.group),
-        seed=seed if seed is None or abs(seed) < 2**63 else None,
-    )
+def _logs(
+    paths: Sequence[str], format: str | None, match: str | None, skipped: list[Skipped], strict: bool
+) -> Iterator[find.Log]:
+    """Yield the logs under paths, and put what can't be looked into among what is skipped."""
+    for log in find.find_logs(paths, format=format, match=match):
+        if not isinstance(log, find.Skipped):
+            yield log
+        elif log.broken:
+            _skip(skipped, Skipped(log.path, log.reason), strict)
 
 
 def _skip(skipped: list[Skipped], one: Skipped, strict: bool) -> None:
+    if skipped[-1:] == [one]:
+        return  # said by each worker that had a part of this log
     if strict:
         raise HistoryError(one.shown)
     logger("replay").debug("%s: %s", *one[:2])
@@ -266,31 +278,3 @@ def _store(named: str | Path | None, settings: Config) -> str:
     if where == "off":
         raise ConfigError("replay: found the store 'off', expected one to save to (--store)")
     return where
-
-
-def _grouping(group: str | None, by: str | None) -> Callable[[History], str | None]:
-    """Return what tells the group of a history."""
-    if by is None:
-        return lambda history: group or history.group
-    if group is not None:
-        raise ConfigError("replay: expected either --group or --group-by")
-    keys = [key.strip() for key in by.split(",")]
-
-    def group_of(history: History) -> str | None:
-        pieces = history.run.split("/")
-        facts = flat_config(history.config) | {"seed": history.seed, "group": history.group}
-        parts = []
-        for key in keys:
-            if key.lstrip("-").isdecimal():
-                at = int(key)
-                if not -len(pieces) <= at < len(pieces):
-                    raise HistoryError(f"{history.run}: found {len(pieces)} pieces in its id, expected piece {at}")
-                parts.append(pieces[at])
-            elif facts.get(key) is not None:
-                parts.append(str(facts[key]))
-            else:
-                known = ", ".join(sorted(facts)[:20])
-                raise HistoryError(f"{history.run}: found no setting {key!r} to group by, expected one of {known}")
-        return "/".join(parts)
-
-    return group_of

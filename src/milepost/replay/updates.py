@@ -1,6 +1,6 @@
 """A stretch of a history as the tracker takes it: one update a row."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from milepost.histories.history import History, Rows
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 class Clocks:
     """Which clocks a log has, and where they start.
 
+    Args:
+        known: Those that it is known to have, as fields of `Rows`.
+
     Attributes:
         start: Wall time of the start, Unix seconds (UTC); 0 where the log tells none.
         has_samples: Whether it counts samples.
@@ -19,9 +22,11 @@ class Clocks:
         has_wall: Whether it tells wall time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: Collection[str] = ()) -> None:
         self.start = 0.0
-        self.has_samples = self.has_elapsed = self.has_wall = False
+        self.has_samples = "samples" in known
+        self.has_elapsed = "elapsed_seconds" in known
+        self.has_wall = "wall_time" in known
 
     @property
     def has_time(self) -> bool:

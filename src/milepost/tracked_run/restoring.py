@@ -62,8 +62,8 @@ def take_up(tracker: PerformanceThresholdTracker, kept: Kept) -> None:
                 weight=0.0,
                 samples=here.samples,
                 elapsed_seconds=here.elapsed_seconds,
-                observations=result.observations,
-                skipped=result.skipped,
+                observations=result.observations or 0,
+                skipped=result.skipped or 0,
                 last=None,
             )
     state = TrackerState(

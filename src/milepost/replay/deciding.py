@@ -1,0 +1,77 @@
+"""What a log's outline decides without its values being read: that a threshold can't be reached in a stretch.
+
+A smoothed value is a mean of the metric's finite values, with weights that are not negative: it never leaves their
+range. For bias-corrected averages the weights are d^k / Σ d^k, for the others (1 − d)·d^k and, of the first value, d^k:
+either way they add up to 1. So where the statistics of a log say that all values lie in [low, high], and no number in
+that range satisfies a threshold, no smoothed value does.
+
+Rounding may carry a computed average out of the range. Each step of the recurrence rounds twice, so after n values the
+computed S differs from Σ d^k·x by at most 2n·u·M·Σ d^k to first order, where u = 2⁻⁵³ and M is the largest of |x|; W
+likewise by 2n·u·W, and the quotient rounds once (Higham, Accuracy and Stability of Numerical Algorithms, 2002, § 3.1).
+That adds up to less than 8n·u·M, which is what the range is widened by. A raw value (d = 0) is computed exactly.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from milepost.channel import Channel
+from milepost.crossing import Detector
+from milepost.histories.history import Outline, Range
+from milepost.thresholds import PerformanceThreshold, Smoothing
+
+UNIT_ROUNDOFF = 2.0**-53
+
+Watched = Sequence[tuple[Channel, Sequence[Detector]]]
+"""What a tracker watches: `PerformanceThresholdTracker.watched`."""
+
+
+def may_reach(threshold: PerformanceThreshold, values: Range, rows: int) -> bool:
+    """Say whether the average of up to ``rows`` values in a range may satisfy a threshold."""
+    slack = 0.0
+    if not is_raw(threshold.smoothing):
+        slack = 8 * rows * UNIT_ROUNDOFF * max(abs(values.low), abs(values.high))
+    low, high = values.low - slack, values.high + slack
+    if threshold.comparison == "==":
+        nearest = min(max(threshold.target_value, low), high)
+        return threshold.satisfied_by(nearest)
+    return threshold.satisfied_by(high if threshold.comparison in (">=", ">") else low)
+
+
+def is_raw(smoothing: Smoothing) -> bool:
+    """Say whether a smoothing leaves every value as it is."""
+    return smoothing.half_life is None and smoothing.smoothing_factor == 1.0
+
+
+def is_decided(thresholds: Iterable[PerformanceThreshold], outline: Outline) -> bool:
+    """Say whether an outline alone tells that a run observed every threshold's metric, and reached none."""
+    for threshold in thresholds:
+        known = [stretch.get(threshold.metric) for stretch in outline.ranges]
+        if not known or any(each is None or may_reach(threshold, each, outline.rows) for each in known):
+            return False
+    return True
+
+
+def may_pass_over(watched: Watched, outline: Outline, stretch: int) -> bool:
+    """Say whether nothing of a stretch's metrics is needed, the first of all excepted.
+
+    That is so where none of the pending thresholds can be satisfied in it or in the next: the observation before a
+    crossing then lies in the stretch of the crossing or the one before, for where a range is known there is a finite
+    value. What is smoothed needs all of its values.
+    """
+    for channel, detectors in watched:
+        pending = [each.threshold for each in detectors if each.crossing is None]
+        if pending and not is_raw(channel.smoothing):
+            return False
+        for ranges in outline.ranges[stretch : stretch + 2]:
+            values = ranges.get(channel.metric)
+            if any(values is None or may_reach(each, values, outline.rows) for each in pending):
+                return False
+    return True
+
+
+def pass_over(watched: Watched, outline: Outline, stretch: int) -> None:
+    """Tell channels and detectors of a stretch whose metrics were passed over, and whose rows bore none to them."""
+    for channel, detectors in watched:
+        if channel.metric in outline.ranges[stretch]:
+            channel.absent -= 1  # one at least was there: the metric was observed
+            for detector in detectors:
+                detector.drop()

@@ -1,0 +1,88 @@
+"""Replays logs on a Ray cluster: https://docs.ray.io. Ray schedules, retries and moves results; nothing here does."""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+
+from milepost.errors import ConfigError, MissingExtra
+from milepost.replay.work import Done, Job, Outcome, Task, Worker, lost, received, work
+
+AHEAD = 4
+"""So many tasks wait for each processor of the cluster."""
+
+RETRIES = 2
+"""How often Ray tries a task again whose worker or machine was lost."""
+
+
+def outcomes_of_fleet(job: Job, tasks: Iterator[Task], workers: int) -> Iterator[Outcome]:
+    """Yield what comes of each run of the tasks' logs, in their order, as they come.
+
+    The cluster is that of ``RAY_ADDRESS``, or one that the program has joined already; else one is started on this
+    machine, and stopped at the end. Its machines need Milepost, and the logs where they are said to be.
+
+    Args:
+        job: What is to be done with each log.
+        tasks: The logs.
+        workers: How many processes a cluster of this machine is to have.
+
+    Raises:
+        MissingExtra: Ray is not installed.
+        ConfigError: The cluster can't be reached.
+    """
+    if find_spec("ray") is None:
+        raise MissingExtra("ray", "fleet", "--engine ray")
+    import ray
+
+    joined_here = not ray.is_initialized()
+    if joined_here:
+        _join(ray, workers)
+    try:
+        yield from _outcomes(ray, job, tasks)
+    finally:
+        if joined_here:
+            ray.shutdown()
+
+
+def _join(ray: Any, workers: int) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    address = os.environ.get("RAY_ADDRESS")
+    of_this_machine = {"num_cpus": workers, "include_dashboard": False} if address is None else {}
+    try:
+        ray.init(address=address or "local", log_to_driver=False, logging_level="WARNING", **of_this_machine)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"RAY_ADDRESS: found {address!r}, expected a Ray cluster that answers: {error}") from error
+
+
+def _outcomes(ray: Any, job: Job, tasks: Iterator[Task]) -> Iterator[Outcome]:
+    do = ray.remote(max_retries=RETRIES)(_do)
+    held = ray.put(job)
+    waiting = deque[tuple[Task, Any]]()
+    while True:
+        most = AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
+        while len(waiting) < most and (task := next(tasks, None)) is not None:
+            waiting.append((task, do.remote(held, task)))
+        if not waiting:
+            return
+        task, reference = waiting.popleft()
+        try:
+            done = ray.get(reference)
+        except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError):
+            done = lost(task)
+        yield from received(done)
+
+
+def _do(job: Job, task: Task) -> Done:
+    return work(_worker_of(job), task)
+
+
+_known: tuple[Job, Worker] | None = None
+
+
+def _worker_of(job: Job) -> Worker:
+    """Return this process's worker for a job: it keeps what it has found out about prices."""
+    global _known
+    if _known is None or _known[0] != job:
+        _known = job, Worker(job)
+    return _known[1]

@@ -1,0 +1,119 @@
+"""Where the work of a replay is done: in this process, in several, or on a Ray cluster; always in the logs' order."""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from milepost.errors import ConfigError
+from milepost.histories.files import is_url
+from milepost.histories.find import Log
+from milepost.replay.work import Job, Outcome, Task, Worker
+
+Engine = Literal["auto", "here", "processes", "ray"]
+
+WORTH_BYTES = 256 * 2**20
+"""So much is read in this process before others are started: that takes each of them a second or two."""
+
+SPLIT_BYTES = 512 * 2**20
+"""A log of many runs that is larger than this is split among workers."""
+
+WORKER_BYTES = 512 * 2**20
+"""What a worker takes at least: interpreter, libraries, and the stretch that it reads."""
+
+ROW_BYTES = 512
+"""What a row of a stretch takes while it is read: its columns as they are decoded, converted and smoothed."""
+
+FEWEST_ROWS, MOST_ROWS = 2**14, 2**20
+
+
+def rows_at_once(memory_bytes: int | None, workers: int) -> int:
+    """Return how many rows of a log each worker may read at a time."""
+    if memory_bytes is None:
+        return MOST_ROWS
+    return max(FEWEST_ROWS, min(MOST_ROWS, memory_bytes // workers // ROW_BYTES))
+
+
+def worker_count(workers: int | None, memory_bytes: int | None) -> int:
+    """Return how many workers there are to be: as many as cores where not told, and as memory has room for.
+
+    Raises:
+        ConfigError: There is not to be any.
+    """
+    if workers is not None and workers < 1:
+        raise ConfigError(f"workers: found {workers}, expected 1 or more")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    most = workers or cores
+    return most if memory_bytes is None else max(1, min(most, memory_bytes // WORKER_BYTES))
+
+
+def outcomes(job: Job, logs: Iterable[Log], engine: Engine, workers: int) -> Iterator[Outcome]:
+    """Yield what comes of each run of the logs, in their order.
+
+    Args:
+        job: What is to be done with each.
+        logs: The logs.
+        engine: Where it is done; ``auto`` starts processes once there is enough to do for them.
+        workers: How many there are.
+
+    Raises:
+        ConfigError: The job's settings are wrong.
+        MissingExtra: Ray is wanted and not installed.
+    """
+    Worker(job)  # what is wrong with its settings is said before anything is started
+    found = iter(logs)
+    if engine == "ray":
+        from milepost.replay.fleet import outcomes_of_fleet
+
+        yield from outcomes_of_fleet(job, _tasks(found, workers), workers)
+        return
+    if engine == "here" or workers == 1:
+        yield from _outcomes_here(job, found)
+        return
+    ahead = deque[Log]()
+    if engine == "auto":
+        size = 0
+        for log in found:
+            ahead.append(log)
+            size += _size(log)
+            if size >= WORTH_BYTES:
+                break
+        else:
+            yield from _outcomes_here(job, ahead)
+            return
+    from milepost.replay.processes import outcomes_of_processes
+
+    yield from outcomes_of_processes(job, _tasks(_chained(ahead, found), workers), workers)
+
+
+def _outcomes_here(job: Job, logs: Iterable[Log]) -> Iterator[Outcome]:
+    worker = Worker(job)
+    for log in logs:
+        yield from worker.outcomes(Task(log))
+
+
+def _chained(ahead: deque[Log], rest: Iterator[Log]) -> Iterator[Log]:
+    while ahead:
+        yield ahead.popleft()
+    yield from rest
+
+
+def _tasks(logs: Iterable[Log], workers: int) -> Iterator[Task]:
+    """Yield logs as tasks: those that are large and can be split, in parts."""
+    for log in logs:
+        parts = workers if log.reader.splits and _size(log) >= SPLIT_BYTES else 1
+        for part in range(parts):
+            yield Task(log, (part, parts) if parts > 1 else None)
+
+
+def _size(log: Log) -> int:
+    """Return how large a log is, as far as that can be told without asking anybody."""
+    size = 0
+    for file in log.files:
+        if not is_url(file):
+            try:
+                size += Path(file).stat().st_size
+            except OSError:
+                continue  # who reads it says what is wrong with it
+    return size

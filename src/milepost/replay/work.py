@@ -1,0 +1,194 @@
+"""What is done with one log, wherever that is done: in this process, in others, on other machines."""
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from milepost.config import Config
+from milepost.errors import ConfigError, HistoryError
+from milepost.histories.files import as_unicode
+from milepost.histories.find import Log
+from milepost.histories.history import History, Rows, Wanted
+from milepost.instance import Instance
+from milepost.replay.engine import Replayed, replay_history
+from milepost.replay.pricing import ReplayPricer
+from milepost.replay.results import Skipped
+from milepost.tracked_run.identity import flat_config
+
+Outcome = Replayed | Skipped
+"""What came of a run, or why nothing did."""
+
+
+class Job(NamedTuple):
+    """What is to be done with every log of a call; can be sent to other processes.
+
+    Attributes:
+        settings: Thresholds and prices.
+        wanted: What is wanted of the logs.
+        instance: The call's word on what a node was.
+        price_per_hour: Its word on the price, USD an hour of one node.
+        source: The one price source to ask.
+        group: Group of all the runs.
+        group_by: What else tells the group of each.
+        with_curves: Whether curves are wanted.
+        final: Whether it matters how the runs ended.
+    """
+
+    settings: Config
+    wanted: Wanted
+    instance: Instance
+    price_per_hour: float | None
+    source: str | None
+    group: str | None
+    group_by: str | None
+    with_curves: bool
+    final: bool
+
+
+class Task(NamedTuple):
+    """A log, or a part of one that holds many runs.
+
+    Attributes:
+        log: The log.
+        part: Which part of its runs, and of how many; None for all.
+    """
+
+    log: Log
+    part: tuple[int, int] | None = None
+
+
+class Done(NamedTuple):
+    """What a worker sends back.
+
+    Attributes:
+        outcomes: What came of each run.
+        messages: What was logged meanwhile: logger, level, text.
+    """
+
+    outcomes: list[Outcome]
+    messages: list[tuple[str, int, str]]
+
+
+class Worker:
+    """Replays one log after the other.
+
+    Args:
+        job: What is to be done with each.
+
+    Raises:
+        ConfigError: The job's settings are wrong.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._pricer = ReplayPricer(job.settings, job.instance, job.price_per_hour, job.source)
+        self._group_of = _grouping(job.group, job.group_by)
+
+    def outcomes(self, task: Task) -> Iterator[Outcome]:
+        """Yield what comes of each run of a log, in their order; of what can't be read, why."""
+        log = task.log
+        wanted = msgspec.structs.replace(self._job.wanted, part=task.part)
+        try:
+            for history in map(encodable, log.reader.histories(log.files, log.run, wanted)):
+                try:
+                    yield replay_history(
+                        history,
+                        self._job.settings.thresholds,
+                        self._pricer.open_ledger,
+                        group=self._group_of(history),
+                        with_curves=self._job.with_curves,
+                        final=self._job.final,
+                    )
+                except HistoryError as error:
+                    yield Skipped(history.run, str(error))
+        except HistoryError as error:
+            yield Skipped(log.files[0], str(error))
+
+    def sendable_outcomes(self, task: Task) -> list[Outcome]:
+        """Return what comes of each run of a log, as it can be sent to another process."""
+        return [each if isinstance(each, Skipped) else _without_rows(each) for each in self.outcomes(task)]
+
+
+def work(worker: Worker, task: Task) -> Done:
+    """Do a task, and return what came of it with what was logged."""
+    collected = _Collected()
+    root = logging.getLogger("milepost")
+    root.addHandler(collected)
+    try:
+        return Done(worker.sendable_outcomes(task), collected.messages)
+    finally:
+        root.removeHandler(collected)
+
+
+class _Collected(logging.Handler):
+    """Keeps what is logged, for the process that asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[tuple[str, int, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append((record.name, record.levelno, record.getMessage()))
+
+
+def received(done: Done) -> list[Outcome]:
+    """Log what a worker logged, and return what it found."""
+    for name, level, text in done.messages:
+        logging.getLogger(name).log(level, "%s", text)
+    return done.outcomes
+
+
+def lost(task: Task) -> Done:
+    """Return what is said of a log whose workers were lost."""
+    reason = "the process that read it was lost twice (out of memory, or killed): it is left out"
+    return Done([Skipped(task.log.files[0], reason)], [])
+
+
+def encodable(history: History) -> History:
+    """Return a history whose names can be printed and kept, whatever its log says."""
+    seed = history.seed
+    return msgspec.structs.replace(
+        history,
+        run=as_unicode(history.run),
+        group=None if history.group is None else as_unicode(history.group),
+        seed=seed if seed is None or abs(seed) < 2**63 else None,
+    )
+
+
+def _without_rows(replayed: Replayed) -> Replayed:
+    history = msgspec.structs.replace(replayed.history, rows=_read_elsewhere, outline=None)
+    return replayed._replace(history=history)
+
+
+def _read_elsewhere() -> Iterator[Rows]:
+    raise HistoryError("this history was read in another process: find it anew to read it here")
+
+
+def _grouping(group: str | None, by: str | None) -> Callable[[History], str | None]:
+    """Return what tells the group of a history."""
+    if by is None:
+        return lambda history: group or history.group
+    if group is not None:
+        raise ConfigError("replay: expected either --group or --group-by")
+    keys = [key.strip() for key in by.split(",")]
+
+    def group_of(history: History) -> str | None:
+        pieces = history.run.split("/")
+        facts = flat_config(history.config) | {"seed": history.seed, "group": history.group}
+        parts = []
+        for key in keys:
+            if key.lstrip("-").isdecimal():
+                at = int(key)
+                if not -len(pieces) <= at < len(pieces):
+                    raise HistoryError(f"{history.run}: found {len(pieces)} pieces in its id, expected piece {at}")
+                parts.append(pieces[at])
+            elif facts.get(key) is not None:
+                parts.append(str(facts[key]))
+            else:
+                known = ", ".join(sorted(facts)[:20])
+                raise HistoryError(f"{history.run}: found no setting {key!r} to group by, expected one of {known}")
+        return "/".join(parts)
+
+    return group_of
