@@ -80,6 +80,8 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def usd_per_hour_at(self, wall_time: float) -> float:
         """Return the USD an hour that was in force at ``wall_time`` (Unix seconds)."""
+        if not self.steps:
+            return self.usd_per_hour
         index = bisect_right(self.steps, wall_time, key=lambda step: step.since)
         return self.steps[index - 1].usd_per_hour if index else self.usd_per_hour
 
@@ -88,7 +90,9 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
         The integral of the price steps over that time, divided by its length; at an instant, the price then.
         """
-        if not self.steps or end <= start:
+        if not self.steps:
+            return self.usd_per_hour
+        if end <= start:
             return self.usd_per_hour_at(end)
         inside = [step.since for step in self.steps if start < step.since < end]
         edges = [start, *inside, end]

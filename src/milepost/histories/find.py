@@ -77,7 +77,7 @@ def find_logs(paths: Iterable[str], *, format: str | None = None, match: str | N
             what of the first path is wrong; or ``match`` matches none.
     """
     readers = load_readers(format)
-    places = [_place(path, readers, forced=format is not None) for path in paths]
+    places = _joined([_place(path, readers, forced=format is not None) for path in paths])
     found = matched = 0
     first_fault: str | None = None
     for place in places:
@@ -109,16 +109,21 @@ class _Address:
 
 
 class _Path:
-    """A file, a folder, or what a glob matches."""
+    """A file, a folder, or what a glob matches.
+
+    Attributes:
+        files: The file, and those of the same folder that were named after it.
+    """
 
     def __init__(self, path: str, folder: Folder, readers: Sequence[Reader], *, forced: bool) -> None:
         self.path, self.folder, self.readers, self.forced = path, folder, readers, forced
+        self.files = [path] if folder.is_file(path) else []
 
     def logs(self) -> Iterator[Log | Skipped]:
         """Yield the logs, and what is not read."""
-        if self.folder.is_file(self.path):
+        if self.files:
             below = self.folder.parent(self.path)
-            yield from self._logs_of(below, [self.path], below, named=True)
+            yield from self._logs_of(below, list(dict.fromkeys(self.files)), below, named=True)
             return
         yield from self._counted(
             self._walk(self.path, below=self.path) if self.folder.is_folder(self.path) else self._glob()
@@ -244,6 +249,23 @@ class _Path:
 
     def _known(self) -> str:
         return ", ".join(reader.name for reader in self.readers)
+
+
+def _joined(places: Iterable[_Address | _Path]) -> list[_Address | _Path]:
+    """Return places with the files of one folder that follow each other in one: a shell's glob may name thousands."""
+    joined: list[_Address | _Path] = []
+    folder: tuple[type, str] | None = None
+    for place in places:
+        before, folder = folder, None
+        if isinstance(place, _Path) and place.files:
+            folder = type(place.folder), place.folder.parent(place.path)
+        if isinstance(place, _Path) and folder is not None and folder == before:
+            last = joined[-1]
+            assert isinstance(last, _Path)
+            last.files += place.files
+        else:
+            joined.append(place)
+    return joined
 
 
 def _name(path: str) -> str:

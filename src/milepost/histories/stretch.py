@@ -1,7 +1,7 @@
 """Stretches of a run's rows: what is carried from one to the next, and what is warned of once."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from milepost.errors import HistoryError
 from milepost.histories import values
@@ -33,7 +33,7 @@ class Stretches:
         self.unplaced = 0
         self.example = ""
 
-    def read(self, data: "polars.DataFrame", rows: "polars.Series") -> Iterator[Rows]:
+    def read(self, data: "polars.DataFrame", rows: "range | polars.Series") -> Iterator[Rows]:
         """Yield a stretch.
 
         Args:
@@ -55,7 +55,7 @@ class Stretches:
         for name, mask in masks:
             if mask is not None and mask.any():
                 self._leave_out(name, data[name], mask, rows)
-                yield from self.read(data.filter(~mask), rows.filter(~mask))
+                yield from self.read(data.filter(~mask), taken(rows, ~mask))
                 return
         if samples is not None and at is not None:
             fault = (
@@ -84,7 +84,9 @@ class Stretches:
                     "%s: %d values of %r are no numbers; taken as not logged", self.where, count, name
                 )
 
-    def _leave_out(self, name: str, column: "polars.Series", mask: "polars.Series", rows: "polars.Series") -> None:
+    def _leave_out(
+        self, name: str, column: "polars.Series", mask: "polars.Series", rows: "range | polars.Series"
+    ) -> None:
         """Take note of rows whose samples or time are text that is none: where they stand, nothing tells."""
         at = mask.arg_max()
         assert at is not None
@@ -130,13 +132,14 @@ class Stretches:
         if found.zoneless and not self.zoneless:
             self.zoneless = True
             logger("histories").warning("%s: the times of %r say no zone; taken for UTC", self.where, column.name)
-        first = found.values.drop_nulls()[:1]
-        if len(first) and column.name not in self.units:
-            wall = not column.elapsed and values.is_unix(first[0])
+        first: Any = None if column.name in self.units else found.values.first(ignore_nulls=True)
+        if first is not None:
+            wall = not column.elapsed and values.is_unix(first)
             self.is_wall[column.name] = wall
-            unit = column.unit_seconds or (values.unix_unit(first[0]) if wall else 1.0)
+            unit = column.unit_seconds or (values.unix_unit(first) if wall else 1.0)
             self.units[column.name] = 1.0 if found.dated else unit
-        return found.values * self.units.get(column.name, 1.0), self.is_wall.get(column.name, False)
+        unit = self.units.get(column.name, 1.0)
+        return found.values if unit == 1.0 else found.values * unit, self.is_wall.get(column.name, False)
 
     def _carried(
         self, name: str, told: "polars.Series | None", height: int, dtype: "polars.DataType"
@@ -153,3 +156,11 @@ class Stretches:
         if len(told) and told[-1] is not None:
             self.last[name] = told[-1]
         return told
+
+
+def taken(rows: "range | polars.Series", mask: "polars.Series") -> "polars.Series":
+    """Return those rows, by number, that a mask takes."""
+    import polars
+
+    every = polars.int_range(rows.start, rows.stop, eager=True) if isinstance(rows, range) else rows
+    return every.filter(mask)

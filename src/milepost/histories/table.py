@@ -10,7 +10,7 @@ import msgspec
 from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.columns import Chosen, choose, shown
 from milepost.histories.history import History, Outline, Range, Rows, Wanted
-from milepost.histories.stretch import Stretches
+from milepost.histories.stretch import Stretches, taken
 from milepost.histories.values import is_unix, numbers
 from milepost.log import logger
 
@@ -187,8 +187,6 @@ def _rows(
     """Return what opens one run of a table."""
 
     def rows(may_pass_over: MayPassOver | None = None) -> Iterator[Rows]:
-        import polars
-
         stretches = Stretches(table.where, chosen, metrics)
         passed_over = set[int]()
 
@@ -205,10 +203,10 @@ def _rows(
         else:
             frames = table.frames(read) if may_pass_over is None else needed()
         for number, first_row, data in frames:
-            which = polars.int_range(first_row, first_row + data.height, dtype=polars.Int64, eager=True)
+            which: range | polars.Series = range(first_row, first_row + data.height)
             if run is not None:
                 of_run = _names(data, chosen) == run
-                data, which = data.filter(of_run), which.filter(of_run)
+                data, which = data.filter(of_run), taken(which, of_run)
             for each in stretches.read(data, which) if data.height else ():
                 yield msgspec.structs.replace(each, passed_over=number) if number in passed_over else each
         stretches.close()

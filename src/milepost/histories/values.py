@@ -102,7 +102,8 @@ def times(column: "polars.Series") -> Times:
     if isinstance(column.dtype, polars.Duration):
         return Times(column.dt.total_microseconds().cast(polars.Float64) / 1e6, dated=True)
     told, unread = numbers(column)
-    told = told.fill_nan(None)
+    if (whole := told.sum()) != whole:  # a NaN, or infinities of both signs
+        told = told.fill_nan(None)
     if not unread:
         return Times(told)
     dates = [_unix(text) for text in column.to_list()]

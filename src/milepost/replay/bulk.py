@@ -34,7 +34,7 @@ FEW_ROWS = 16
 """So few rows are not worth a call of the kernel."""
 
 FIRST_WINDOW = 1024
-"""So many rows are looked at for one that goes back; twice as many where none did."""
+"""After a row that goes back, so many are looked at for another; twice as many where there is none."""
 
 
 class Block(NamedTuple):
@@ -67,14 +67,14 @@ def take_all(feed: Feed, updates: Updates) -> None:
         wall = feed.start + told
     columns, nulls = _columns_of(updates, {channel.metric for channel in tracker.channels})
     curves = [(curve, np.array(curve.rows, np.int64)) for curve in feed.curves]
-    first, window = 0, FIRST_WINDOW
+    first, window = 0, len(samples)
     while first < len(samples):
         stop = min(first + window, len(samples))
         count = 0
         if tracker.timed_here is (told is None):
             elapsed = tracker.timer_at(wall[first:stop]) if told is None else told[first:stop]
             count = _following(tracker, samples[first:stop], elapsed, wall[first:stop])
-        window = 2 * window if count == stop - first else FIRST_WINDOW
+            window = 2 * window if count == stop - first else FIRST_WINDOW
         stop = first + max(count, 1)
         if count < FEW_ROWS:
             feed.take_each(updates, first, stop)
