@@ -172,6 +172,30 @@ def test_prices_that_were_restated_are_kept(store: Store, tmp_path: Path) -> Non
     assert rows == [(1.0,), (2.0,)]
 
 
+def test_steps_of_a_price_that_was_restated_are_kept(store: Store, tmp_path: Path) -> None:
+    book = ledger(1.0, (10, 2.0), (20, 3.0))
+    store.write(snapshot(book))
+    restated = book.restated(book.segments[0].id, quote(5.0, (20, 6.0)))
+    store.write(snapshot(restated))
+    assert ledger_of(store) == restated
+    with sqlite3.connect(tmp_path / "new" / "milepost.db") as connection:
+        rows = connection.execute("SELECT position, usd_per_hour FROM price_steps ORDER BY position, since").fetchall()
+    assert rows == [(0, 2.0), (0, 3.0), (1, 6.0)]
+
+
+def test_two_runs_may_have_the_same_segment(store: Store) -> None:
+    """One goes on from the other's checkpoint."""
+    first = ledger(1.0).marked("heartbeat", Position(5, 60.0, START + 60))
+    store.write(snapshot(first))
+    second = first.opened(wall_time=START + 90, resumes=first.checkpoint)
+    store.write(snapshot(second, run=Run(id="other", started_at=START + 90, alive_at=START + 90)))
+    ended = first.marked("end", Position(7, 80.0, START + 80), "closed")
+    store.write(snapshot(ended))
+    assert (ledger_of(store), ledger_of(store, "other")) == (ended, second)
+    store.delete("run")
+    assert ledger_of(store, "other") == second
+
+
 def test_run_keeps_what_its_first_process_said_and_learns_what_that_did_not_know(store: Store) -> None:
     store.write(snapshot(run=Run(id="run", group="seeds", host="h", started_at=START, alive_at=START)))
     later = Run(id="run", name="arena", group="other", host="g", started_at=START + 9, alive_at=START + 9, seed=3)
@@ -200,6 +224,15 @@ def test_segment_that_starts_elsewhere_after_a_state_was_loaded_is_written_anew(
     store.write(snapshot(moved))
     assert ledger_of(store) == moved
     assert moved.segments[0].marks[1].elapsed_seconds == 92.0
+
+
+def test_segment_whose_trainer_tells_an_earlier_start_is_written_anew(store: Store) -> None:
+    begun = ledger()
+    store.write(snapshot(begun))
+    moved = begun.started_by(START - 100)
+    store.write(snapshot(moved))
+    assert ledger_of(store) == moved
+    assert moved.segments[0].billed_from == START - 100
 
 
 def test_thinned_curve_covers_the_whole_run_in_a_bounded_number_of_points(store: Store) -> None:

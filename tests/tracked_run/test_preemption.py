@@ -40,13 +40,20 @@ class Trainer:
     """Trains 10 samples a second; its metric is its samples."""
 
     def __init__(
-        self, clock: FakeClock, store: Path, usd_per_second: float, kind: str, market: Market, state: str | None = None
+        self,
+        clock: FakeClock,
+        store: Path,
+        usd_per_second: float,
+        kind: str,
+        market: Market,
+        state: str | None = None,
+        run: str = "r",
     ) -> None:
         self.clock = clock
         self.samples = 0
         self.run = track(
             Config(thresholds=(THRESHOLD,)),
-            run="r",
+            run=run,
             store=store,
             sinks=[],
             price_per_hour=usd_per_second * 3600,
@@ -73,9 +80,9 @@ class Trainer:
         self.run._stop_watching()
 
 
-def kept_in(path: Path) -> Kept:
+def kept_in(path: Path, run: str = "r") -> Kept:
     store = Store(path)
-    kept = store.load("r")
+    kept = store.load(run)
     store.close()
     assert kept is not None
     return kept
@@ -135,6 +142,25 @@ def test_three_preemptions_cost_what_was_worked_out_by_hand(
         names = [segment.marks[-1].name for segment in kept.ledger.segments]
         assert names == ["interrupted", "interrupted", "interrupted", "closed"]
         assert len(kept.processes) == 4
+
+
+def test_state_gone_on_from_under_another_id_brings_its_story_along(clock: FakeClock, tmp_path: Path) -> None:
+    """Where no job names the run, every start is a new one."""
+    first = Trainer(clock, tmp_path / "a.db", 1.0, "a", "on_demand")
+    first.train(60)
+    state = first.save()
+    first.train(10)
+    first.run.close()
+    second = Trainer(clock, tmp_path / "a.db", 2.0, "b", "on_demand", state, run="other")
+    second.train(90)
+    second.run.close()
+    (result,) = kept_in(tmp_path / "a.db", "other").results
+    assert result == second.run.get_results()["t"]
+    assert result.minutes_to_threshold == pytest.approx((60 + 80) / 60)
+    assert result.cost_to_threshold == pytest.approx(60 + 80 * 2)
+    assert result.billed_cost_to_threshold == pytest.approx(60 + 80 * 2)
+    ledger = kept_in(tmp_path / "a.db").ledger
+    assert (len(ledger.segments), ledger.segments[0].marks[-1].elapsed_seconds) == (1, pytest.approx(70))
 
 
 def test_without_a_state_the_position_is_what_the_caller_says(clock: FakeClock, tmp_path: Path) -> None:

@@ -75,10 +75,9 @@ def read_processes(connection: Connection, run: str) -> list[Process]:
 def _read_ledger(connection: Connection, run: str) -> tuple[Ledger, dict[str, str]]:
     """Return a run's ledger, and which process opened each segment."""
     charges = connection.execute(select(RUNS.c.charges).where(RUNS.c.id == run)).scalar() or {}
-    rows = _rows(connection, select(SEGMENTS).where(SEGMENTS.c.run == run))
-    of_run = select(SEGMENTS.c.id).where(SEGMENTS.c.run == run).scalar_subquery()
+    rows = _rows(connection, select(SEGMENTS).where(SEGMENTS.c.run == run).order_by(SEGMENTS.c.position))
     marks, quotes, steps = (
-        _by_segment(connection, select(table).where(table.c.segment.in_(of_run)).order_by(order))
+        _by_segment(connection, select(table).where(table.c.run == run).order_by(order))
         for table, order in (
             (MARKS, MARKS.c.position),
             (QUOTES, QUOTES.c.position),
@@ -99,7 +98,8 @@ def _read_ledger(connection: Connection, run: str) -> tuple[Ledger, dict[str, st
 def _read_segment(row: Row, marks: list[Row], quotes: list[Row], steps: list[Row]) -> Segment:
     priced = None
     if quotes:
-        changes = tuple(PriceStep(step["since"], step["usd_per_hour"]) for step in steps)
+        last = [step for step in steps if step["position"] == quotes[-1]["position"]]
+        changes = tuple(PriceStep(step["since"], step["usd_per_hour"]) for step in last)
         priced = msgspec.structs.replace(msgspec.convert(quotes[-1]["quote"], Quote), steps=changes)
     return Segment(
         id=row["id"],
