@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -233,6 +234,24 @@ def test_segment_whose_trainer_tells_an_earlier_start_is_written_anew(store: Sto
     store.write(snapshot(moved))
     assert ledger_of(store) == moved
     assert moved.segments[0].billed_from == START - 100
+
+
+def test_crossing_stands_against_a_process_that_does_not_know_it(store: Store) -> None:
+    known = snapshot()
+    store.write(known)
+    unknowing = snapshot(known.ledger, results=(result("two", "not_reached"), result("five")), crossings={})
+    store.write(unknowing)
+    later = {"two": Crossing(Position(90, 50.0, START + 50), 2.0, None, 90, "caller")}
+    store.write(snapshot(known.ledger, results=(result("two"),), crossings=later))
+    kept = store.load("run")
+    assert kept is not None
+    assert kept.crossings == known.crossings
+    assert [each.status for each in kept.results] == ["achieved", "achieved"]
+    two = PerformanceThreshold("two", "m", 2.5)
+    store.write(msgspec.structs.replace(unknowing, thresholds=(two, THRESHOLDS[1])))
+    kept = store.load("run")
+    assert kept is not None
+    assert (kept.crossings, kept.results[0].status) == ({}, "not_reached")  # another threshold of that name
 
 
 def test_thinned_curve_covers_the_whole_run_in_a_bounded_number_of_points(store: Store) -> None:

@@ -34,6 +34,7 @@ def write_snapshot(connection: Connection, snapshot: Snapshot) -> None:
     _write_run(connection, run, snapshot.ledger)
     if process is not None:
         _put(connection, PROCESSES, [_asdict(process) | {"run": run.id}], replacing=["alive_at", "has_ended"])
+    stands = _crossed_before(connection, snapshot)
     _put(
         connection,
         THRESHOLDS,
@@ -55,6 +56,7 @@ def write_snapshot(connection: Connection, snapshot: Snapshot) -> None:
                 "crossing": _builtins(snapshot.crossings.get(each.threshold)),
             }
             for each in snapshot.results
+            if each.threshold not in stands
         ],
         replacing=["status", "result", "crossing"],
     )
@@ -62,6 +64,27 @@ def write_snapshot(connection: Connection, snapshot: Snapshot) -> None:
     _put(connection, EVENTS, [_event_row(run.id, each) for each in snapshot.events], replacing=[])
     for curve in snapshot.curves:
         _write_curve(connection, run.id, curve)
+
+
+def _crossed_before(connection: Connection, snapshot: Snapshot) -> set[str]:
+    """Return the thresholds whose crossing is kept already, and that the writer did not know of: it stands.
+
+    The writer may live beside another process of the run, or have begun while the store could not be read.
+    """
+    run = snapshot.run.id
+    kept = connection.execute(
+        select(RESULTS.c.threshold, RESULTS.c.crossing, THRESHOLDS.c.definition)
+        .join(THRESHOLDS, (THRESHOLDS.c.run == RESULTS.c.run) & (THRESHOLDS.c.name == RESULTS.c.threshold))
+        .where(RESULTS.c.run == run)
+    ).all()
+    defined = {each.name: _builtins(each) for each in snapshot.thresholds}
+    return {
+        name
+        for name, crossing, definition in kept
+        if crossing is not None
+        and definition == defined.get(name)
+        and crossing != _builtins(snapshot.crossings.get(name))
+    }
 
 
 def write_ledger(connection: Connection, run: str, ledger: Ledger, process: str | None) -> None:
