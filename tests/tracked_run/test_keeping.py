@@ -246,6 +246,24 @@ def test_signals_end_the_run_and_then_the_process_as_before(tmp_path: Path, numb
     assert kept.ledger.segments[0].marks[-1].samples == 3
 
 
+def test_signal_ends_every_run_of_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    done = start(
+        """
+        run.update({"m": 1.0}, 3)
+        second, third = (milepost.track(thresholds=[], run=name, store=sys.argv[1], **FIXED) for name in "st")
+        run.close()
+        second.update({"m": 1.0}, 4)
+        os.kill(os.getpid(), signal.SIGTERM)
+        """,
+        path,
+    )
+    _, said = done.communicate()
+    assert done.returncode == -signal.SIGTERM, said
+    statuses = {name: kept_in(path, name).run.status for name in "rst"}
+    assert statuses == {"r": "closed", "s": "terminated", "t": "terminated"}
+
+
 def test_handler_of_the_program_decides_when_to_end(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     done = start(
