@@ -17,7 +17,7 @@ from milepost.store.snapshot import Kept
 from milepost.store.store import Store
 from milepost.tracked_run import keeping, opening, track
 from milepost.tracked_run.recording import COMMIT_SECONDS
-from tests.helpers import FakeClock, threshold
+from tests.helpers import START, FakeClock, threshold
 
 FIXED: dict[str, Any] = {"price_per_hour": 3600.0, "instance": {"provider": "own"}, "sinks": []}
 
@@ -373,6 +373,29 @@ def test_process_of_another_machine_is_found_out_by_its_heartbeat(
             waited.wait(0.05)
         run.close()
     assert caplog.text.count("77 on elsewhere") == 1
+
+
+def test_process_is_alive_by_the_wall_times_that_its_trainer_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed process is ended there: by another clock, it would have run for as long as the two differ."""
+    clock = FakeClock()
+    monkeypatch.setattr(opening, "SYSTEM_CLOCK", clock)
+    config = tmp_path / "thresholds.yaml"
+    config.write_text("thresholds: []\nheartbeat_seconds: 0.05\n")
+    run = track(config, run="r", store=tmp_path / "a.db", **FIXED)
+    assert run._recorder is not None
+    run.update({"m": 1.0}, 1, wall_time=START - 1000)
+    assert run._recorder._keeper.flush(30)
+    clock.advance(7.0)
+    waited = threading.Event()
+    for _ in range(400):
+        (process,) = kept_in(tmp_path / "a.db").processes
+        if process.alive_at != START - 1000:
+            break
+        waited.wait(0.05)
+    assert process.alive_at == START - 1000 + 7
+    run.close()
 
 
 def test_wall_clock_that_jumps_moves_nothing_and_is_noted(
