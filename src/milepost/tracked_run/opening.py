@@ -79,7 +79,8 @@ def track(
         config: A configuration, its file, or the name of an environment whose file is looked for.
         thresholds: What is to be reached, in place of the configuration's.
         run: Id of the run; else ``MILEPOST_RUN_ID``, ``WANDB_RUN_ID``, SkyPilot's managed job with the task's index, or
-            Slurm's job; else a new one. A second start of the same run goes on with it.
+            Slurm's job, both with the ``name`` if there is one; else a new one. A second start of the same run goes on
+            with it.
         group: What the run belongs to, such as the seeds of one recipe; else ``MILEPOST_GROUP``, ``WANDB_RUN_GROUP``.
         instance: What a node is: an `Instance`, a mapping as the configuration's ``instance``, or just its type. Wins
             over the configuration and over detection.
@@ -119,7 +120,7 @@ def track(
         settings = msgspec.structs.replace(settings, thresholds=targets)
     _warn_of_what_waits(settings)
     described = Run(
-        id=run or find_run_id(),
+        id=run or find_run_id(name=name),
         group=group or find_group(),
         name=name,
         tags=tuple(tags),
