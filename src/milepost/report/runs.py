@@ -44,14 +44,14 @@ def runs_table(kept: Iterable[Kept]) -> Table:
     assumed = False
     for each in kept:
         run, here = each.run, each.ledger.here
-        is_assumed = _is_assumed(each.ledger)
-        assumed |= is_assumed
+        at_assumed = is_assumed(each.ledger)
+        assumed |= at_assumed
         spent = cost_lines(each.ledger, here)["compute"] if here else None
         started = _moment(run.started_at) if _has_clock(each.ledger) else UNKNOWN
         row: list[RenderableType] = [
             *(Text(run.id), Text(run.group or UNKNOWN), Text(started), _status(run)),
             f"{here.samples:,}" if here else UNKNOWN,
-            usd(spent, assumed=is_assumed),
+            usd(spent, assumed=at_assumed),
         ]
         for result in each.results or (None,):
             if result is None:
@@ -123,7 +123,7 @@ def money_table(ledger: Ledger) -> Table:
         table.add_column(name, justify="right")
     spent = () if ledger.here is None else spending(ledger, ledger.here)
     total = _total(spent)
-    assumed = _is_assumed(ledger)
+    assumed = is_assumed(ledger)
     for each in spent:
         share = f"{each.usd / total:.1%}" if each.usd is not None and total else UNKNOWN
         name = f"{PURPOSES[each.purpose]} {each.name}" if each.name else PURPOSES[each.purpose]
@@ -133,6 +133,11 @@ def money_table(ledger: Ledger) -> Table:
     whole = sum(each.seconds or 0.0 for each in spent)
     table.add_row("total", _lasted(whole), usd(total, assumed=assumed), "")
     return table
+
+
+def is_assumed(ledger: Ledger) -> bool:
+    """Say whether a part of a run has an assumed price."""
+    return any(segment.quote is not None and segment.quote.assumed for segment in ledger.segments)
 
 
 def _head(kept: Kept) -> Text:
@@ -199,10 +204,6 @@ def _end(segment: Segment, last: Mark) -> str:
 def _total(spent: Sequence[Spent]) -> float | None:
     parts = [each.usd for each in spent]
     return None if None in parts else sum(part for part in parts if part is not None)
-
-
-def _is_assumed(ledger: Ledger) -> bool:
-    return any(segment.quote is not None and segment.quote.assumed for segment in ledger.segments)
 
 
 def _has_clock(ledger: Ledger) -> bool:

@@ -21,7 +21,7 @@ from milepost.config import (
 )
 from milepost.errors import ConfigError, MilepostError, MissingExtra, PriceUnavailable, require
 from milepost.instance import FIELDS, Instance
-from milepost.instances.detect import Detection, assumption_of, detect, find_rank, unknown_of
+from milepost.instances.detect import Detection, as_assumed, assumption_of, detect, find_rank, unknown_of
 from milepost.ledger import Ledger
 from milepost.log import logger
 from milepost.prices.book import SPOT_REFRESH_SECONDS, PriceBook, billing_rule
@@ -292,15 +292,11 @@ class Pricer:
                 logger("prices").warning("costs are unknown: %s", error)
             return Priced(instance, None, str(error), self._again_after_seconds(instance))
         # It may be an earlier process's, of which this machine's detection knows nothing.
-        is_this = instance == self.detection.instance
-        unknown = unknown_of(instance)
-        because = self.detection.assumed_because if is_this else assumption_of(instance)
-        same_everywhere = unknown == ("region",) and quote.region is None
-        if not (quote.source == "user" or quote.assumed or not unknown or same_everywhere):
-            if self._strict and "instance_type" in unknown:
-                return Priced(instance, None, because)
-            quote = msgspec.structs.replace(quote, assumed=True, assumed_because=because)
-        return Priced(instance, quote, None, self._again_after_seconds(instance))
+        because = self.detection.assumed_because if instance == self.detection.instance else assumption_of(instance)
+        marked = as_assumed(quote, instance, because)
+        if self._strict and marked is not quote and "instance_type" in unknown_of(instance):
+            return Priced(instance, None, because)
+        return Priced(instance, marked, None, self._again_after_seconds(instance))
 
 
 def _open_ledger(settings: Config, pricer: Pricer) -> Ledger:
