@@ -28,6 +28,8 @@ def results(
     """Say what runs took. One run: also what it ran on, at what price, and where the money went."""
     if as_json_lines and format is not None:
         raise ConfigError("results: expected either --json or --format")
+    if plot and (as_json_lines or format is not None or delete):
+        raise ConfigError("results: expected --plot without --json, --format or --delete")
     if delete and not runs:
         raise ConfigError("results: expected the RUNs to --delete")
     opened = open_store(store)
@@ -35,9 +37,9 @@ def results(
     console = open_console()
     if delete:
         for kept in found:
-            if yes or typer.confirm(f"Remove run {kept.run.id} ({kept.run.status}) and all that is known of it?"):
+            if yes or typer.confirm(f"Remove run {kept.run.id!r} ({kept.run.status}) and all that is known of it?"):
                 opened.delete(kept.run.id)
-                typer.echo(f"removed {kept.run.id}", err=True)
+                typer.echo(f"removed {kept.run.id!r}", err=True)
         return
     every = [result for kept in found for result in kept.results]
     if as_json_lines:
