@@ -314,7 +314,30 @@ def test_network_file_system_gets_no_write_ahead_log(
     store = Store(tmp_path / "milepost.db")
     with store._engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
+    Store(tmp_path / "milepost.db").close()
     assert caplog.text.count("is on a network file system") == 1
+
+
+@pytest.mark.parametrize(
+    ("mounts", "kind"),
+    [
+        ("/dev/vda / ext4 rw 0 0\n", None),
+        ("/dev/vda / ext4 rw 0 0\nfs:/home {folder} nfs4 rw 0 0\n", "nfs4"),
+        ("/dev/vda / ext4 rw 0 0\n10.0.0.1@tcp:/x {folder} lustre rw 0 0\n", "lustre"),
+        ("fs:/home / nfs4 rw 0 0\n/dev/nvme {folder} xfs rw 0 0\n", None),
+        ("fs:/home / nfs4 rw 0 0\n/dev/nvme {folder}/other xfs rw 0 0\n", "nfs4"),
+        ("bucket {folder} fuse.gcsfuse rw 0 0\n", "fuse.gcsfuse"),
+        ("overlay {folder} fuse.fuse-overlayfs rw 0 0\n", None),
+        ("fs:/home {folder}\\040two nfs4 rw 0 0\n/dev/vda / ext4 rw 0 0\n", None),
+    ],
+)
+def test_file_system_is_that_of_the_deepest_mount(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mounts: str, kind: str | None
+) -> None:
+    listed = tmp_path / "mounts"
+    listed.write_text(mounts.format(folder=tmp_path))
+    monkeypatch.setattr(database, "MOUNTS", listed)
+    assert database.network_file_system(tmp_path / "new" / "milepost.db") == kind
 
 
 def test_store_of_a_newer_release_is_refused(tmp_path: Path) -> None:
