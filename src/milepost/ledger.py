@@ -5,6 +5,7 @@ restates every figure.
 """
 
 import os
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -287,13 +288,31 @@ class Ledger(msgspec.Struct, frozen=True):
                 quotes.sort(key=lambda quote: quote.provisional)
                 mine[segment.id] = msgspec.structs.replace(longer, quote=quotes[0] if quotes else None)
         kept = list(mine.values())
-        before = kept[:-1] + [segment for segment in other.segments if segment.id not in mine]
-        before.sort(key=lambda segment: segment.marks[0].wall_time)
+        before = in_order(kept[:-1] + [segment for segment in other.segments if segment.id not in mine])
         return Ledger((*before, *kept[-1:]), self.storage or other.storage, self.network or other.network)
 
     def _with(self, changed: Segment) -> "Ledger":
         changed_segments = tuple(changed if segment.id == changed.id else segment for segment in self.segments)
         return msgspec.structs.replace(self, segments=changed_segments)
+
+
+def in_order(segments: Iterable[Segment]) -> list[Segment]:
+    """Return segments in order of their starts, each after the one that it goes on from.
+
+    By wall time alone it may come before that: a machine's clock may have been put back meanwhile.
+    """
+    by_start = sorted(segments, key=lambda segment: segment.marks[0].wall_time)
+    known = {segment.id: segment for segment in by_start}
+    placed: dict[str, Segment] = {}
+    for segment in by_start:
+        chain: dict[str, Segment] = {}
+        following: Segment | None = segment
+        while following is not None and following.id not in placed and following.id not in chain:
+            chain[following.id] = following
+            resumes = following.marks[0].resumes
+            following = known.get(resumes[0]) if resumes else None
+        placed |= reversed(chain.items())
+    return list(placed.values())
 
 
 def new_id() -> str:

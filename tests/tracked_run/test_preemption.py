@@ -202,6 +202,35 @@ def test_what_was_achieved_stays_achieved_without_any_state(clock: FakeClock, tm
     second.run.close()
 
 
+@pytest.mark.parametrize("is_rebooted", [False, True])
+@pytest.mark.parametrize("has_state", [False, True])
+def test_clock_that_was_put_back_between_two_processes_moves_no_dollar(
+    clock: FakeClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    is_rebooted: bool,
+    has_state: bool,
+) -> None:
+    if not is_rebooted:
+        monkeypatch.setattr(opening, "machine_start_id", lambda: "machine")
+    first = Trainer(clock, tmp_path / "a.db", 1.0, "a", "on_demand")
+    first.train(46)
+    state = first.save() if has_state else None
+    first.kill()
+    clock.offset -= 3600
+    second = Trainer(clock, tmp_path / "a.db", 2.0, "a", "on_demand", state)
+    assert "was last seen 3600 s from now" in caplog.text
+    second.samples = 460
+    second.train(100)
+    second.run.close()
+    for result in (second.run.get_results()["t"], *kept_in(tmp_path / "a.db").results):
+        assert result.minutes_to_threshold == pytest.approx((46 + 94) / 60)
+        assert result.cost_to_threshold == pytest.approx(46 + 94 * 2)
+        assert result.billed_cost_to_threshold == pytest.approx(46 + 94 * 2)
+    assert kept_in(tmp_path / "a.db").ledger == second.run.ledger
+
+
 def test_curve_goes_on_where_the_process_before_left_it(clock: FakeClock, tmp_path: Path) -> None:
     first = Trainer(clock, tmp_path / "a.db", 1.0, "a", "on_demand")
     first.train(61)

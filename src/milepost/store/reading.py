@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, select
 from milepost.charges import Network, Storage
 from milepost.crossing import Crossing, Position
 from milepost.instance import Instance
-from milepost.ledger import Ledger, Mark, Segment
+from milepost.ledger import Ledger, Mark, Segment, in_order
 from milepost.quote import BillingRule, PriceStep, Quote
 from milepost.results import restated
 from milepost.store.schema import (
@@ -85,10 +85,9 @@ def _read_ledger(connection: Connection, run: str) -> tuple[Ledger, dict[str, st
         )
     )
     segments = [_read_segment(row, marks[row["id"]], quotes[row["id"]], steps[row["id"]]) for row in rows]
-    segments.sort(key=lambda segment: segment.marks[0].wall_time)
     storage, network = charges.get("storage"), charges.get("network")
     ledger = Ledger(
-        tuple(segments),
+        tuple(in_order(segments)),
         None if storage is None else msgspec.convert(storage, Storage),
         None if network is None else msgspec.convert(network, Network),
     )

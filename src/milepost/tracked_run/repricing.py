@@ -169,7 +169,7 @@ def _concerns(segment: Segment, question: Question, quote: Quote | None) -> bool
     known = segment.quote
     if known is None or known.provisional:
         return True
-    if quote is None:
-        return False
+    if quote is None or known.source == "user":
+        return False  # what was told of one process does not change with what is told of another
     late = known.source in STAND_INS and quote.source not in (*STAND_INS, "user")  # an earlier lookup had failed
     return late or known.source == quote.source
