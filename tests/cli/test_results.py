@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from milepost.cli.results import NARROWEST
+from milepost.report.runs import run_view, runs_table
 from milepost.spending import spending
 from milepost.store.snapshot import Kept
 from milepost.store.store import Store
@@ -119,6 +122,18 @@ def test_plot_shows_the_metric_and_its_target(path: Path) -> None:
     plot = milepost("results", "seeds-1", "--plot")
     assert "m over samples" in plot
     assert "1,200" in plot
+
+
+def test_no_figure_is_cut_where_there_is_little_room(path: Path) -> None:
+    kept = [kept_in(path, name) for name in ("seeds-1", "seeds-2", "lonely & 5% [b]")]
+    for width in (NARROWEST, 100, 140):
+        console = Console(width=width, file=io.StringIO())
+        with console.capture() as said:
+            console.print(runs_table(kept))
+            console.print(run_view(kept[0], width))
+        assert "…" not in said.get()
+        for figure in ("$160.00", "1,200", "$60.00", "$90.00", "0.0s–2:00", "1,800"):
+            assert figure in said.get()
 
 
 def test_nothing_but_json_lines_is_on_standard_output(path: Path) -> None:

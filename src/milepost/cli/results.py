@@ -12,6 +12,9 @@ from milepost.report.formats import as_json, as_text
 from milepost.report.runs import run_view, runs_table
 from milepost.report.terminal import open_console
 
+NARROWEST = 80
+"""Columns that a table needs: where there are fewer, its lines run on, and nothing is cut."""
+
 
 def results(
     runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Ids, or beginnings of them.")] = None,
@@ -35,6 +38,7 @@ def results(
     opened = open_store(store)
     found = find_runs(opened, runs or [], group)
     console = open_console()
+    width = max(console.width, NARROWEST)
     if delete:
         for kept in found:
             if yes or typer.confirm(f"Remove run {kept.run.id!r} ({kept.run.status}) and all that is known of it?"):
@@ -50,9 +54,9 @@ def results(
     elif not found:
         console.print("no runs as yet")
     elif len(found) == 1 and runs:
-        console.print(run_view(found[0]))
+        console.print(run_view(found[0], width), width=width, crop=False)
     else:
-        console.print(runs_table(found))
+        console.print(runs_table(found), width=width, crop=False)
     for kept in found if plot else ():
         if len(found) > 1:
             console.print(Text(kept.run.id, "bold"))

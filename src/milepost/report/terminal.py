@@ -65,9 +65,9 @@ def results_table(results: Iterable[ThresholdResult]) -> Table:
     table = Table(title="What it took", title_justify="left", caption_justify="left")
     table.add_column("threshold", overflow="fold")
     table.add_column("target", overflow="fold")
-    table.add_column("status")
+    table.add_column("status", overflow="fold")
     for name in FIGURES:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)  # a figure that is cut is a wrong one
     for result in results:
         target = f"{result.metric} {result.comparison} {result.target_value:g}"
         table.add_row(Text(result.threshold), Text(target), _status(result), *_figures(result))
