@@ -80,7 +80,7 @@ class Keeper:
         if os.getpid() != self.process.pid:
             return  # a child that was forked off has no thread, and no part in the run
         with self._changed:
-            self._last = snapshot
+            self._last = msgspec.structs.replace(snapshot, events=(), curves=())
             if snapshot.process is not None:
                 self._behind_seconds = self._now() - snapshot.process.alive_at
             self._pending = snapshot if self._pending is None else _joined(self._pending, snapshot)
@@ -91,7 +91,7 @@ class Keeper:
         """Have an event written beside what was put last. May be called on any thread."""
         with self._changed:
             if self._last is not None:
-                self.put(msgspec.structs.replace(self._last, events=(event,), curves=()))
+                self.put(msgspec.structs.replace(self._last, events=(event,)))
 
     def flush(self, seconds: float) -> bool:
         """Wait until all that was put is on disk; say whether it was in time. Waits for no store that is failing."""
