@@ -16,7 +16,7 @@ import pytest
 from milepost.store.snapshot import Kept
 from milepost.store.store import Store
 from milepost.tracked_run import keeping, opening, track
-from milepost.tracked_run.recording import COMMIT_SECONDS
+from milepost.tracked_run.recording import CLOSE_SECONDS, COMMIT_SECONDS, CUT_SHORT_SECONDS
 from tests.helpers import START, FakeClock, threshold
 
 FIXED: dict[str, Any] = {"price_per_hour": 3600.0, "instance": {"provider": "own"}, "sinks": []}
@@ -227,6 +227,26 @@ def test_slow_store_holds_a_crossing_up_for_no_longer_than_is_said(
     assert waited == [COMMIT_SECONDS] == [0.25]
     assert caplog.text.count("took longer than 0.25 s to commit, which goes on behind") == 1
     assert kept_in(tmp_path / "a.db").crossings["t"].position.samples == 7
+
+
+@pytest.mark.parametrize(
+    ("why", "seconds"),
+    [("closed", CLOSE_SECONDS), ("failed", CLOSE_SECONDS), ("terminated", CUT_SHORT_SECONDS), ("interrupted", 5.0)],
+)
+def test_end_waits_for_its_store_unless_somebody_is_about_to_end_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str, seconds: float
+) -> None:
+    waited: list[float] = []
+    close = keeping.Keeper.close
+
+    def close_in(self: keeping.Keeper, seconds: float) -> bool:
+        waited.append(seconds)
+        return close(self, 60)
+
+    monkeypatch.setattr(keeping.Keeper, "close", close_in)
+    run = track(thresholds=[threshold()], run="r", store=tmp_path / "a.db", **FIXED)
+    run.close(why)
+    assert waited == [seconds]
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, "terminated"), (signal.SIGINT, "interrupted")])

@@ -46,8 +46,8 @@ _runs_opened = 0
 DEFAULT_STORE = ".milepost/milepost.db"
 """Where runs are kept, below the working directory, unless told otherwise."""
 
-OPEN_SECONDS = 5.0
-"""How long the start of a run waits for what its store knows of it."""
+OPEN_SECONDS = 20.0
+"""How long the start of a run waits for what its store knows of it; not at all for one that can't be read."""
 
 LATER_SINKS = ("mlflow", "tensorboard", "prometheus")
 """Sinks that a configuration may name already."""
