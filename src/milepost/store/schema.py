@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
 )
+from sqlalchemy.schema import SchemaItem
 
 METADATA = MetaData(
     naming_convention={
@@ -32,7 +33,7 @@ def _of_run(*, primary_key: bool = False, index: bool = False) -> Column[str]:
     return Column("run", String, key, nullable=False, primary_key=primary_key, index=index)
 
 
-def _of_segment() -> tuple[Column[str], Column[str], ForeignKeyConstraint]:
+def _of_segment() -> tuple[SchemaItem, ...]:
     columns = [Column(name, String, nullable=False, primary_key=True) for name in ("run", "segment")]
     return *columns, ForeignKeyConstraint(["run", "segment"], ["segments.run", "segments.id"], ondelete="CASCADE")
 
