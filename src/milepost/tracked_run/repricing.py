@@ -154,7 +154,9 @@ def restated(ledger: Ledger, question: Question, answer: Priced) -> Ledger:
     price, a provisional one, or one of the same source; and where a lookup had failed, a stand-in gives way to a live
     price. A live price gives way to a newer one, and never to a stand-in.
     """
-    for segment in ledger.segments:
+    # Those before the one asked about are of earlier processes, also where a clock that was put back dates them later.
+    first = next((at for at, each in enumerate(ledger.segments) if each.billed_from == question.since), 0)
+    for segment in ledger.segments[first:]:
         if _concerns(segment, question, answer.quote):
             billing = billing_rule(answer.instance)
             ledger = ledger.restated(
@@ -169,7 +171,7 @@ def _concerns(segment: Segment, question: Question, quote: Quote | None) -> bool
     known = segment.quote
     if known is None or known.provisional:
         return True
-    if quote is None or known.source == "user":
-        return False  # what was told of one process does not change with what is told of another
+    if quote is None:
+        return False
     late = known.source in STAND_INS and quote.source not in (*STAND_INS, "user")  # an earlier lookup had failed
     return late or known.source == quote.source
