@@ -81,6 +81,7 @@ def test_what_is_written_is_read_back(store: Store) -> None:
     )
     assert kept.results[0].cost_to_threshold == pytest.approx(5.0 * 3.6 / 3600)
     assert store.load("another") is None
+    assert store.load("run", curves=False) == msgspec.structs.replace(kept, curves=())
 
 
 def ledger_of(store: Store, run: str = "run") -> Ledger:

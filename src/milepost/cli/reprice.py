@@ -34,7 +34,7 @@ def reprice(
     if price_per_hour is not None and (source is not None or region is not None):
         raise ConfigError("reprice: expected either --price-per-hour, or --source and --region")
     opened = open_store(store)
-    found = find_runs(opened, runs, None)
+    found = find_runs(opened, runs)
     with Console(stderr=True).status("asking for prices …"):
         restated = [
             at_other_prices(kept, price_per_hour=price_per_hour, source=source, region=region) for kept in found

@@ -36,7 +36,7 @@ def results(
     if delete and not runs:
         raise ConfigError("results: expected the RUNs to --delete")
     opened = open_store(store)
-    found = find_runs(opened, runs or [], group)
+    found = find_runs(opened, runs or [], group, curves=plot)
     console = open_console()
     width = max(console.width, NARROWEST)
     if delete:

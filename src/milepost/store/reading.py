@@ -41,8 +41,8 @@ def read_runs(connection: Connection, ids: Sequence[str], group: str | None) -> 
     return [msgspec.convert(_fields(row, Run), Run) for row in _rows(connection, query)]
 
 
-def read_kept(connection: Connection, run: Run) -> Kept:
-    """Return all that is known of a run, its results at the prices that its ledger has now."""
+def read_kept(connection: Connection, run: Run, *, curves: bool = True) -> Kept:
+    """Return all that is known of a run, with or without curves, its results at the prices that its ledger has now."""
     ledger, opened_by = _read_ledger(connection, run.id)
     thresholds = _rows(connection, select(THRESHOLDS).where(THRESHOLDS.c.run == run.id).order_by(THRESHOLDS.c.position))
     results = {row["threshold"]: row for row in _rows(connection, select(RESULTS).where(RESULTS.c.run == run.id))}
@@ -61,7 +61,7 @@ def read_kept(connection: Connection, run: Run) -> Kept:
         crossings=crossings,
         ledger=ledger,
         opened_by=opened_by,
-        curves=_read_curves(connection, run.id),
+        curves=_read_curves(connection, run.id) if curves else (),
         events=_read_events(connection, run.id),
     )
 
