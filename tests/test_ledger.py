@@ -208,7 +208,15 @@ def test_machine_billed_from_its_boot_is_billed_on_where_its_clock_was_put_back(
     )  # fmt: skip
     here = Position(9, 60.0, back + 20, book.segments[-1].id, 1)
     assert billed_cost(book, here) == pytest.approx(80.0)
-    assert [segment.id for segment in in_order(book.segments[::-1])] == [segment.id for segment in book.segments]
+
+
+def test_merged_segments_stand_as_either_ledger_has_them_and_else_by_their_starts() -> None:
+    a, b, c, d, e = (ledger().started_by(START + at).segments[0] for at in (0, 90, 20, 30, 40))
+    assert in_order([a, b, c], [a, c]) == [a, b, c]
+    assert in_order([a, c], [a, b, c]) == [a, b, c]  # b's clock was ahead
+    assert in_order([a, c], [d, e]) == [a, c, d, e]
+    assert in_order([], [b, a]) == [b, a]
+    assert in_order([a, b], [b, a]) == [a, b]
 
 
 def test_ledger_that_goes_round_in_circles_hangs_nobody() -> None:

@@ -5,7 +5,6 @@ restates every figure.
 """
 
 import os
-from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -288,7 +287,9 @@ class Ledger(msgspec.Struct, frozen=True):
                 quotes.sort(key=lambda quote: quote.provisional)
                 mine[segment.id] = msgspec.structs.replace(longer, quote=quotes[0] if quotes else None)
         kept = list(mine.values())
-        before = in_order(kept[:-1] + [segment for segment in other.segments if segment.id not in mine])
+        current = {segment.id for segment in kept[-1:]}
+        others = [mine.get(segment.id, segment) for segment in other.segments if segment.id not in current]
+        before = in_order(kept[:-1], others)
         return Ledger((*before, *kept[-1:]), self.storage or other.storage, self.network or other.network)
 
     def _with(self, changed: Segment) -> "Ledger":
@@ -296,23 +297,25 @@ class Ledger(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, segments=changed_segments)
 
 
-def in_order(segments: Iterable[Segment]) -> list[Segment]:
-    """Return segments in order of their starts, each after the one that it goes on from.
+def in_order(mine: list[Segment], others: list[Segment]) -> list[Segment]:
+    """Return the segments of two ledgers in one order: that of either, and where neither tells, that of their starts.
 
-    By wall time alone it may come before that: a machine's clock may have been put back meanwhile.
+    Wall times alone don't tell: a machine's clock may have been put back between two processes.
     """
-    by_start = sorted(segments, key=lambda segment: segment.marks[0].wall_time)
-    known = {segment.id: segment for segment in by_start}
+    ids = [{segment.id for segment in each} for each in (mine, others)]
     placed: dict[str, Segment] = {}
-    for segment in by_start:
-        chain: dict[str, Segment] = {}
-        following: Segment | None = segment
-        while following is not None and following.id not in placed and following.id not in chain:
-            chain[following.id] = following
-            resumes = following.marks[0].resumes
-            following = known.get(resumes[0]) if resumes else None
-        placed |= reversed(chain.items())
-    return list(placed.values())
+    left, right = list(mine), list(others)
+    while left and right:
+        first, second = left[0], right[0]
+        if first.id in placed or second.id in placed:
+            left, right = left[first.id in placed :], right[second.id in placed :]
+        elif first.id not in ids[1] and (second.id in ids[0] or first.marks[0].wall_time <= second.marks[0].wall_time):
+            placed[first.id] = left.pop(0)
+        elif second.id in ids[0] and first.id in ids[1]:
+            placed[first.id] = left.pop(0)  # both have both: mine is right
+        else:
+            placed[second.id] = right.pop(0)
+    return list((placed | {segment.id: segment for segment in (*left, *right)}).values())
 
 
 def new_id() -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, select
 from milepost.charges import Network, Storage
 from milepost.crossing import Crossing, Position
 from milepost.instance import Instance
-from milepost.ledger import Ledger, Mark, Segment, in_order
+from milepost.ledger import Ledger, Mark, Segment
 from milepost.quote import BillingRule, PriceStep, Quote
 from milepost.results import restated
 from milepost.store.schema import (
@@ -75,7 +75,9 @@ def read_processes(connection: Connection, run: str) -> list[Process]:
 def _read_ledger(connection: Connection, run: str) -> tuple[Ledger, dict[str, str]]:
     """Return a run's ledger, and which process opened each segment."""
     charges = connection.execute(select(RUNS.c.charges).where(RUNS.c.id == run)).scalar() or {}
-    rows = _rows(connection, select(SEGMENTS).where(SEGMENTS.c.run == run).order_by(SEGMENTS.c.position))
+    rows = _rows(
+        connection, select(SEGMENTS).where(SEGMENTS.c.run == run).order_by(SEGMENTS.c.position, SEGMENTS.c.billed_from)
+    )
     marks, quotes, steps = (
         _by_segment(connection, select(table).where(table.c.run == run).order_by(order))
         for table, order in (
@@ -87,7 +89,7 @@ def _read_ledger(connection: Connection, run: str) -> tuple[Ledger, dict[str, st
     segments = [_read_segment(row, marks[row["id"]], quotes[row["id"]], steps[row["id"]]) for row in rows]
     storage, network = charges.get("storage"), charges.get("network")
     ledger = Ledger(
-        tuple(in_order(segments)),
+        tuple(segments),
         None if storage is None else msgspec.convert(storage, Storage),
         None if network is None else msgspec.convert(network, Network),
     )

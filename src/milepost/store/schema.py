@@ -93,7 +93,7 @@ SEGMENTS = Table(
     METADATA,
     _of_run(primary_key=True),  # a run that goes on from another one's checkpoint has that one's segments too
     Column("id", String, primary_key=True),
-    Column("position", Integer, nullable=False),  # tells those apart that start at one moment
+    Column("position", Integer, nullable=False),  # in the run's ledger
     Column("process", String),  # the one that opened it, where that is known
     Column("instance", JSON, nullable=False),
     Column("unpriced_because", String),

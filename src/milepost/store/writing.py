@@ -92,12 +92,13 @@ def write_ledger(connection: Connection, run: str, ledger: Ledger, process: str 
     counted = select(MARKS.c.segment, func.count()).where(MARKS.c.run == run).group_by(MARKS.c.segment)
     written: dict[str, int] = dict(connection.execute(counted).all())
     ended = set(connection.execute(select(MARKS.c.segment).where(MARKS.c.run == run, MARKS.c.kind == "end")).scalars())
-    for at, segment in enumerate(ledger.segments):
+    positions = _positions(connection, run, ledger)
+    for segment in ledger.segments:
         is_current = segment is ledger.current
         row = _builtins(segment)
         fields = ("id", "instance", "unpriced_because", "billing", "instance_start", "billed_from", "has_wall_clock")
         kept = {name: row[name] for name in fields}
-        kept |= {"run": run, "position": at, "process": process if is_current else None}
+        kept |= {"run": run, "position": positions[segment.id], "process": process if is_current else None}
         replacing = ["position", "instance", "unpriced_because", "billing", *(["billed_from"] if is_current else [])]
         _put(connection, SEGMENTS, [kept], replacing=replacing)
         # An end may have been put there by a process that took this one for dead: later marks take its place.
@@ -111,6 +112,18 @@ def write_ledger(connection: Connection, run: str, ledger: Ledger, process: str 
         ]
         _put(connection, MARKS, new, replacing=list(_mark_row(segment.marks[0])))
         _write_quote(connection, run, segment)
+
+
+def _positions(connection: Connection, run: str, ledger: Ledger) -> dict[str, int]:
+    """Return where each segment stands in the run's ledger; what the writer does not know of stays where it is."""
+    kept: dict[str, int] = dict(
+        connection.execute(select(SEGMENTS.c.id, SEGMENTS.c.position).where(SEGMENTS.c.run == run)).all()
+    )
+    ids = [segment.id for segment in ledger.segments]
+    if kept.keys() <= set(ids):
+        return {id: at for at, id in enumerate(ids)}
+    new = [id for id in ids if id not in kept]
+    return kept | {id: at for at, id in enumerate(new, max(kept.values()) + 1)}
 
 
 def _has_moved(connection: Connection, run: str, segment: Segment) -> bool:
