@@ -231,6 +231,26 @@ def test_clock_that_was_put_back_between_two_processes_moves_no_dollar(
     assert kept_in(tmp_path / "a.db").ledger == second.run.ledger
 
 
+def test_what_was_lost_is_billed_before_what_came_after_whatever_the_clocks_say(
+    clock: FakeClock, tmp_path: Path
+) -> None:
+    first = Trainer(clock, tmp_path / "a.db", 1.0, "a", "on_demand")
+    first.train(60)
+    state = first.save()
+    first.run.close()
+    lost = Trainer(clock, tmp_path / "a.db", 2.0, "b", "on_demand", state)
+    lost.train(40)  # known up to 31 s
+    lost.kill()
+    clock.offset -= 7200
+    last = Trainer(clock, tmp_path / "a.db", 1.0, "a", "on_demand", state)
+    last.train(90)
+    last.run.close()
+    for result in (last.run.get_results()["t"], *kept_in(tmp_path / "a.db").results):
+        assert result.cost_to_threshold == pytest.approx(60 + 80)
+        assert result.billed_cost_to_threshold == pytest.approx(60 + 31 * 2 + 80)
+    assert kept_in(tmp_path / "a.db").ledger == last.run.ledger
+
+
 def test_curve_goes_on_where_the_process_before_left_it(clock: FakeClock, tmp_path: Path) -> None:
     first = Trainer(clock, tmp_path / "a.db", 1.0, "a", "on_demand")
     first.train(61)
