@@ -270,7 +270,7 @@ class Ledger(msgspec.Struct, frozen=True):
         return self._with(msgspec.structs.replace(segment, marks=marks, billed_from=billed_from))
 
     def merged(self, other: "Ledger") -> "Ledger":
-        """Return both ledgers as one, in order of their starts; the segment under way stays the last.
+        """Return both ledgers as one, in the order of either (see `in_order`); the segment under way stays the last.
 
         Segments that both have count once: the one with more marks wins, since marks are only ever added. An end counts
         least: it may have been put there by another process, and then comes after what that did not know.
