@@ -7,7 +7,7 @@ from milepost.charges import Network, Storage
 from milepost.costs import billed_cost, cost, cost_lines, total_cost
 from milepost.crossing import Position
 from milepost.instance import Instance
-from milepost.ledger import Ledger, Mark, MarkKind
+from milepost.ledger import Ledger, Mark, MarkKind, in_order
 from milepost.lineage import lineage, position_at
 from milepost.quote import BillingRule, Quote
 from tests.helpers import START, ledger, quote
@@ -193,6 +193,37 @@ def test_minimum_is_billed_once_for_one_instance_start() -> None:
         at = Position(0, 0.0, START + start + 10, book.segments[-1].id, 1)
         book = book.marked("end", at, "closed")
     assert billed_cost(book, Position(0, 0.0, START + 20, book.segments[-1].id, 2)) == pytest.approx(60.0)
+
+
+def test_machine_billed_from_its_boot_is_billed_on_where_its_clock_was_put_back() -> None:
+    """It had run for 50 s, and 10 s later its clock stands an hour behind; its boot is reckoned from that clock."""
+    book = Ledger().opened(
+        Instance(num_nodes=1), quote(3600.0), wall_time=START + 10, billed_from=START, instance_start="machine"
+    )
+    book = book.marked("heartbeat", Position(5, 40.0, START + 50))
+    back = START + 60 - 3600
+    book = book.opened(
+        Instance(num_nodes=1), quote(3600.0), wall_time=back, billed_from=back - 60, instance_start="machine",
+        resumes=book.checkpoint, elapsed_seconds=40.0,
+    )  # fmt: skip
+    here = Position(9, 60.0, back + 20, book.segments[-1].id, 1)
+    assert billed_cost(book, here) == pytest.approx(80.0)
+
+
+def test_merged_segments_stand_as_either_ledger_has_them_and_else_by_their_starts() -> None:
+    a, b, c, d, e = (ledger().started_by(START + at).segments[0] for at in (0, 90, 20, 30, 40))
+    assert in_order([a, b, c], [a, c]) == [a, b, c]
+    assert in_order([a, c], [a, b, c]) == [a, b, c]  # b's clock was ahead
+    assert in_order([a, c], [d, e]) == [a, c, d, e]
+    assert in_order([], [b, a]) == [b, a]
+    assert in_order([a, b], [b, a]) == [a, b]
+
+
+def test_ledger_that_goes_round_in_circles_hangs_nobody() -> None:
+    book = ledger().opened(wall_time=START + 9)
+    first, second = book.segments
+    book = Ledger((book.started_at(0.0, 0, (second.id, 1)).segments[1], first))
+    assert cost(book, Position(1, 5.0, START + 20, first.id, 1)) is not None
 
 
 def test_merging_counts_a_segment_once_and_keeps_the_longer() -> None:

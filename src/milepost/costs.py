@@ -91,9 +91,22 @@ def uses(ledger: Ledger, until: Position) -> list[list[Use]]:
     by_start: dict[tuple[str, str | None], list[Use]] = {}
     for segment, marks in walk(ledger, until):
         use = by_start.setdefault((segment.instance_start, segment.instance.instance_type), [])
-        start = max(segment.billed_from, use[-1].end) if use else segment.billed_from
+        start = _billed_from(ledger, segment, use)
         use.append(Use(segment, start, max(start, *(mark.wall_time for mark in marks))))
     return list(by_start.values())
+
+
+def _billed_from(ledger: Ledger, segment: Segment, before: list[Use]) -> float:
+    """Return from when on a segment's wall time is billed, after what was on its instance before."""
+    if not before:
+        return segment.billed_from
+    first = segment.marks[0]
+    known = ledger.segment(first.resumes[0]) if first.resumes else None
+    if known is None or first.resumes is None or first.wall_time >= known.marks[: first.resumes[1]][-1].wall_time:
+        return max(segment.billed_from, before[-1].end)
+    # It began after what it goes on from, and its clock says otherwise: that was put back. It shares no time with that.
+    waited, ran = first.wall_time - segment.billed_from, sum(use.end - use.start for use in before)
+    return first.wall_time - (waited if waited < ran else waited - ran)
 
 
 def billed_use(ledger: Ledger, use: list[Use]) -> float | None:

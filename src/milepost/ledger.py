@@ -270,7 +270,7 @@ class Ledger(msgspec.Struct, frozen=True):
         return self._with(msgspec.structs.replace(segment, marks=marks, billed_from=billed_from))
 
     def merged(self, other: "Ledger") -> "Ledger":
-        """Return both ledgers as one, in order of their starts; the segment under way stays the last.
+        """Return both ledgers as one, in the order of either (see `in_order`); the segment under way stays the last.
 
         Segments that both have count once: the one with more marks wins, since marks are only ever added. An end counts
         least: it may have been put there by another process, and then comes after what that did not know.
@@ -287,13 +287,35 @@ class Ledger(msgspec.Struct, frozen=True):
                 quotes.sort(key=lambda quote: quote.provisional)
                 mine[segment.id] = msgspec.structs.replace(longer, quote=quotes[0] if quotes else None)
         kept = list(mine.values())
-        before = kept[:-1] + [segment for segment in other.segments if segment.id not in mine]
-        before.sort(key=lambda segment: segment.marks[0].wall_time)
+        current = {segment.id for segment in kept[-1:]}
+        others = [mine.get(segment.id, segment) for segment in other.segments if segment.id not in current]
+        before = in_order(kept[:-1], others)
         return Ledger((*before, *kept[-1:]), self.storage or other.storage, self.network or other.network)
 
     def _with(self, changed: Segment) -> "Ledger":
         changed_segments = tuple(changed if segment.id == changed.id else segment for segment in self.segments)
         return msgspec.structs.replace(self, segments=changed_segments)
+
+
+def in_order(mine: list[Segment], others: list[Segment]) -> list[Segment]:
+    """Return the segments of two ledgers in one order: that of either, and where neither tells, that of their starts.
+
+    Wall times alone don't tell: a machine's clock may have been put back between two processes.
+    """
+    ids = [{segment.id for segment in each} for each in (mine, others)]
+    placed: dict[str, Segment] = {}
+    left, right = list(mine), list(others)
+    while left and right:
+        first, second = left[0], right[0]
+        if first.id in placed or second.id in placed:
+            left, right = left[first.id in placed :], right[second.id in placed :]
+        elif first.id not in ids[1] and (second.id in ids[0] or first.marks[0].wall_time <= second.marks[0].wall_time):
+            placed[first.id] = left.pop(0)
+        elif second.id in ids[0] and first.id in ids[1]:
+            placed[first.id] = left.pop(0)  # both have both: mine is right
+        else:
+            placed[second.id] = right.pop(0)
+    return list((placed | {segment.id: segment for segment in (*left, *right)}).values())
 
 
 def new_id() -> str:

@@ -43,7 +43,9 @@ def _path(ledger: Ledger, until: Position) -> list[tuple[Segment, list[Mark]]]:
     *_, (segment, marks) = walk(ledger, until)
     earlier = {each.id: index for index, each in enumerate(ledger.segments)}
     path = []
-    while True:
+    seen: set[tuple[str, int]] = set()  # a ledger that goes round in circles has no lineage; it must not hang
+    while (segment.id, len(marks)) not in seen:
+        seen.add((segment.id, len(marks)))
         first = max((index for index, mark in enumerate(marks) if mark.resumes), default=0)
         path.append((segment, marks[first:]))
         if resumes := marks[first].resumes:

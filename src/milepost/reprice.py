@@ -7,6 +7,7 @@ import msgspec
 
 from milepost.errors import ConfigError, PriceUnavailable, require
 from milepost.instance import Instance
+from milepost.instances.detect import as_assumed
 from milepost.ledger import Ledger, Segment
 from milepost.prices.book import PriceBook
 from milepost.quote import Quote
@@ -75,6 +76,6 @@ def _placed(instance: Instance, region: str | None) -> Instance:
 def _ask(book: PriceBook, segment: Segment, instance: Instance) -> Quote:
     since = datetime.fromtimestamp(segment.billed_from, UTC)
     try:
-        return book.ask(instance, since)
+        return as_assumed(book.ask(instance, since), instance)
     except PriceUnavailable as error:
         raise PriceUnavailable(f"segment {segment.id} ({instance.instance_type or 'unknown'}): {error}") from error

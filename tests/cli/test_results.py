@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from milepost.cli.results import NARROWEST
+from milepost.report.runs import run_view, runs_table
 from milepost.spending import spending
 from milepost.store.snapshot import Kept
 from milepost.store.store import Store
@@ -121,6 +124,32 @@ def test_plot_shows_the_metric_and_its_target(path: Path) -> None:
     assert "1,200" in plot
 
 
+def test_no_figure_is_cut_where_there_is_little_room(path: Path) -> None:
+    kept = [kept_in(path, name) for name in ("seeds-1", "seeds-2", "lonely & 5% [b]")]
+    for width in (NARROWEST, 100, 140):
+        console = Console(width=width, file=io.StringIO())
+        with console.capture() as said:
+            console.print(runs_table(kept))
+            console.print(run_view(kept[0], width))
+        assert "…" not in said.get()
+        for figure in ("$160.00", "1,200", "$60.00", "$90.00", "0.0s–2:00", "1,800"):
+            assert figure in said.get()
+
+
+def test_nothing_but_json_lines_is_on_standard_output(path: Path) -> None:
+    for flags in (["--json"], ["--delete"]):
+        assert "expected --plot without" in milepost("results", "seeds-1", "--plot", *flags, status=2)
+
+
+def test_name_that_a_terminal_would_obey_is_shown_as_text(path: Path) -> None:
+    with track(thresholds=[threshold(metric="\x1b[2Jm")], run="\x1b]0;evil\x07x", group="\x9b31mg", sinks=[]):
+        pass
+    every = [[], ["\x1b]0;evil\x07x"], ["--format", "markdown"]]
+    for said in [milepost("results", *flags) for flags in every] + [milepost("results", "\x1b[2J", status=2)]:
+        assert not {"\x1b", "\x07", "\x9b"} & set(said)
+        assert "]0;evil" in said
+
+
 def test_run_is_found_by_the_beginning_of_its_id_and_missing_ones_are_named(path: Path) -> None:
     assert milepost("results", "lon", "--json").count("\n") == 1
     assert "found 2 runs that begin with 'seeds': seeds-1, seeds-2" in milepost("results", "seeds", status=2)
@@ -174,6 +203,21 @@ def test_other_region_is_looked_up_and_a_price_that_is_not_known_changes_nothing
     assert segment.instance.region == "us-east-1"
     assert segment.quote is not None
     assert (segment.quote.usd_per_hour, segment.quote.source) == (21.957642, "list")
+
+
+def test_price_of_what_was_not_known_stays_an_assumption_when_it_is_asked_for_anew(path: Path) -> None:
+    with track(thresholds=[threshold()], run="aws", instance="p4d.24xlarge", sinks=[]) as run:
+        run.update({"m": 3.0}, 1)
+    assert kept_in(path, "aws").results[0].price_assumed
+    changed = milepost("reprice", "aws", "--source", "list")
+    assert "(list)*" in changed
+    assert "* at an assumed price" in changed
+    after = kept_in(path, "aws")
+    assert after.results[0].price_assumed
+    quote = after.ledger.segments[0].quote
+    assert quote is not None
+    assert quote.assumed_because is not None
+    assert "market" in quote.assumed_because
 
 
 def test_run_under_way_is_not_repriced(path: Path) -> None:

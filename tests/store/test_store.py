@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -80,6 +81,7 @@ def test_what_is_written_is_read_back(store: Store) -> None:
     )
     assert kept.results[0].cost_to_threshold == pytest.approx(5.0 * 3.6 / 3600)
     assert store.load("another") is None
+    assert store.load("run", curves=False) == msgspec.structs.replace(kept, curves=())
 
 
 def ledger_of(store: Store, run: str = "run") -> Ledger:
@@ -172,6 +174,30 @@ def test_prices_that_were_restated_are_kept(store: Store, tmp_path: Path) -> Non
     assert rows == [(1.0,), (2.0,)]
 
 
+def test_steps_of_a_price_that_was_restated_are_kept(store: Store, tmp_path: Path) -> None:
+    book = ledger(1.0, (10, 2.0), (20, 3.0))
+    store.write(snapshot(book))
+    restated = book.restated(book.segments[0].id, quote(5.0, (20, 6.0)))
+    store.write(snapshot(restated))
+    assert ledger_of(store) == restated
+    with sqlite3.connect(tmp_path / "new" / "milepost.db") as connection:
+        rows = connection.execute("SELECT position, usd_per_hour FROM price_steps ORDER BY position, since").fetchall()
+    assert rows == [(0, 2.0), (0, 3.0), (1, 6.0)]
+
+
+def test_two_runs_may_have_the_same_segment(store: Store) -> None:
+    """One goes on from the other's checkpoint."""
+    first = ledger(1.0).marked("heartbeat", Position(5, 60.0, START + 60))
+    store.write(snapshot(first))
+    second = first.opened(wall_time=START + 90, resumes=first.checkpoint)
+    store.write(snapshot(second, run=Run(id="other", started_at=START + 90, alive_at=START + 90)))
+    ended = first.marked("end", Position(7, 80.0, START + 80), "closed")
+    store.write(snapshot(ended))
+    assert (ledger_of(store), ledger_of(store, "other")) == (ended, second)
+    store.delete("run")
+    assert ledger_of(store, "other") == second
+
+
 def test_run_keeps_what_its_first_process_said_and_learns_what_that_did_not_know(store: Store) -> None:
     store.write(snapshot(run=Run(id="run", group="seeds", host="h", started_at=START, alive_at=START)))
     later = Run(id="run", name="arena", group="other", host="g", started_at=START + 9, alive_at=START + 9, seed=3)
@@ -200,6 +226,33 @@ def test_segment_that_starts_elsewhere_after_a_state_was_loaded_is_written_anew(
     store.write(snapshot(moved))
     assert ledger_of(store) == moved
     assert moved.segments[0].marks[1].elapsed_seconds == 92.0
+
+
+def test_segment_whose_trainer_tells_an_earlier_start_is_written_anew(store: Store) -> None:
+    begun = ledger()
+    store.write(snapshot(begun))
+    moved = begun.started_by(START - 100)
+    store.write(snapshot(moved))
+    assert ledger_of(store) == moved
+    assert moved.segments[0].billed_from == START - 100
+
+
+def test_crossing_stands_against_a_process_that_does_not_know_it(store: Store) -> None:
+    known = snapshot()
+    store.write(known)
+    unknowing = snapshot(known.ledger, results=(result("two", "not_reached"), result("five")), crossings={})
+    store.write(unknowing)
+    later = {"two": Crossing(Position(90, 50.0, START + 50), 2.0, None, 90, "caller")}
+    store.write(snapshot(known.ledger, results=(result("two"),), crossings=later))
+    kept = store.load("run")
+    assert kept is not None
+    assert kept.crossings == known.crossings
+    assert [each.status for each in kept.results] == ["achieved", "achieved"]
+    two = PerformanceThreshold("two", "m", 2.5)
+    store.write(msgspec.structs.replace(unknowing, thresholds=(two, THRESHOLDS[1])))
+    kept = store.load("run")
+    assert kept is not None
+    assert (kept.crossings, kept.results[0].status) == ({}, "not_reached")  # another threshold of that name
 
 
 def test_thinned_curve_covers_the_whole_run_in_a_bounded_number_of_points(store: Store) -> None:
@@ -262,7 +315,30 @@ def test_network_file_system_gets_no_write_ahead_log(
     store = Store(tmp_path / "milepost.db")
     with store._engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
+    Store(tmp_path / "milepost.db").close()
     assert caplog.text.count("is on a network file system") == 1
+
+
+@pytest.mark.parametrize(
+    ("mounts", "kind"),
+    [
+        ("/dev/vda / ext4 rw 0 0\n", None),
+        ("/dev/vda / ext4 rw 0 0\nfs:/home {folder} nfs4 rw 0 0\n", "nfs4"),
+        ("/dev/vda / ext4 rw 0 0\n10.0.0.1@tcp:/x {folder} lustre rw 0 0\n", "lustre"),
+        ("fs:/home / nfs4 rw 0 0\n/dev/nvme {folder} xfs rw 0 0\n", None),
+        ("fs:/home / nfs4 rw 0 0\n/dev/nvme {folder}/other xfs rw 0 0\n", "nfs4"),
+        ("bucket {folder} fuse.gcsfuse rw 0 0\n", "fuse.gcsfuse"),
+        ("overlay {folder} fuse.fuse-overlayfs rw 0 0\n", None),
+        ("fs:/home {folder}\\040two nfs4 rw 0 0\n/dev/vda / ext4 rw 0 0\n", None),
+    ],
+)
+def test_file_system_is_that_of_the_deepest_mount(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mounts: str, kind: str | None
+) -> None:
+    listed = tmp_path / "mounts"
+    listed.write_text(mounts.format(folder=tmp_path))
+    monkeypatch.setattr(database, "MOUNTS", listed)
+    assert database.network_file_system(tmp_path / "new" / "milepost.db") == kind
 
 
 def test_store_of_a_newer_release_is_refused(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ SKY = {"SKYPILOT_MANAGED_JOB_ID": "17", "SKYPILOT_TASK_ID": "sky-managed-2026-11
 )
 def test_run_is_that_of_its_job(environ: dict[str, str], run: str) -> None:
     assert find_run_id(environ) == run
+    assert find_run_id(environ, "seed3") == (run if run in ("a", "b") else f"{run}-seed3")
 
 
 def test_run_without_a_job_is_a_new_one() -> None:
@@ -38,6 +39,8 @@ def test_two_trainings_of_one_job_are_two_runs_when_they_are_named(monkeypatch: 
     monkeypatch.setenv("SLURM_JOB_ID", "9")
     named = [track(thresholds=[threshold()], run=name, sinks=[], store="off") for name in ("a", "b", None)]
     assert [run.run for run in named] == ["a", "b", "slurm-9"]
+    named += [track(thresholds=[threshold()], name=name, sinks=[], store="off") for name in ("c", "d")]
+    assert [run.run for run in named[3:]] == ["slurm-9-c", "slurm-9-d"]
     for run in named:
         run.close()
 

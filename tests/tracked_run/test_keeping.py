@@ -16,8 +16,8 @@ import pytest
 from milepost.store.snapshot import Kept
 from milepost.store.store import Store
 from milepost.tracked_run import keeping, opening, track
-from milepost.tracked_run.recording import COMMIT_SECONDS
-from tests.helpers import FakeClock, threshold
+from milepost.tracked_run.recording import CLOSE_SECONDS, COMMIT_SECONDS, CUT_SHORT_SECONDS
+from tests.helpers import START, FakeClock, threshold
 
 FIXED: dict[str, Any] = {"price_per_hour": 3600.0, "instance": {"provider": "own"}, "sinks": []}
 
@@ -229,6 +229,26 @@ def test_slow_store_holds_a_crossing_up_for_no_longer_than_is_said(
     assert kept_in(tmp_path / "a.db").crossings["t"].position.samples == 7
 
 
+@pytest.mark.parametrize(
+    ("why", "seconds"),
+    [("closed", CLOSE_SECONDS), ("failed", CLOSE_SECONDS), ("terminated", CUT_SHORT_SECONDS), ("interrupted", 5.0)],
+)
+def test_end_waits_for_its_store_unless_somebody_is_about_to_end_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str, seconds: float
+) -> None:
+    waited: list[float] = []
+    close = keeping.Keeper.close
+
+    def close_in(self: keeping.Keeper, seconds: float) -> bool:
+        waited.append(seconds)
+        return close(self, 60)
+
+    monkeypatch.setattr(keeping.Keeper, "close", close_in)
+    run = track(thresholds=[threshold()], run="r", store=tmp_path / "a.db", **FIXED)
+    run.close(why)
+    assert waited == [seconds]
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, "terminated"), (signal.SIGINT, "interrupted")])
 def test_signals_end_the_run_and_then_the_process_as_before(tmp_path: Path, number: int, status: str) -> None:
     path = tmp_path / "a.db"
@@ -244,6 +264,24 @@ def test_signals_end_the_run_and_then_the_process_as_before(tmp_path: Path, numb
         kept.ledger.segments[0].marks[-1].wall_time,
     )
     assert kept.ledger.segments[0].marks[-1].samples == 3
+
+
+def test_signal_ends_every_run_of_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    done = start(
+        """
+        run.update({"m": 1.0}, 3)
+        second, third = (milepost.track(thresholds=[], run=name, store=sys.argv[1], **FIXED) for name in "st")
+        run.close()
+        second.update({"m": 1.0}, 4)
+        os.kill(os.getpid(), signal.SIGTERM)
+        """,
+        path,
+    )
+    _, said = done.communicate()
+    assert done.returncode == -signal.SIGTERM, said
+    statuses = {name: kept_in(path, name).run.status for name in "rst"}
+    assert statuses == {"r": "closed", "s": "terminated", "t": "terminated"}
 
 
 def test_handler_of_the_program_decides_when_to_end(tmp_path: Path) -> None:
@@ -355,6 +393,29 @@ def test_process_of_another_machine_is_found_out_by_its_heartbeat(
             waited.wait(0.05)
         run.close()
     assert caplog.text.count("77 on elsewhere") == 1
+
+
+def test_process_is_alive_by_the_wall_times_that_its_trainer_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed process is ended there: by another clock, it would have run for as long as the two differ."""
+    clock = FakeClock()
+    monkeypatch.setattr(opening, "SYSTEM_CLOCK", clock)
+    config = tmp_path / "thresholds.yaml"
+    config.write_text("thresholds: []\nheartbeat_seconds: 0.05\n")
+    run = track(config, run="r", store=tmp_path / "a.db", **FIXED)
+    assert run._recorder is not None
+    run.update({"m": 1.0}, 1, wall_time=START - 1000)
+    assert run._recorder._keeper.flush(30)
+    clock.advance(7.0)
+    waited = threading.Event()
+    for _ in range(400):
+        (process,) = kept_in(tmp_path / "a.db").processes
+        if process.alive_at != START - 1000:
+            break
+        waited.wait(0.05)
+    assert process.alive_at == START - 1000 + 7
+    run.close()
 
 
 def test_wall_clock_that_jumps_moves_nothing_and_is_noted(

@@ -40,13 +40,20 @@ class Trainer:
     """Trains 10 samples a second; its metric is its samples."""
 
     def __init__(
-        self, clock: FakeClock, store: Path, usd_per_second: float, kind: str, market: Market, state: str | None = None
+        self,
+        clock: FakeClock,
+        store: Path,
+        usd_per_second: float,
+        kind: str,
+        market: Market,
+        state: str | None = None,
+        run: str = "r",
     ) -> None:
         self.clock = clock
         self.samples = 0
         self.run = track(
             Config(thresholds=(THRESHOLD,)),
-            run="r",
+            run=run,
             store=store,
             sinks=[],
             price_per_hour=usd_per_second * 3600,
@@ -73,9 +80,9 @@ class Trainer:
         self.run._stop_watching()
 
 
-def kept_in(path: Path) -> Kept:
+def kept_in(path: Path, run: str = "r") -> Kept:
     store = Store(path)
-    kept = store.load("r")
+    kept = store.load(run)
     store.close()
     assert kept is not None
     return kept
@@ -137,6 +144,25 @@ def test_three_preemptions_cost_what_was_worked_out_by_hand(
         assert len(kept.processes) == 4
 
 
+def test_state_gone_on_from_under_another_id_brings_its_story_along(clock: FakeClock, tmp_path: Path) -> None:
+    """Where no job names the run, every start is a new one."""
+    first = Trainer(clock, tmp_path / "a.db", 1.0, "a", "on_demand")
+    first.train(60)
+    state = first.save()
+    first.train(10)
+    first.run.close()
+    second = Trainer(clock, tmp_path / "a.db", 2.0, "b", "on_demand", state, run="other")
+    second.train(90)
+    second.run.close()
+    (result,) = kept_in(tmp_path / "a.db", "other").results
+    assert result == second.run.get_results()["t"]
+    assert result.minutes_to_threshold == pytest.approx((60 + 80) / 60)
+    assert result.cost_to_threshold == pytest.approx(60 + 80 * 2)
+    assert result.billed_cost_to_threshold == pytest.approx(60 + 80 * 2)
+    (segment,) = kept_in(tmp_path / "a.db").ledger.segments
+    assert segment.marks[-1].elapsed_seconds == pytest.approx(70)
+
+
 def test_without_a_state_the_position_is_what_the_caller_says(clock: FakeClock, tmp_path: Path) -> None:
     first = Trainer(clock, tmp_path / "a.db", 1.0, "a", "on_demand")
     first.train(46)
@@ -174,6 +200,55 @@ def test_what_was_achieved_stays_achieved_without_any_state(clock: FakeClock, tm
     )
     assert again.observations == 140 + 5  # known up to the crossing, which was the last that was put
     second.run.close()
+
+
+@pytest.mark.parametrize("is_rebooted", [False, True])
+@pytest.mark.parametrize("has_state", [False, True])
+def test_clock_that_was_put_back_between_two_processes_moves_no_dollar(
+    clock: FakeClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    is_rebooted: bool,
+    has_state: bool,
+) -> None:
+    if not is_rebooted:
+        monkeypatch.setattr(opening, "machine_start_id", lambda: "machine")
+    first = Trainer(clock, tmp_path / "a.db", 1.0, "a", "on_demand")
+    first.train(46)
+    state = first.save() if has_state else None
+    first.kill()
+    clock.offset -= 3600
+    second = Trainer(clock, tmp_path / "a.db", 2.0, "a", "on_demand", state)
+    assert "was last seen 3600 s from now" in caplog.text
+    second.samples = 460
+    second.train(100)
+    second.run.close()
+    for result in (second.run.get_results()["t"], *kept_in(tmp_path / "a.db").results):
+        assert result.minutes_to_threshold == pytest.approx((46 + 94) / 60)
+        assert result.cost_to_threshold == pytest.approx(46 + 94 * 2)
+        assert result.billed_cost_to_threshold == pytest.approx(46 + 94 * 2)
+    assert kept_in(tmp_path / "a.db").ledger == second.run.ledger
+
+
+def test_what_was_lost_is_billed_before_what_came_after_whatever_the_clocks_say(
+    clock: FakeClock, tmp_path: Path
+) -> None:
+    first = Trainer(clock, tmp_path / "a.db", 1.0, "a", "on_demand")
+    first.train(60)
+    state = first.save()
+    first.run.close()
+    lost = Trainer(clock, tmp_path / "a.db", 2.0, "b", "on_demand", state)
+    lost.train(40)  # known up to 31 s
+    lost.kill()
+    clock.offset -= 7200
+    last = Trainer(clock, tmp_path / "a.db", 1.0, "a", "on_demand", state)
+    last.train(90)
+    last.run.close()
+    for result in (last.run.get_results()["t"], *kept_in(tmp_path / "a.db").results):
+        assert result.cost_to_threshold == pytest.approx(60 + 80)
+        assert result.billed_cost_to_threshold == pytest.approx(60 + 31 * 2 + 80)
+    assert kept_in(tmp_path / "a.db").ledger == last.run.ledger
 
 
 def test_curve_goes_on_where_the_process_before_left_it(clock: FakeClock, tmp_path: Path) -> None:

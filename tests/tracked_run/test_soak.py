@@ -7,11 +7,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from milepost.config import Config
 from milepost.costs import billed_cost
 from milepost.store.store import Store
 from milepost.tracked_run import TrackedRun, restoring, track
@@ -19,6 +21,7 @@ from tests.helpers import threshold
 
 SOAK = os.environ.get("MILEPOST_SOAK") == "1"
 TRIALS = 200 if SOAK else 20
+UPDATES_A_SECOND = 10_000
 HEARTBEAT_SECONDS = 0.4
 WRITING_SECONDS = 0.25
 """How long after a heartbeat its mark may still be on its way to the disk of a busy machine."""
@@ -81,16 +84,28 @@ def test_kill_at_a_random_moment_loses_no_crossing_and_doubles_none(trial: int, 
 
 
 def _feed(run: TrackedRun, updates: int, first: int) -> None:
+    """Give updates to a run, in the soak `UPDATES_A_SECOND` of them; the queue is emptied all the while."""
+    assert run._recorder is not None
+    keeper = run._recorder._keeper
+    started = time.monotonic()
     for samples in range(first, first + updates):
         run.update({"m": samples % 97 / 97, "rare": 1.0} if samples % 1000 == 0 else {"m": samples % 97 / 97}, samples)
+        if SOAK and samples % 100 == 0:
+            time.sleep(max(0.0, started + (samples - first) / UPDATES_A_SECOND - time.monotonic()))
+        if samples % UPDATES_A_SECOND == 0:
+            assert keeper.flush(60)
+            assert keeper._pending is None
+    if SOAK:
+        assert time.monotonic() - started < 1.2 * updates / UPDATES_A_SECOND
 
 
 @pytest.mark.soak
 def test_many_updates_hold_memory_flat_and_the_queue_empty(tmp_path: Path) -> None:
-    """600,000 of them in the soak: a minute at 10,000 a second; a twentieth otherwise."""
-    updates = 600_000 if SOAK else 30_000
-    thresholds = [threshold(1e9), threshold(1e9, name="rare", metric="rare")]
-    run = track(thresholds=thresholds, run="r", store=tmp_path / "a.db", price_per_hour=1.0, sinks=[])
+    """In the soak for a minute, at 10,000 a second; otherwise a twentieth of them, as they come."""
+    updates = 60 * UPDATES_A_SECOND if SOAK else 30_000
+    thresholds = (threshold(1e9), threshold(1e9, name="rare", metric="rare"))
+    config = Config(thresholds=thresholds, heartbeat_seconds=1.0 if SOAK else 0.02)
+    run = track(config, run="r", store=tmp_path / "a.db", price_per_hour=1.0, sinks=[])
     assert run._recorder is not None
     keeper = run._recorder._keeper
     _feed(run, updates // 2, 0)

@@ -13,6 +13,7 @@ from milepost.cli.replay import replay
 from milepost.cli.reprice import reprice
 from milepost.cli.results import results
 from milepost.errors import MilepostError
+from milepost.report.terminal import CONTROL
 
 app = typer.Typer(
     name="milepost",
@@ -39,7 +40,7 @@ def main() -> None:
     try:
         app()
     except MilepostError as error:
-        typer.echo(f"milepost: {error}", err=True)
+        typer.echo(f"milepost: {CONTROL.sub('', str(error))}", err=True)
         sys.exit(2)
     except Exception as error:  # noqa: BLE001 - the last border: exit status 4 says that Milepost failed
         import traceback

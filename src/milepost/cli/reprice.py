@@ -11,8 +11,9 @@ from rich.text import Text
 from milepost.cli.stores import StoreOption, find_runs, open_store
 from milepost.costs import billed_cost
 from milepost.errors import ConfigError
-from milepost.ledger import Ledger
+from milepost.ledger import Ledger, Segment
 from milepost.report.formats import as_json
+from milepost.report.runs import is_assumed
 from milepost.report.terminal import UNKNOWN, open_console, usd
 from milepost.reprice import reprice as at_other_prices
 from milepost.reprice import to_snapshot
@@ -33,7 +34,7 @@ def reprice(
     if price_per_hour is not None and (source is not None or region is not None):
         raise ConfigError("reprice: expected either --price-per-hour, or --source and --region")
     opened = open_store(store)
-    found = find_runs(opened, runs, None)
+    found = find_runs(opened, runs)
     with Console(stderr=True).status("asking for prices …"):
         restated = [
             at_other_prices(kept, price_per_hour=price_per_hour, source=source, region=region) for kept in found
@@ -56,18 +57,25 @@ def _changes(before: Kept, after: Kept) -> Table:
     for name in ("was", "is"):
         table.add_column(name, justify="right", overflow="fold")
     for number, (old, new) in enumerate(zip(before.ledger.segments, after.ledger.segments, strict=True), 1):
-        prices = [_price(each.quote.usd_per_hour, each.quote.source) if each.quote else UNKNOWN for each in (old, new)]
+        prices = [_price(each) for each in (old, new)]
         table.add_row(Text(f"segment {number}, {new.instance.instance_type or 'unknown'}"), *prices)
     for was, now in zip(before.results, after.results, strict=True):
         if now.achieved:
             figures = [usd(each.cost_to_threshold, assumed=each.price_assumed) for each in (was, now)]
             table.add_row(Text(f"{now.threshold}, USD"), *figures)
-    table.add_row("whole run as billed, USD", *(usd(_billed(kept.ledger)) for kept in (before, after)))
+    whole = [usd(_billed(kept.ledger), assumed=is_assumed(kept.ledger)) for kept in (before, after)]
+    table.add_row("whole run as billed, USD", *whole)
+    if is_assumed(before.ledger) or is_assumed(after.ledger):
+        table.caption = "* at an assumed price"
     return table
 
 
-def _price(usd_per_hour: float, source: str) -> str:
-    return f"${usd_per_hour:,.4g}/h ({source})"
+def _price(segment: Segment) -> str:
+    quote = segment.quote
+    if quote is None:
+        return UNKNOWN
+    mean = quote.mean_usd_per_hour(segment.billed_from, segment.marks[-1].wall_time)
+    return f"${mean:,.4g}/h ({quote.source}){'*' if quote.assumed else ''}"
 
 
 def _billed(ledger: Ledger) -> float | None:

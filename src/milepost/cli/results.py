@@ -12,6 +12,9 @@ from milepost.report.formats import as_json, as_text
 from milepost.report.runs import run_view, runs_table
 from milepost.report.terminal import open_console
 
+NARROWEST = 80
+"""Columns that a table needs: where there are fewer, its lines run on, and nothing is cut."""
+
 
 def results(
     runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Ids, or beginnings of them.")] = None,
@@ -28,16 +31,19 @@ def results(
     """Say what runs took. One run: also what it ran on, at what price, and where the money went."""
     if as_json_lines and format is not None:
         raise ConfigError("results: expected either --json or --format")
+    if plot and (as_json_lines or format is not None or delete):
+        raise ConfigError("results: expected --plot without --json, --format or --delete")
     if delete and not runs:
         raise ConfigError("results: expected the RUNs to --delete")
     opened = open_store(store)
-    found = find_runs(opened, runs or [], group)
+    found = find_runs(opened, runs or [], group, curves=plot)
     console = open_console()
+    width = max(console.width, NARROWEST)
     if delete:
         for kept in found:
-            if yes or typer.confirm(f"Remove run {kept.run.id} ({kept.run.status}) and all that is known of it?"):
+            if yes or typer.confirm(f"Remove run {kept.run.id!r} ({kept.run.status}) and all that is known of it?"):
                 opened.delete(kept.run.id)
-                typer.echo(f"removed {kept.run.id}", err=True)
+                typer.echo(f"removed {kept.run.id!r}", err=True)
         return
     every = [result for kept in found for result in kept.results]
     if as_json_lines:
@@ -48,9 +54,9 @@ def results(
     elif not found:
         console.print("no runs as yet")
     elif len(found) == 1 and runs:
-        console.print(run_view(found[0]))
+        console.print(run_view(found[0], width), width=width, crop=False)
     else:
-        console.print(runs_table(found))
+        console.print(runs_table(found), width=width, crop=False)
     for kept in found if plot else ():
         if len(found) > 1:
             console.print(Text(kept.run.id, "bold"))

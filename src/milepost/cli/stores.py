@@ -40,13 +40,14 @@ def open_store(named: str | None) -> Store:
     return Store(where)
 
 
-def find_runs(store: Store, wanted: Sequence[str], group: str | None) -> list[Kept]:
+def find_runs(store: Store, wanted: Sequence[str], group: str | None = None, *, curves: bool = False) -> list[Kept]:
     """Return runs, with an end to those whose process is gone; all where none is asked for.
 
     Args:
         store: Where they are kept.
         wanted: Their ids, or beginnings that no two runs share.
         group: Their group.
+        curves: Read their curves too.
 
     Raises:
         ConfigError: One that was asked for is not there; names the nearest.
@@ -56,7 +57,7 @@ def find_runs(store: Store, wanted: Sequence[str], group: str | None) -> list[Ke
     if group is not None and not known:
         groups = sorted({run.group for run in store.runs() if run.group})
         raise ConfigError(f"--group: found no run of group {group!r}{_nearest(group, groups)}")
-    found = [kept for each in dict.fromkeys(ids) if (kept := store.load(each)) is not None]
+    found = [kept for each in dict.fromkeys(ids) if (kept := store.load(each, curves=curves)) is not None]
     return [with_ends(kept, socket.gethostname(), SYSTEM_CLOCK.now()) for kept in found]
 
 

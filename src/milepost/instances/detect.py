@@ -22,6 +22,7 @@ from milepost.instances.slurm import from_slurm
 from milepost.instances.torchrun import from_torchrun
 from milepost.instances.variables import from_variables
 from milepost.log import logger
+from milepost.quote import Quote
 
 __all__ = ["Detection", "ProbeFailed", "detect", "find_rank", "preemption_notice"]
 
@@ -156,6 +157,21 @@ def unknown_of(instance: Instance) -> tuple[str, ...]:
 def assumption_of(instance: Instance) -> str | None:
     """Say in a sentence what was not known of the machine of an earlier process, and what it was taken for."""
     return _assumption("an earlier machine's", unknown_of(instance), instance)
+
+
+def as_assumed(quote: Quote, instance: Instance, because: str | None = None) -> Quote:
+    """Return a price, marked as assumed where nobody told the type, market or region that it is of.
+
+    Args:
+        quote: The price.
+        instance: What it was asked for.
+        because: What was taken for what, in a sentence; as `assumption_of` says it where not given.
+    """
+    unknown = unknown_of(instance)
+    same_everywhere = unknown == ("region",) and quote.region is None
+    if quote.source == "user" or quote.assumed or not unknown or same_everywhere:
+        return quote
+    return msgspec.structs.replace(quote, assumed=True, assumed_because=because or assumption_of(instance))
 
 
 def _lower(configured: Instance) -> Instance:

@@ -19,6 +19,9 @@ KEYS: tuple[str, ...] = ("schema_version", *ThresholdResult.__struct_fields__)
 COLUMNS = ("run", "group", "threshold", "target", "status", "samples", "minutes", "USD", "USD billed", "final value")
 """Of the tables that people read; CSV has every key."""
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""Ends of lines, and whatever else a terminal obeys."""
+
 LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"} | {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
@@ -83,7 +86,7 @@ def _markdown(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _in_markdown(cell: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", cell.replace("\n", " "))
+    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", CONTROL.sub(" ", cell))
 
 
 def _latex(rows: Sequence[Sequence[str]]) -> str:
@@ -93,4 +96,4 @@ def _latex(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _in_latex(cell: str) -> str:
-    return "".join(LATEX.get(character, character) for character in cell.replace("\n", " "))
+    return "".join(LATEX.get(character, character) for character in CONTROL.sub(" ", cell))

@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from milepost.costs import cost_lines, uses
+from milepost.costs import billed_use, cost_lines, uses
 from milepost.ledger import Ledger, Mark, Segment
-from milepost.report.terminal import UNKNOWN, results_table, usd
+from milepost.report.terminal import UNKNOWN, WIDE, results_table, usd
 from milepost.spending import Spent, spending
 from milepost.store.snapshot import Kept, Run
 
@@ -32,26 +32,26 @@ PURPOSES = {
 def runs_table(kept: Iterable[Kept]) -> Table:
     """Return a table of runs with what each of their thresholds took, a row each."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
-    for name in ("run", "group"):
+    kept = list(kept)
+    groups = any(each.run.group for each in kept)
+    for name in ("run", *(["group"] if groups else []), "started (UTC)", "status"):
         table.add_column(name, overflow="fold")
-    for name in ("started (UTC)", "status"):
-        table.add_column(name)
-    for name in ("samples", "USD billed"):
-        table.add_column(name, justify="right")
+    for name in ("samples", "USD\nbilled"):
+        table.add_column(name, justify="right", no_wrap=True)  # a figure that is cut is a wrong one
     table.add_column("threshold", overflow="fold")
-    for name in ("at samples", "minutes", "USD"):
-        table.add_column(name, justify="right")
+    for name in ("at\nsamples", "minutes", "USD"):
+        table.add_column(name, justify="right", no_wrap=True)
     assumed = False
     for each in kept:
         run, here = each.run, each.ledger.here
-        is_assumed = _is_assumed(each.ledger)
-        assumed |= is_assumed
+        at_assumed = is_assumed(each.ledger)
+        assumed |= at_assumed
         spent = cost_lines(each.ledger, here)["compute"] if here else None
         started = _moment(run.started_at) if _has_clock(each.ledger) else UNKNOWN
         row: list[RenderableType] = [
-            *(Text(run.id), Text(run.group or UNKNOWN), Text(started), _status(run)),
+            *(Text(run.id), *([Text(run.group or UNKNOWN)] if groups else []), Text(started), _status(run)),
             f"{here.samples:,}" if here else UNKNOWN,
-            usd(spent, assumed=is_assumed),
+            usd(spent, assumed=at_assumed),
         ]
         for result in each.results or (None,):
             if result is None:
@@ -74,41 +74,50 @@ def runs_table(kept: Iterable[Kept]) -> Table:
     return table
 
 
-def run_view(kept: Kept) -> RenderableType:
-    """Return all that there is to say of one run: its results, its ledger, and where the money went."""
+def run_view(kept: Kept, width: int = WIDE) -> RenderableType:
+    """Return all that there is to say of one run, in so many columns: results, ledger, and where the money went."""
     ledger = kept.ledger
     return Group(
         _head(kept),
         results_table(kept.results),
-        ledger_table(ledger),
+        ledger_table(ledger, width),
         *_notes(ledger),
         money_table(ledger),
     )
 
 
-def ledger_table(ledger: Ledger) -> Table:
-    """Return a table of what a run ran on, a row a segment."""
+def ledger_table(ledger: Ledger, width: int = WIDE) -> Table:
+    """Return a table of what a run ran on, a row a segment: where there is little room, its fleet in its first column.
+
+    Args:
+        ledger: The run's ledger.
+        width: Columns that there are.
+    """
+    narrow = width < WIDE - 10
     table = Table(title="What it ran on", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("from (UTC)", no_wrap=True)
+    table.add_column("from (UTC)", no_wrap=not narrow, overflow="fold")
     for name in ("wall", "elapsed", "samples"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("fleet", overflow="fold")
-    table.add_column("USD/node-h", justify="right")
-    table.add_column("price from", overflow="fold")
-    table.add_column("USD", justify="right")
-    table.add_column("ended")
+    if not narrow:
+        table.add_column("fleet", overflow="fold")
+        table.add_column("USD/node-h", justify="right", no_wrap=True)
+        table.add_column("price from", overflow="fold")
+    table.add_column("USD", justify="right", no_wrap=True)
+    table.add_column("ended", overflow="fold")
     seconds, dollars = _used(ledger)
     for segment in ledger.segments:
         first, last = segment.marks[0], segment.marks[-1]
         quote = segment.quote
+        since = _moment(segment.billed_from) if segment.has_wall_clock else UNKNOWN
+        price = UNKNOWN if quote is None else f"{quote.mean_usd_per_hour(segment.billed_from, last.wall_time):,.4g}"
+        fleet, source = _fleet(segment), _source(segment)
+        begun = f"{since}\n{fleet}\n{price} USD/node-h: {source}" if narrow else since
         table.add_row(
-            _moment(segment.billed_from) if segment.has_wall_clock else UNKNOWN,
+            Text(begun),
             _lasted(seconds.get(segment.id, 0.0)),
             f"{_lasted(first.elapsed_seconds)}–{_lasted(last.elapsed_seconds)}",
             f"{first.samples:,}–{last.samples:,}",
-            Text(_fleet(segment)),
-            UNKNOWN if quote is None else f"{quote.mean_usd_per_hour(segment.billed_from, last.wall_time):,.4g}",
-            Text(_source(segment)),
+            *(() if narrow else (Text(fleet), price, Text(source))),
             usd(dollars.get(segment.id), assumed=quote is not None and quote.assumed),
             Text(_end(segment, last)),
         )
@@ -123,7 +132,7 @@ def money_table(ledger: Ledger) -> Table:
         table.add_column(name, justify="right")
     spent = () if ledger.here is None else spending(ledger, ledger.here)
     total = _total(spent)
-    assumed = _is_assumed(ledger)
+    assumed = is_assumed(ledger)
     for each in spent:
         share = f"{each.usd / total:.1%}" if each.usd is not None and total else UNKNOWN
         name = f"{PURPOSES[each.purpose]} {each.name}" if each.name else PURPOSES[each.purpose]
@@ -133,6 +142,11 @@ def money_table(ledger: Ledger) -> Table:
     whole = sum(each.seconds or 0.0 for each in spent)
     table.add_row("total", _lasted(whole), usd(total, assumed=assumed), "")
     return table
+
+
+def is_assumed(ledger: Ledger) -> bool:
+    """Say whether a part of a run has an assumed price."""
+    return any(segment.quote is not None and segment.quote.assumed for segment in ledger.segments)
 
 
 def _head(kept: Kept) -> Text:
@@ -169,9 +183,11 @@ def _used(ledger: Ledger) -> tuple[dict[str, float], dict[str, float | None]]:
     """Return each segment's wall seconds, and their USD, by its id."""
     seconds: dict[str, float] = {}
     dollars: dict[str, float | None] = {}
-    for use in (use for uses_of_start in uses(ledger, ledger.here) for use in uses_of_start) if ledger.here else ():
-        seconds[use.segment.id] = use.end - use.start
-        dollars[use.segment.id] = use.usd(use.start, use.end)
+    for of_start in uses(ledger, ledger.here) if ledger.here else ():
+        is_free = billed_use(ledger, of_start) == 0
+        for use in of_start:
+            seconds[use.segment.id] = use.end - use.start
+            dollars[use.segment.id] = 0.0 if is_free else use.usd(use.start, use.end)
     return seconds, dollars
 
 
@@ -187,7 +203,7 @@ def _source(segment: Segment) -> str:
     quote = segment.quote
     if quote is None:
         return UNKNOWN
-    steps = f", {len(quote.steps)} steps" if quote.steps else ""
+    steps = f", {len(quote.steps)} step{'s' if len(quote.steps) > 1 else ''}" if quote.steps else ""
     since = f" {quote.as_of}" if quote.as_of else ""
     return f"{quote.source}{since}{', cached' if quote.cached else ''}{steps}{'*' if quote.assumed else ''}"
 
@@ -199,10 +215,6 @@ def _end(segment: Segment, last: Mark) -> str:
 def _total(spent: Sequence[Spent]) -> float | None:
     parts = [each.usd for each in spent]
     return None if None in parts else sum(part for part in parts if part is not None)
-
-
-def _is_assumed(ledger: Ledger) -> bool:
-    return any(segment.quote is not None and segment.quote.assumed for segment in ledger.segments)
 
 
 def _has_clock(ledger: Ledger) -> bool:

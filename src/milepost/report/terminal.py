@@ -1,15 +1,17 @@
 """Results and live progress in a terminal."""
 
+import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.progress_bar import ProgressBar
+from rich.segment import Segment as Piece
 from rich.table import Table
 from rich.text import Text
 
@@ -25,10 +27,25 @@ WIDE = 120
 """Columns where there is no terminal to ask."""
 
 
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+"""Characters that a terminal obeys, but for the end of a line."""
+
+
+class _Plain(Console):
+    """A console that shows text as text: names of runs and metrics are anybody's, and a terminal obeys what is in them.
+
+    Its own colours and movements are no text, and stay.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Piece]:
+        for piece in super().render(renderable, options):
+            yield piece if piece.control else piece._replace(text=CONTROL.sub("", piece.text))
+
+
 def open_console() -> Console:
     """Return a console on standard output; wide where it is no terminal, so that a file or pipe gets nothing cut."""
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDE)
+    console = _Plain()
+    return console if console.is_terminal else _Plain(width=WIDE)
 
 
 def usd(value: float | None, *, assumed: bool | None = False) -> str:
@@ -48,9 +65,9 @@ def results_table(results: Iterable[ThresholdResult]) -> Table:
     table = Table(title="What it took", title_justify="left", caption_justify="left")
     table.add_column("threshold", overflow="fold")
     table.add_column("target", overflow="fold")
-    table.add_column("status")
+    table.add_column("status", overflow="fold")
     for name in FIGURES:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)  # a figure that is cut is a wrong one
     for result in results:
         target = f"{result.metric} {result.comparison} {result.target_value:g}"
         table.add_row(Text(result.threshold), Text(target), _status(result), *_figures(result))

@@ -27,8 +27,18 @@ ONLY_READS = "milepost_only_reads"
 """Name of the execution option of a transaction that only reads."""
 
 NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "beegfs", "gpfs", "ceph", "glusterfs", "9p", "afs", "fuse.sshfs"}
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "beegfs", "gpfs", "ceph", "glusterfs", "wekafs", "afs"}
+    | {"9p", "virtiofs"}  # the host's folder in a virtual machine
 )
+
+MOUNTS = Path("/proc/self/mounts")
+"""What is mounted where, as Linux tells (proc(5))."""
+
+LOCAL_IN_USER_SPACE = ("fuse.fuse-overlayfs", "fuse.ntfs", "fuse.exfat", "fuse.ext")
+"""Beginnings of types of local file systems; the others of FUSE are mounted buckets and the like."""
+
+_said_of: set[Path] = set()
+"""Files that are known to be on a network file system: a store is opened many times, and that is said once."""
 
 
 def open_database(where: str | Path) -> Engine:
@@ -84,13 +94,15 @@ def shown(where: str | Path) -> str:
 
 def network_file_system(file: Path) -> str | None:
     """Return the type of the network file system that a file is on, or will be; None where it is on none."""
-    kind = _file_system(file.absolute().parent)
-    return kind if kind in NETWORK_FILE_SYSTEMS else None
+    kind = _file_system(file.absolute().parent) or ""
+    in_user_space = kind.startswith("fuse.") and not kind.startswith(LOCAL_IN_USER_SPACE)
+    return kind if kind in NETWORK_FILE_SYSTEMS or in_user_space else None
 
 
 def _set_up_sqlite(engine: Engine, file: Path) -> None:
     shared = network_file_system(file) is not None
-    if shared:
+    if shared and file.absolute() not in _said_of:
+        _said_of.add(file.absolute())
         logger("store").warning("%s is on a network file system: kept without a write-ahead log, which is slower", file)
 
     @event.listens_for(engine, "connect")
@@ -159,7 +171,7 @@ def _migrate(connection: Connection) -> None:
 def _file_system(folder: Path) -> str | None:
     """Return the type of the file system that a folder is on, where Linux tells: that of the deepest mount point."""
     try:
-        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+        mounts = MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
         place = os.path.realpath(folder)
     except OSError:
         return None

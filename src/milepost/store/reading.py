@@ -41,8 +41,8 @@ def read_runs(connection: Connection, ids: Sequence[str], group: str | None) -> 
     return [msgspec.convert(_fields(row, Run), Run) for row in _rows(connection, query)]
 
 
-def read_kept(connection: Connection, run: Run) -> Kept:
-    """Return all that is known of a run, its results at the prices that its ledger has now."""
+def read_kept(connection: Connection, run: Run, *, curves: bool = True) -> Kept:
+    """Return all that is known of a run, with or without curves, its results at the prices that its ledger has now."""
     ledger, opened_by = _read_ledger(connection, run.id)
     thresholds = _rows(connection, select(THRESHOLDS).where(THRESHOLDS.c.run == run.id).order_by(THRESHOLDS.c.position))
     results = {row["threshold"]: row for row in _rows(connection, select(RESULTS).where(RESULTS.c.run == run.id))}
@@ -61,7 +61,7 @@ def read_kept(connection: Connection, run: Run) -> Kept:
         crossings=crossings,
         ledger=ledger,
         opened_by=opened_by,
-        curves=_read_curves(connection, run.id),
+        curves=_read_curves(connection, run.id) if curves else (),
         events=_read_events(connection, run.id),
     )
 
@@ -75,10 +75,11 @@ def read_processes(connection: Connection, run: str) -> list[Process]:
 def _read_ledger(connection: Connection, run: str) -> tuple[Ledger, dict[str, str]]:
     """Return a run's ledger, and which process opened each segment."""
     charges = connection.execute(select(RUNS.c.charges).where(RUNS.c.id == run)).scalar() or {}
-    rows = _rows(connection, select(SEGMENTS).where(SEGMENTS.c.run == run))
-    of_run = select(SEGMENTS.c.id).where(SEGMENTS.c.run == run).scalar_subquery()
+    rows = _rows(
+        connection, select(SEGMENTS).where(SEGMENTS.c.run == run).order_by(SEGMENTS.c.position, SEGMENTS.c.billed_from)
+    )
     marks, quotes, steps = (
-        _by_segment(connection, select(table).where(table.c.segment.in_(of_run)).order_by(order))
+        _by_segment(connection, select(table).where(table.c.run == run).order_by(order))
         for table, order in (
             (MARKS, MARKS.c.position),
             (QUOTES, QUOTES.c.position),
@@ -86,7 +87,6 @@ def _read_ledger(connection: Connection, run: str) -> tuple[Ledger, dict[str, st
         )
     )
     segments = [_read_segment(row, marks[row["id"]], quotes[row["id"]], steps[row["id"]]) for row in rows]
-    segments.sort(key=lambda segment: segment.marks[0].wall_time)
     storage, network = charges.get("storage"), charges.get("network")
     ledger = Ledger(
         tuple(segments),
@@ -99,7 +99,8 @@ def _read_ledger(connection: Connection, run: str) -> tuple[Ledger, dict[str, st
 def _read_segment(row: Row, marks: list[Row], quotes: list[Row], steps: list[Row]) -> Segment:
     priced = None
     if quotes:
-        changes = tuple(PriceStep(step["since"], step["usd_per_hour"]) for step in steps)
+        last = [step for step in steps if step["position"] == quotes[-1]["position"]]
+        changes = tuple(PriceStep(step["since"], step["usd_per_hour"]) for step in last)
         priced = msgspec.structs.replace(msgspec.convert(quotes[-1]["quote"], Quote), steps=changes)
     return Segment(
         id=row["id"],

@@ -4,7 +4,20 @@ Structures that are read as a whole (an instance, a quote, a result) are kept as
 searched by. A change here needs a migration in `migrations/versions`.
 """
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, ForeignKey, Integer, MetaData, String, Table
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Integer,
+    MetaData,
+    String,
+    Table,
+)
+from sqlalchemy.schema import SchemaItem
 
 METADATA = MetaData(
     naming_convention={
@@ -15,9 +28,14 @@ METADATA = MetaData(
 )
 
 
-def _belongs_to(table: str, column: str, *, primary_key: bool = False, index: bool = False) -> Column[str]:
-    key = ForeignKey(f"{table}.id", ondelete="CASCADE")
-    return Column(column, String, key, nullable=False, primary_key=primary_key, index=index)
+def _of_run(*, primary_key: bool = False, index: bool = False) -> Column[str]:
+    key = ForeignKey("runs.id", ondelete="CASCADE")
+    return Column("run", String, key, nullable=False, primary_key=primary_key, index=index)
+
+
+def _of_segment() -> tuple[SchemaItem, ...]:
+    columns = [Column(name, String, nullable=False, primary_key=True) for name in ("run", "segment")]
+    return *columns, ForeignKeyConstraint(["run", "segment"], ["segments.run", "segments.id"], ondelete="CASCADE")
 
 
 RUNS = Table(
@@ -41,7 +59,7 @@ PROCESSES = Table(
     "processes",
     METADATA,
     Column("id", String, primary_key=True),
-    _belongs_to("runs", "run", index=True),
+    _of_run(index=True),
     Column("host", String, nullable=False),
     Column("pid", Integer, nullable=False),
     Column("birth", String),  # tells this process from a later one of the same pid
@@ -54,7 +72,7 @@ PROCESSES = Table(
 THRESHOLDS = Table(
     "thresholds",
     METADATA,
-    _belongs_to("runs", "run", primary_key=True),
+    _of_run(primary_key=True),
     Column("name", String, primary_key=True),
     Column("position", Integer, nullable=False),
     Column("definition", JSON, nullable=False),
@@ -63,7 +81,7 @@ THRESHOLDS = Table(
 RESULTS = Table(
     "results",
     METADATA,
-    _belongs_to("runs", "run", primary_key=True),
+    _of_run(primary_key=True),
     Column("threshold", String, primary_key=True),
     Column("status", String, nullable=False),
     Column("result", JSON, nullable=False),  # as of the last writing, at the prices of then
@@ -73,8 +91,9 @@ RESULTS = Table(
 SEGMENTS = Table(
     "segments",
     METADATA,
+    _of_run(primary_key=True),  # a run that goes on from another one's checkpoint has that one's segments too
     Column("id", String, primary_key=True),
-    _belongs_to("runs", "run", index=True),
+    Column("position", Integer, nullable=False),  # in the run's ledger
     Column("process", String),  # the one that opened it, where that is known
     Column("instance", JSON, nullable=False),
     Column("unpriced_because", String),
@@ -87,7 +106,7 @@ SEGMENTS = Table(
 MARKS = Table(
     "marks",
     METADATA,
-    _belongs_to("segments", "segment", primary_key=True),
+    *_of_segment(),
     Column("position", Integer, primary_key=True),
     Column("kind", String, nullable=False),
     Column("wall_time", Float, nullable=False),
@@ -100,7 +119,7 @@ MARKS = Table(
 QUOTES = Table(
     "quotes",
     METADATA,
-    _belongs_to("segments", "segment", primary_key=True),
+    *_of_segment(),
     Column("position", Integer, primary_key=True),  # the last one counts; those before were restated
     Column("quote", JSON, nullable=False),  # without its steps
 )
@@ -108,7 +127,8 @@ QUOTES = Table(
 PRICE_STEPS = Table(
     "price_steps",
     METADATA,
-    _belongs_to("segments", "segment", primary_key=True),
+    *_of_segment(),
+    Column("position", Integer, primary_key=True),  # of its quote
     Column("since", Float, primary_key=True),
     Column("usd_per_hour", Float, nullable=False),
 )
@@ -116,7 +136,7 @@ PRICE_STEPS = Table(
 CURVES = Table(
     "curves",
     METADATA,
-    _belongs_to("runs", "run", primary_key=True),
+    _of_run(primary_key=True),
     Column("metric", String, primary_key=True),
     Column("smoothing", String, primary_key=True),
     Column("position", BigInteger, primary_key=True),  # among the metric's observations
@@ -130,7 +150,7 @@ EVENTS = Table(
     "events",
     METADATA,
     Column("id", String, primary_key=True),
-    _belongs_to("runs", "run", index=True),
+    _of_run(index=True),
     Column("kind", String, nullable=False),
     Column("wall_time", Float, nullable=False),
     Column("elapsed_seconds", Float, nullable=False),

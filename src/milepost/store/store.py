@@ -62,12 +62,17 @@ class Store:
         """Return runs in order of their start; all of them, those of these ids, or those of a group."""
         return self._do(lambda connection: read_runs(connection, ids, group), only_reads=True)
 
-    def load(self, run: str) -> Kept | None:
-        """Return all that is known of a run, its results at the prices of its ledger; None where it is not known."""
+    def load(self, run: str, *, curves: bool = True) -> Kept | None:
+        """Return all that is known of a run, its results at the prices of its ledger; None where it is not known.
+
+        Args:
+            run: Its id.
+            curves: Read its curves too, which are most of it.
+        """
 
         def read(connection: Connection) -> Kept | None:
             found = read_runs(connection, [run], None)
-            return read_kept(connection, found[0]) if found else None
+            return read_kept(connection, found[0], curves=curves) if found else None
 
         return self._do(read, only_reads=True)
 

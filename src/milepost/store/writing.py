@@ -8,7 +8,6 @@ from sqlalchemy import Connection, Table, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from milepost.ledger import Ledger, Mark, Segment
-from milepost.quote import Quote
 from milepost.store.schema import (
     CURVES,
     EVENTS,
@@ -35,6 +34,7 @@ def write_snapshot(connection: Connection, snapshot: Snapshot) -> None:
     _write_run(connection, run, snapshot.ledger)
     if process is not None:
         _put(connection, PROCESSES, [_asdict(process) | {"run": run.id}], replacing=["alive_at", "has_ended"])
+    stands = _crossed_before(connection, snapshot)
     _put(
         connection,
         THRESHOLDS,
@@ -56,6 +56,7 @@ def write_snapshot(connection: Connection, snapshot: Snapshot) -> None:
                 "crossing": _builtins(snapshot.crossings.get(each.threshold)),
             }
             for each in snapshot.results
+            if each.threshold not in stands
         ],
         replacing=["status", "result", "crossing"],
     )
@@ -65,36 +66,69 @@ def write_snapshot(connection: Connection, snapshot: Snapshot) -> None:
         _write_curve(connection, run.id, curve)
 
 
+def _crossed_before(connection: Connection, snapshot: Snapshot) -> set[str]:
+    """Return the thresholds whose crossing is kept already, and that the writer did not know of: it stands.
+
+    The writer may live beside another process of the run, or have begun while the store could not be read.
+    """
+    run = snapshot.run.id
+    kept = connection.execute(
+        select(RESULTS.c.threshold, RESULTS.c.crossing, THRESHOLDS.c.definition)
+        .join(THRESHOLDS, (THRESHOLDS.c.run == RESULTS.c.run) & (THRESHOLDS.c.name == RESULTS.c.threshold))
+        .where(RESULTS.c.run == run)
+    ).all()
+    defined = {each.name: _builtins(each) for each in snapshot.thresholds}
+    return {
+        name
+        for name, crossing, definition in kept
+        if crossing is not None
+        and definition == defined.get(name)
+        and crossing != _builtins(snapshot.crossings.get(name))
+    }
+
+
 def write_ledger(connection: Connection, run: str, ledger: Ledger, process: str | None) -> None:
     """Write segments, and of each the marks and the price that are not there yet."""
-    ids = [segment.id for segment in ledger.segments]
-    counted = select(MARKS.c.segment, func.count()).where(MARKS.c.segment.in_(ids)).group_by(MARKS.c.segment)
+    counted = select(MARKS.c.segment, func.count()).where(MARKS.c.run == run).group_by(MARKS.c.segment)
     written: dict[str, int] = dict(connection.execute(counted).all())
-    ended = set(
-        connection.execute(select(MARKS.c.segment).where(MARKS.c.segment.in_(ids), MARKS.c.kind == "end")).scalars()
-    )
+    ended = set(connection.execute(select(MARKS.c.segment).where(MARKS.c.run == run, MARKS.c.kind == "end")).scalars())
+    positions = _positions(connection, run, ledger)
     for segment in ledger.segments:
+        is_current = segment is ledger.current
         row = _builtins(segment)
         fields = ("id", "instance", "unpriced_because", "billing", "instance_start", "billed_from", "has_wall_clock")
-        opened_by = process if segment is ledger.current else None
-        kept = {name: row[name] for name in fields} | {"run": run, "process": opened_by}
-        _put(connection, SEGMENTS, [kept], replacing=["instance", "unpriced_because", "billing"])
+        kept = {name: row[name] for name in fields}
+        kept |= {"run": run, "position": positions[segment.id], "process": process if is_current else None}
+        replacing = ["position", "instance", "unpriced_because", "billing", *(["billed_from"] if is_current else [])]
+        _put(connection, SEGMENTS, [kept], replacing=replacing)
         # An end may have been put there by a process that took this one for dead: later marks take its place.
         known = written.get(segment.id, 0) - (segment.id in ended)
-        if segment is ledger.current and _has_moved(connection, segment):
+        if is_current and _has_moved(connection, run, segment):
             known = 0
         new = [
-            {"segment": segment.id, "position": position, **_mark_row(mark)}
+            {"run": run, "segment": segment.id, "position": position, **_mark_row(mark)}
             for position, mark in enumerate(segment.marks)
             if position >= known
         ]
         _put(connection, MARKS, new, replacing=list(_mark_row(segment.marks[0])))
-        _write_quote(connection, segment)
+        _write_quote(connection, run, segment)
 
 
-def _has_moved(connection: Connection, segment: Segment) -> bool:
+def _positions(connection: Connection, run: str, ledger: Ledger) -> dict[str, int]:
+    """Return where each segment stands in the run's ledger; what the writer does not know of stays where it is."""
+    kept: dict[str, int] = dict(
+        connection.execute(select(SEGMENTS.c.id, SEGMENTS.c.position).where(SEGMENTS.c.run == run)).all()
+    )
+    ids = [segment.id for segment in ledger.segments]
+    if kept.keys() <= set(ids):
+        return {id: at for at, id in enumerate(ids)}
+    new = [id for id in ids if id not in kept]
+    return kept | {id: at for at, id in enumerate(new, max(kept.values()) + 1)}
+
+
+def _has_moved(connection: Connection, run: str, segment: Segment) -> bool:
     """Say whether a segment now starts at another position: its process has loaded a state since it began."""
-    first = select(MARKS).where(MARKS.c.segment == segment.id, MARKS.c.position == 0)
+    first = select(MARKS).where(MARKS.c.run == run, MARKS.c.segment == segment.id, MARKS.c.position == 0)
     kept = connection.execute(first).mappings().first()
     return kept is not None and any(kept[name] != value for name, value in _mark_row(segment.marks[0]).items())
 
@@ -108,29 +142,26 @@ def _write_run(connection: Connection, run: Run, ledger: Ledger) -> None:
     _put(connection, RUNS, [row], replacing=[name for name in row if name != "id"])
 
 
-def _write_quote(connection: Connection, segment: Segment) -> None:
+def _write_quote(connection: Connection, run: str, segment: Segment) -> None:
     """Write a segment's price as a further one, unless it is what the last one says; keep what was."""
     quote = segment.quote
     if quote is None:
         return
     last = connection.execute(
         select(QUOTES.c.position, QUOTES.c.quote)
-        .where(QUOTES.c.segment == segment.id)
+        .where(QUOTES.c.run == run, QUOTES.c.segment == segment.id)
         .order_by(QUOTES.c.position.desc())
         .limit(1)
     ).first()
     row = _builtins(msgspec.structs.replace(quote, steps=()))
-    if last is None or last.quote != row:
-        position = 0 if last is None else last.position + 1
-        _put(connection, QUOTES, [{"segment": segment.id, "position": position, "quote": row}], replacing=["quote"])
-    _write_steps(connection, segment.id, quote)
-
-
-def _write_steps(connection: Connection, segment: str, quote: Quote) -> None:
-    steps = [{"segment": segment, "since": each.since, "usd_per_hour": each.usd_per_hour} for each in quote.steps]
+    position = 0 if last is None else last.position if last.quote == row else last.position + 1
+    of_it = {"run": run, "segment": segment.id, "position": position}
+    _put(connection, QUOTES, [of_it | {"quote": row}], replacing=["quote"])
+    steps = [of_it | _asdict(step) for step in quote.steps]
     connection.execute(
         delete(PRICE_STEPS).where(
-            PRICE_STEPS.c.segment == segment, PRICE_STEPS.c.since.not_in([each.since for each in quote.steps])
+            *(PRICE_STEPS.c[name] == value for name, value in of_it.items()),
+            PRICE_STEPS.c.since.not_in([step.since for step in quote.steps]),
         )
     )
     _put(connection, PRICE_STEPS, steps, replacing=["usd_per_hour"])

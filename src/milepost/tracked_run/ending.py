@@ -7,11 +7,26 @@ import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import NamedTuple
 
 SIGNALS = {signal.SIGTERM: "terminated", signal.SIGINT: "interrupted"}
 """What a run is called that was ended by each."""
 
 Handler = Callable[[int, FrameType | None], object]
+
+
+class _Installed(NamedTuple):
+    """A handler of ours, and what was there before it: the program's own, or None where the system ends the process."""
+
+    own: Handler
+    theirs: Handler | None
+
+
+_watches: list["EndWatch"] = []
+"""Of all tracked runs that are open: one signal ends them all."""
+
+_installed: dict[signal.Signals, list[_Installed]] = {number: [] for number in SIGNALS}
+"""The latest last. There is a second one where the program has put a handler of its own over the first."""
 
 
 class EndWatch:
@@ -28,51 +43,58 @@ class EndWatch:
     """
 
     def __init__(self, stop_asked: Callable[[str], None], end: Callable[[str], None]) -> None:
-        self._stop_asked = stop_asked
-        self._end = end
-        self._pid = os.getpid()
-        self._handlers: dict[signal.Signals, tuple[Handler, Handler | None]] = {}
+        self.stop_asked = stop_asked
+        self.end = end
+        self.pid = os.getpid()
         atexit.register(self._at_exit)
+        _watches.append(self)
         if threading.current_thread() is threading.main_thread():  # no other may set handlers
             for number in SIGNALS:
-                self._install(number)
+                _install(number)
 
     def close(self) -> None:
-        """Stop watching, and put back the program's handlers, but for those that it has replaced itself."""
+        """Stop watching; the last to do so puts back the program's handlers, but for those that it has replaced."""
         atexit.unregister(self._at_exit)
-        if threading.current_thread() is not threading.main_thread():
-            return
-        for number, (own, before) in self._handlers.items():
-            if signal.getsignal(number) is own:
-                signal.signal(number, signal.SIG_DFL if before is None else before)
-        self._handlers.clear()
-
-    def _install(self, number: signal.Signals) -> None:
-        before = signal.getsignal(number)
-        if before is signal.SIG_IGN or before is None:
-            return
-        theirs = before if callable(before) else None
-
-        def handle(received: int, frame: FrameType | None) -> None:
-            here = os.getpid() == self._pid  # a child that was forked off inherits the handler, and not the run
-            if theirs is not None:
-                if here:
-                    self._stop_asked(SIGNALS[number])
-                theirs(received, frame)
-                return
-            if here:
-                self._end(SIGNALS[number])
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-
-        signal.signal(number, handle)
-        self._handlers[number] = (handle, theirs)
+        if self in _watches:
+            _watches.remove(self)
+        if not _open_here() and threading.current_thread() is threading.main_thread():
+            for number, handlers in _installed.items():
+                if handlers and signal.getsignal(number) is handlers[-1].own:
+                    signal.signal(number, handlers[-1].theirs or signal.SIG_DFL)
+                handlers.clear()
 
     def _at_exit(self) -> None:
-        if os.getpid() != self._pid:
+        if os.getpid() != self.pid:
             return
         error = getattr(sys, "last_type", None)
         if error is None:
-            self._end("closed")
+            self.end("closed")
         else:
-            self._end("interrupted" if issubclass(error, KeyboardInterrupt) else "failed")
+            self.end("interrupted" if issubclass(error, KeyboardInterrupt) else "failed")
+
+
+def _open_here() -> list[EndWatch]:
+    """Return the watches of this process: a child that was forked off inherits handlers, and not the runs."""
+    return [watch for watch in _watches if watch.pid == os.getpid()]
+
+
+def _install(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    handlers = _installed[number]
+    if before is signal.SIG_IGN or before is None or (handlers and before is handlers[-1].own):
+        return
+    theirs = before if callable(before) else None
+
+    def handle(received: int, frame: FrameType | None) -> None:
+        if theirs is not None:
+            for watch in _open_here():
+                watch.stop_asked(SIGNALS[number])
+            theirs(received, frame)
+            return
+        for watch in _open_here():
+            watch.end(SIGNALS[number])
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    signal.signal(number, handle)
+    handlers.append(_Installed(handle, theirs))

@@ -27,22 +27,23 @@ SECRET = re.compile(
 USER_OF_URL = re.compile(r"://[^/@\s]+@")
 
 
-def find_run_id(environ: Mapping[str, str] | None = None) -> str:
-    """Return the run's id, where the program has not named it: that of the job, else a new one.
+def find_run_id(environ: Mapping[str, str] | None = None, name: str | None = None) -> str:
+    """Return the run's id, where the program has not given it: that of the job, else a new one.
 
     SkyPilot's managed job keeps its number over preemptions, while the rest of ``SKYPILOT_TASK_ID`` may change
-    (``sky-managed-<time>_<name>_<job>-<task>``). Slurm's number is the same after a requeue. A job that trains twice
-    names its runs.
+    (``sky-managed-<time>_<name>_<job>-<task>``). Slurm's number is the same after a requeue. What the run is called is
+    part of it: a job that trains twice names its runs.
     """
     variables = os.environ if environ is None else environ
-    for name in ("MILEPOST_RUN_ID", "WANDB_RUN_ID"):
-        if given := variables.get(name, "").strip():
+    for variable in ("MILEPOST_RUN_ID", "WANDB_RUN_ID"):
+        if given := variables.get(variable, "").strip():
             return given
+    named = f"-{name}" if name else ""
     if job := variables.get("SKYPILOT_MANAGED_JOB_ID", "").strip():
         task = re.fullmatch(r".*-(\d+)", variables.get("SKYPILOT_TASK_ID", ""))
-        return f"sky-{job}-{task[1] if task else 0}"
+        return f"sky-{job}-{task[1] if task else 0}{named}"
     if job := variables.get("SLURM_JOB_ID", "").strip():
-        return f"slurm-{job}"
+        return f"slurm-{job}{named}"
     return new_run_id()
 
 

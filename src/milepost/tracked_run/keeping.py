@@ -66,6 +66,7 @@ class Keeper:
         self._said: set[str] = set()
         self._others: dict[str, float] = {}  # processes of the run, and when they were known to live at first sight
         self._next_look = 0.0
+        self._behind_seconds = 0.0  # what the run's wall time, which its trainer may tell, stands behind the clock
         self._thread = threading.Thread(target=self._work, name="milepost-store", daemon=True)
         self._thread.start()
 
@@ -79,7 +80,9 @@ class Keeper:
         if os.getpid() != self.process.pid:
             return  # a child that was forked off has no thread, and no part in the run
         with self._changed:
-            self._last = snapshot
+            self._last = msgspec.structs.replace(snapshot, events=(), curves=())
+            if snapshot.process is not None:
+                self._behind_seconds = self._now() - snapshot.process.alive_at
             self._pending = snapshot if self._pending is None else _joined(self._pending, snapshot)
             self._put += 1
             self._changed.notify_all()
@@ -88,7 +91,7 @@ class Keeper:
         """Have an event written beside what was put last. May be called on any thread."""
         with self._changed:
             if self._last is not None:
-                self.put(msgspec.structs.replace(self._last, events=(event,), curves=()))
+                self.put(msgspec.structs.replace(self._last, events=(event,)))
 
     def flush(self, seconds: float) -> bool:
         """Wait until all that was put is on disk; say whether it was in time. Waits for no store that is failing."""
@@ -130,7 +133,7 @@ class Keeper:
                 if self._wait_for_work():
                     self._write(store)
                 else:
-                    store.say_alive(self.process.id, self._now())
+                    store.say_alive(self.process.id, self._now() - self._behind_seconds)
                 self._look_for_others(store)
                 pause = RETRY_SECONDS[0]
             except Exception as error:

@@ -21,7 +21,7 @@ from milepost.config import (
 )
 from milepost.errors import ConfigError, MilepostError, MissingExtra, PriceUnavailable, require
 from milepost.instance import FIELDS, Instance
-from milepost.instances.detect import Detection, assumption_of, detect, find_rank, unknown_of
+from milepost.instances.detect import Detection, as_assumed, assumption_of, detect, find_rank, unknown_of
 from milepost.ledger import Ledger
 from milepost.log import logger
 from milepost.prices.book import SPOT_REFRESH_SECONDS, PriceBook, billing_rule
@@ -46,8 +46,8 @@ _runs_opened = 0
 DEFAULT_STORE = ".milepost/milepost.db"
 """Where runs are kept, below the working directory, unless told otherwise."""
 
-OPEN_SECONDS = 5.0
-"""How long the start of a run waits for what its store knows of it."""
+OPEN_SECONDS = 20.0
+"""How long the start of a run waits for what its store knows of it; not at all for one that can't be read."""
 
 LATER_SINKS = ("mlflow", "tensorboard", "prometheus")
 """Sinks that a configuration may name already."""
@@ -79,7 +79,8 @@ def track(
         config: A configuration, its file, or the name of an environment whose file is looked for.
         thresholds: What is to be reached, in place of the configuration's.
         run: Id of the run; else ``MILEPOST_RUN_ID``, ``WANDB_RUN_ID``, SkyPilot's managed job with the task's index, or
-            Slurm's job; else a new one. A second start of the same run goes on with it.
+            Slurm's job, both with the ``name`` if there is one; else a new one. A second start of the same run goes on
+            with it.
         group: What the run belongs to, such as the seeds of one recipe; else ``MILEPOST_GROUP``, ``WANDB_RUN_GROUP``.
         instance: What a node is: an `Instance`, a mapping as the configuration's ``instance``, or just its type. Wins
             over the configuration and over detection.
@@ -119,7 +120,7 @@ def track(
         settings = msgspec.structs.replace(settings, thresholds=targets)
     _warn_of_what_waits(settings)
     described = Run(
-        id=run or find_run_id(),
+        id=run or find_run_id(name=name),
         group=group or find_group(),
         name=name,
         tags=tuple(tags),
@@ -291,15 +292,11 @@ class Pricer:
                 logger("prices").warning("costs are unknown: %s", error)
             return Priced(instance, None, str(error), self._again_after_seconds(instance))
         # It may be an earlier process's, of which this machine's detection knows nothing.
-        is_this = instance == self.detection.instance
-        unknown = unknown_of(instance)
-        because = self.detection.assumed_because if is_this else assumption_of(instance)
-        same_everywhere = unknown == ("region",) and quote.region is None
-        if not (quote.source == "user" or quote.assumed or not unknown or same_everywhere):
-            if self._strict and "instance_type" in unknown:
-                return Priced(instance, None, because)
-            quote = msgspec.structs.replace(quote, assumed=True, assumed_because=because)
-        return Priced(instance, quote, None, self._again_after_seconds(instance))
+        because = self.detection.assumed_because if instance == self.detection.instance else assumption_of(instance)
+        marked = as_assumed(quote, instance, because)
+        if self._strict and marked is not quote and "instance_type" in unknown_of(instance):
+            return Priced(instance, None, because)
+        return Priced(instance, marked, None, self._again_after_seconds(instance))
 
 
 def _open_ledger(settings: Config, pricer: Pricer) -> Ledger:

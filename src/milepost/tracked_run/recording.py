@@ -18,8 +18,11 @@ from milepost.tracker import Event, PerformanceThresholdTracker
 COMMIT_SECONDS = 0.25
 """How long a crossing may hold training up until it is on disk: the one wait in Milepost."""
 
-CLOSE_SECONDS = 5.0
-"""How long the end of a run waits for its store."""
+CLOSE_SECONDS = 60.0
+"""How long the end of a run waits for its store: a machine may be busy, and a store locked."""
+
+CUT_SHORT_SECONDS = 5.0
+"""How long it waits where somebody is about to end the process."""
 
 
 class Recorder:
@@ -87,10 +90,10 @@ class Recorder:
         if not self._keeper.flush(COMMIT_SECONDS):
             self._keeper.say_late(COMMIT_SECONDS)
 
-    def close(self, seconds: float = CLOSE_SECONDS) -> None:
+    def close(self, *, is_cut_short: bool) -> None:
         """Wait until all is on disk, and let go of the store."""
-        if not self._keeper.close(seconds):
-            logger("store").error("run %r: its end could not be kept in %g s", self._run.id, seconds)
+        if not self._keeper.close(CUT_SHORT_SECONDS if is_cut_short else CLOSE_SECONDS):
+            logger("store").error("run %r: its end could not be kept", self._run.id)
 
     def _adopt_wandb(self) -> None:
         """Take over what W&B's active run is called and configured with, where the program has not said so."""

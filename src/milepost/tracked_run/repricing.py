@@ -154,7 +154,9 @@ def restated(ledger: Ledger, question: Question, answer: Priced) -> Ledger:
     price, a provisional one, or one of the same source; and where a lookup had failed, a stand-in gives way to a live
     price. A live price gives way to a newer one, and never to a stand-in.
     """
-    for segment in ledger.segments:
+    # Those before the one asked about are of earlier processes, also where a clock that was put back dates them later.
+    first = next((at for at, each in enumerate(ledger.segments) if each.billed_from == question.since), 0)
+    for segment in ledger.segments[first:]:
         if _concerns(segment, question, answer.quote):
             billing = billing_rule(answer.instance)
             ledger = ledger.restated(

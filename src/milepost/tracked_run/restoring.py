@@ -13,6 +13,10 @@ STALE_HEARTBEATS = 3
 """A process of another machine that has said nothing for so many heartbeats is taken for dead."""
 
 
+JUMP_SECONDS = 10.0
+"""Clocks of two machines that differ by no more than this are right."""
+
+
 def with_ends(kept: Kept, host: str, now: float) -> Kept:
     """Return what is known of a run with an end to what processes that are gone left open, and what that makes of it.
 
@@ -25,7 +29,7 @@ def with_ends(kept: Kept, host: str, now: float) -> Kept:
     live = set()
     for process in kept.processes:
         alive_at[process.id] = process.alive_at
-        recent = now - process.alive_at < STALE_HEARTBEATS * process.heartbeat_seconds
+        recent = abs(now - process.alive_at) < STALE_HEARTBEATS * process.heartbeat_seconds
         if not process.has_ended and (is_alive(process) if process.host == host else recent):
             live.add(process.id)
     reclaimed = {event.detail.get("segment") for event in kept.events if event.kind == "preemption"}
@@ -80,3 +84,9 @@ def take_up(tracker: PerformanceThresholdTracker, kept: Kept) -> None:
     checkpointed = {name: result.checkpointed for name, result in results.items() if result.checkpointed is not None}
     tracker.go_on_from(state, checkpointed or None)
     logger("tracked_run").debug("goes on with run %r, known up to %s", kept.run.id, here)
+    if (back_seconds := here.wall_time - tracker.last.wall_time) > JUMP_SECONDS:
+        logger("tracked_run").warning(
+            "run %r was last seen %.0f s from now, by the clock of then: one of the two is wrong. No second is counted "
+            "twice or left out",
+            *(kept.run.id, back_seconds),
+        )

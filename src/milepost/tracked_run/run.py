@@ -226,7 +226,7 @@ class TrackedRun:
                 self._recorder.record(why, has_ended=True)
         self._show()
         if self._recorder is not None:
-            self._recorder.close()
+            self._recorder.close(is_cut_short=why not in ("closed", "failed"))
 
     @property
     def thresholds(self) -> tuple[PerformanceThreshold, ...]:

@@ -89,8 +89,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "segments",
-        Column("id", String(), nullable=False),
         Column("run", String(), nullable=False),
+        Column("id", String(), nullable=False),
+        Column("position", Integer(), nullable=False),
         Column("process", String(), nullable=True),
         Column("instance", JSON(), nullable=False),
         Column("unpriced_because", String(), nullable=True),
@@ -99,9 +100,8 @@ def upgrade() -> None:
         Column("billed_from", Float(), nullable=False),
         Column("has_wall_clock", Boolean(), nullable=False),
         ForeignKeyConstraint(["run"], ["runs.id"], name=op.f("fk_segments_run_runs"), ondelete="CASCADE"),
-        PrimaryKeyConstraint("id", name=op.f("pk_segments")),
+        PrimaryKeyConstraint("run", "id", name=op.f("pk_segments")),
     )
-    op.create_index(op.f("ix_segments_run"), "segments", ["run"], unique=False)
     op.create_table(
         "thresholds",
         Column("run", String(), nullable=False),
@@ -113,6 +113,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "marks",
+        Column("run", String(), nullable=False),
         Column("segment", String(), nullable=False),
         Column("position", Integer(), nullable=False),
         Column("kind", String(), nullable=False),
@@ -121,24 +122,40 @@ def upgrade() -> None:
         Column("samples", BigInteger(), nullable=False),
         Column("name", String(), nullable=True),
         Column("resumes", JSON(), nullable=True),
-        ForeignKeyConstraint(["segment"], ["segments.id"], name=op.f("fk_marks_segment_segments"), ondelete="CASCADE"),
-        PrimaryKeyConstraint("segment", "position", name=op.f("pk_marks")),
+        ForeignKeyConstraint(
+            ["run", "segment"],
+            ["segments.run", "segments.id"],
+            name=op.f("fk_marks_run_segments"),
+            ondelete="CASCADE",
+        ),
+        PrimaryKeyConstraint("run", "segment", "position", name=op.f("pk_marks")),
     )
     op.create_table(
         "price_steps",
+        Column("run", String(), nullable=False),
         Column("segment", String(), nullable=False),
+        Column("position", Integer(), nullable=False),
         Column("since", Float(), nullable=False),
         Column("usd_per_hour", Float(), nullable=False),
         ForeignKeyConstraint(
-            ["segment"], ["segments.id"], name=op.f("fk_price_steps_segment_segments"), ondelete="CASCADE"
+            ["run", "segment"],
+            ["segments.run", "segments.id"],
+            name=op.f("fk_price_steps_run_segments"),
+            ondelete="CASCADE",
         ),
-        PrimaryKeyConstraint("segment", "since", name=op.f("pk_price_steps")),
+        PrimaryKeyConstraint("run", "segment", "position", "since", name=op.f("pk_price_steps")),
     )
     op.create_table(
         "quotes",
+        Column("run", String(), nullable=False),
         Column("segment", String(), nullable=False),
         Column("position", Integer(), nullable=False),
         Column("quote", JSON(), nullable=False),
-        ForeignKeyConstraint(["segment"], ["segments.id"], name=op.f("fk_quotes_segment_segments"), ondelete="CASCADE"),
-        PrimaryKeyConstraint("segment", "position", name=op.f("pk_quotes")),
+        ForeignKeyConstraint(
+            ["run", "segment"],
+            ["segments.run", "segments.id"],
+            name=op.f("fk_quotes_run_segments"),
+            ondelete="CASCADE",
+        ),
+        PrimaryKeyConstraint("run", "segment", "position", name=op.f("pk_quotes")),
     )
