@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-COMPILED_BYTES = 2**20
-"""So much is read by Python first: it takes as long as loading Numba and its compiled functions."""
+COMPILED_BYTES = 3 * 2**20
+"""So much Python reads in the time that loading Numba and its compiled functions takes, half a second."""
 
 _read_bytes = 0
 
@@ -18,7 +18,7 @@ def scanners(coming_bytes: int) -> Any | None:
     """Return the compiled scanners, once a process has enough to read for them; None before, or without Numba.
 
     Args:
-        coming_bytes: How much is to be read now. Small logs add up: the second megabyte of many loads the compiler.
+        coming_bytes: How much is to be read now. Small logs add up: those of a fleet are soon enough.
     """
     global _read_bytes
     _read_bytes += coming_bytes

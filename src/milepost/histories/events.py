@@ -8,7 +8,7 @@ from milepost.errors import HistoryError
 from milepost.histories.checksums import crc32c_address
 from milepost.histories.compiler import scanners
 from milepost.histories.event import SCALARS, Event, read_event
-from milepost.histories.files import opened
+from milepost.histories.files import opened, size_of
 from milepost.histories.names import Names
 from milepost.histories.restarts import Restarts
 from milepost.histories.tfrecord import Records
@@ -90,15 +90,12 @@ class EventScan:
 
     def _stretches_of(self, path: str) -> Iterator[Stretch]:
         with opened(path) as file:
+            self._fast = self._fast or _fast_lane(size_of(path))
             records = Records(path, file)
-            read_bytes = 0
             while True:
                 if self._columns.are_full:
                     yield from self._columns.rest()
                 records.has(1)
-                if records.read_bytes > read_bytes:
-                    self._fast = self._fast or _fast_lane(records.read_bytes - read_bytes)
-                    read_bytes = records.read_bytes
                 if self._fast is not None and self.restarts.only_told:
                     self._fast.scan(records, self._columns, self.tags, self._plugins, self._wanted is None)
                     if self._columns.are_full:

@@ -153,11 +153,12 @@ def series(name: str, values: list[Any]) -> "polars.Series":
     """Return a column of JSON values: Int64, Float64 or Boolean where all are, else text as Python writes it."""
     import polars
 
-    kinds = {type(value) for value in values if value is not None}
+    kinds = set(map(type, values)) - {type(None)}
     if kinds <= {int} and all(value is None or -LONGEST_INTEGER <= value < LONGEST_INTEGER for value in values):
         return polars.Series(name, values, polars.Int64)
     if kinds <= {int, float}:
-        return polars.Series(name, [None if value is None else _float(value) for value in values], polars.Float64)
+        floats = values if int not in kinds else [value if value is None else _float(value) for value in values]
+        return polars.Series(name, floats, polars.Float64)
     if kinds == {bool}:
         return polars.Series(name, values, polars.Boolean)
     return polars.Series(name, [None if value is None else str(value) for value in values], polars.String)

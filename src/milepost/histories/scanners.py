@@ -11,6 +11,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from milepost.histories.checksums import MASK_DELTA
 from milepost.histories.compiler import compiled
 from milepost.histories.event import (
     FILE_VERSION,
@@ -24,14 +25,17 @@ from milepost.histories.event import (
     VALUE,
     WALL_TIME,
 )
+from milepost.histories.leveldb import BLOCK_BYTES, CHUNK_HEADER_BYTES, FIRST, FULL, LAST
 from milepost.histories.tensors import CONTENT, DOUBLES, DTYPE, FLOATS
-from milepost.histories.checksums import MASK_DELTA
 from milepost.histories.tfrecord import FOOTER_BYTES, HEADER_BYTES
+from milepost.histories.wandb_record import CONFIG, HISTORY, ITEM, KEY, NESTED_KEY, RUN, VALUE_JSON
 from milepost.histories.wire import BYTES, FIXED32, FIXED64, MAX_VARINT_BYTES, VARINT
 
 NOTHING, UNUSUAL = -1, -2
 PROBES = 32
 UNTOLD_PLUGIN, OWN_PLUGIN, OTHER_PLUGIN = 0, 1, 2
+TRUE, FALS, NULL = (int.from_bytes(word, "little") for word in (b"true", b"fals", b"null"))
+QUOTE, BACKSLASH, MINUS, PLUS, DOT, ZERO, NINE, SMALL_E, COMMA, OPEN, CLOSE, BRACE = b'"\\-+.09e,[]{'
 FLOAT, DOUBLE, SHAPE, VERSION_NUMBER = 1, 2, 2, 3
 
 DATA = types.Array(types.uint8, 1, "C", readonly=True)
@@ -41,6 +45,7 @@ def _array(kind: Any) -> Any:
     return types.Array(kind, 1, "C")
 
 
+BYTES_OUT = _array(types.uint8)
 INTS, FLOAT64S = _array(types.int64), _array(types.float64)
 NAMES = types.Tuple((_array(types.int32), _array(types.uint8), INTS, _array(types.uint8)))
 
@@ -308,3 +313,201 @@ def scan_events(
         at = stop + FOOTER_BYTES
     counts[0], counts[1], counts[2] = events, count, seen
     return at
+
+
+@compiled(types.int64(DATA, types.int64, types.int64, BYTES_OUT, INTS, INTS, INTS, INTS, INTS))
+def join_chunks(data, at, first_offset, payload, starts, ends, offsets, chunks, counts):
+    """Take records out of LevelDB's framing, and return where the first stands that is left to Python.
+
+    Args:
+        data: Blocks of a file, from the beginning of one on.
+        at: Where a record starts.
+        first_offset: Where in the file ``data`` starts.
+        payload: Room for what the records hold, one after the other.
+        starts: Where in ``payload`` each record starts; beside it ``ends``, and ``offsets``: where in the file.
+        ends: See above.
+        offsets: See above.
+        chunks: Start, end and checksum of each chunk, which are not looked at: of what is checked, type and data.
+        counts: How many records and chunks there are, and whether all is usual that was seen.
+    """
+    records = count = chunk = np.int64(0)
+    written = begin = np.int64(0)
+    first_chunk, end, is_open, is_usual = at, at, False, True
+    while at + CHUNK_HEADER_BYTES <= len(data):
+        left = BLOCK_BYTES - at % BLOCK_BYTES
+        if left < CHUNK_HEADER_BYTES:
+            at += left
+            continue
+        checksum, size, kind = load(data, at, 4), load(data, at + 4, 2), load(data, at + 6, 1)
+        if checksum == 0 and size == 0 and kind == 0:
+            at += left
+            continue
+        start = at + CHUNK_HEADER_BYTES
+        is_usual = size <= left - CHUNK_HEADER_BYTES and FULL <= kind <= LAST and is_open != (kind in (FULL, FIRST))
+        if not is_usual or start + size > len(data):
+            break
+        if not is_open:
+            first_chunk, begin, is_open = at, written, True
+        for offset in range(size):
+            payload[np.uint64(written + offset)] = data[np.uint64(start + offset)]
+        chunks[3 * chunk], chunks[3 * chunk + 1], chunks[3 * chunk + 2] = start - 1, start + size, checksum
+        chunk += 1
+        written += size
+        at = start + size
+        if kind in (FULL, LAST):
+            starts[records], ends[records], offsets[records] = begin, written, first_offset + first_chunk
+            records, count, is_open, end = records + 1, chunk, False, at
+    counts[0], counts[1], counts[2] = records, count, is_usual
+    return end
+
+
+@njit(forceinline=True)
+def is_atom(data, at, end):
+    """Say whether JSON is a number, a word, or text without anything that needs a closer look."""
+    first = data[np.uint64(at)]
+    if first == QUOTE:
+        for place in range(at + 1, end - 1):
+            byte = data[np.uint64(place)]
+            if byte < 0x20 or byte >= 0x7F or byte == QUOTE or byte == BACKSLASH:
+                return False
+        return end - at >= 2 and data[np.uint64(end - 1)] == QUOTE
+    if first == MINUS or ZERO <= first <= NINE:
+        for place in range(at, end):
+            byte = data[np.uint64(place)]
+            if not (ZERO <= byte <= NINE or byte == MINUS or byte == DOT or byte == PLUS or byte | 0x20 == SMALL_E):
+                return False
+        return True
+    size = end - at
+    if size == 4 and (load(data, at, 4) == TRUE or load(data, at, 4) == NULL):
+        return True
+    return size == 5 and load(data, at, 4) == FALS and data[np.uint64(end - 1)] == SMALL_E
+
+
+@njit(forceinline=True)
+def item(data, at, end, names, takes_all, prefixes, scratch):
+    """Return the number of an item's name, or `NOTHING` or `UNUSUAL`, and where its value stands."""
+    pieces, length = 0, np.int64(0)
+    start = stop = value_at = value_end = np.int64(0)
+    while at < end:
+        number, kind, begin, at = field(data, at, end)
+        if at < 0:
+            return np.int64(UNUSUAL), value_at, value_end
+        if number == KEY or number == NESTED_KEY:
+            if kind != BYTES or length + at - begin + 1 > len(scratch):
+                return np.int64(UNUSUAL), value_at, value_end
+            if pieces:
+                scratch[length] = DOT
+                length += 1
+            for place in range(begin, at):
+                scratch[np.uint64(length)] = data[np.uint64(place)]
+                length += 1
+            pieces += 1
+        elif number == VALUE_JSON and kind != VARINT:
+            value_at, value_end = begin, at
+    name = find(names, scratch, 0, length)
+    if name == NOTHING and not takes_all:
+        if value_end > value_at and data[np.uint64(value_at)] == BRACE and find(prefixes, scratch, 0, length) != NOTHING:
+            return np.int64(UNUSUAL), value_at, value_end
+        return np.int64(NOTHING), value_at, value_end
+    if name < 0 or value_end == value_at or not is_atom(data, value_at, value_end):
+        return np.int64(UNUSUAL), value_at, value_end
+    return name, value_at, value_end
+
+
+@compiled(
+    types.int64(
+        *(BYTES_OUT, INTS, INTS, types.int64, types.int64, NAMES, types.boolean, NAMES, BYTES_OUT),
+        *(types.int64, INTS, INTS, INTS, INTS, INTS, INTS),
+    )
+)
+def scan_rows(
+    payload, starts, ends, record, records, names, takes_all, prefixes, scratch,
+    most_rows, latest, counts, value_names, value_rows, value_starts, value_ends,
+):  # fmt: skip
+    """Read usual records of W&B's, and return the first that is left to Python.
+
+    Args:
+        payload: What the records hold.
+        starts: Where each starts there; beside it ``ends``.
+        ends: See above.
+        record: The first to read.
+        records: How many there are.
+        names: Names that are wanted, or known: see `Names`.
+        takes_all: Whether a name that is not known is wanted too.
+        prefixes: Names of objects within which something is wanted.
+        scratch: Room for a name.
+        most_rows: How many rows there may be.
+        latest: The row in which each name was told last.
+        counts: How many rows and values were read.
+        value_names: Number of each value's name; beside it ``value_rows``, and where its JSON stands in ``payload``.
+        value_rows: See above.
+        value_starts: See above.
+        value_ends: See above.
+    """
+    rows, count = counts[0], counts[1]
+    while record < records and rows < most_rows:
+        place, stop = starts[record], ends[record]
+        first, has_row, usual = count, False, True
+        while place < stop and usual:
+            number, kind, begin, place = field(payload, place, stop)
+            if place < 0 or number == RUN or number == CONFIG or (number == HISTORY and (kind != BYTES or has_row)):
+                usual = False
+            elif number == HISTORY:
+                has_row = True
+                end = place
+                while begin < end and usual:
+                    number, kind, item_at, begin = field(payload, begin, end)
+                    if begin < 0:
+                        usual = False
+                    elif number == ITEM and kind == BYTES:
+                        name, start, after = item(payload, item_at, begin, names, takes_all, prefixes, scratch)
+                        if name >= 0 and count < len(value_names) and latest[name] != rows:
+                            latest[name] = rows
+                            value_names[count], value_rows[count] = name, rows
+                            value_starts[count], value_ends[count] = start, after
+                            count += 1
+                        elif name != NOTHING:
+                            usual = False
+        if not usual:
+            count = first
+            break
+        rows += has_row
+        record += 1
+    counts[0], counts[1] = rows, count
+    return record
+
+
+@compiled(types.int64(BYTES_OUT, INTS, INTS, types.int64, INTS, INTS, INTS, BYTES_OUT))
+def join_columns(payload, order, lasts, rows, value_rows, value_starts, value_ends, text):
+    """Write columns as JSON, a list of their lists, null where a row tells nothing, and return its length.
+
+    Args:
+        payload: In which the values stand.
+        order: Indices of the values, by their columns, within each by their rows.
+        lasts: How many of ``order`` there are up to the end of each column.
+        rows: How many rows there are.
+        value_rows: Row of each value; beside it, where its JSON stands in ``payload``.
+        value_starts: See above.
+        value_ends: See above.
+        text: Room for the JSON.
+    """
+    at, length = 0, np.int64(0)
+    for column in range(len(lasts)):
+        text[length], text[length + 1], length = COMMA if column else OPEN, OPEN, length + 2
+        for row in range(rows):
+            if row:
+                text[length], length = COMMA, length + 1
+            if at < lasts[column] and value_rows[order[at]] == row:
+                start, end = value_starts[order[at]], value_ends[order[at]]
+                for place in range(start, end):
+                    text[np.uint64(length)], length = payload[np.uint64(place)], length + 1
+                if end - start == 2 and payload[start] == MINUS and payload[start + 1] == ZERO:
+                    # W&B writes -0.0 so, which is no integer.
+                    text[length], text[length + 1], length = DOT, ZERO, length + 2
+                at += 1
+            else:
+                for place in range(4):
+                    text[length], length = np.uint8(NULL >> (8 * place)), length + 1
+        text[length], length = CLOSE, length + 1
+    text[length] = CLOSE
+    return length + 1

@@ -27,13 +27,12 @@ class Records:
         data: What of the file is at hand.
         at: Where in ``data`` the next record starts.
         offset: Where in the file it starts.
-        read_bytes: How much of the file was read.
     """
 
     def __init__(self, path: str, file: IO[bytes]) -> None:
         self.path = path
         self.data = b""
-        self.at = self.offset = self.read_bytes = 0
+        self.at = self.offset = 0
         self._file = file
         self._checksum = crc32c()
 
@@ -71,7 +70,6 @@ class Records:
             chunk = self._file.read(max(READ_BYTES, needed - (len(self.data) - self.at)))
             if not chunk:
                 return False
-            self.read_bytes += len(chunk)
             self.data, self.at = self.data[self.at :] + chunk, 0
         return True
 
