@@ -22,7 +22,7 @@ from milepost.replay import replay  # noqa: E402
 from milepost.thresholds import HalfLife, PerformanceThreshold, ThresholdResult  # noqa: E402
 from milepost.tracker import Clock, PerformanceThresholdTracker  # noqa: E402
 from tests.helpers import START  # noqa: E402
-from tests.histories.helpers import wait_until_whole  # noqa: E402
+from tests.histories.helpers import reading, wait_until_whole  # noqa: E402
 
 Row = dict[str, Any]
 POSITION = ("samples", "elapsed_seconds", "wall_time")
@@ -171,10 +171,11 @@ def test_log_without_wall_time_tells_all_but_what_was_billed(
     )
 
 
-@settings(max_examples=150)
+@pytest.mark.parametrize("how", ["compiled", "python"])
+@settings(max_examples=75)
 @given(rows=histories(), thresholds=threshold_lists())
 def test_event_files(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[Row], thresholds: list[PerformanceThreshold]
+    how: str, tmp_path_factory: pytest.TempPathFactory, rows: list[Row], thresholds: list[PerformanceThreshold]
 ) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.compat.proto.event_pb2 import Event
@@ -198,7 +199,9 @@ def test_event_files(
     # An event without any tag that is wanted is not read: the position is that of the tags.
     seen = [row for row in logged if wanted & row.keys()]
     if seen:
-        same(replayed(folder, thresholds), live(seen, thresholds, ("wall_time",)))
+        with reading(how):
+            found = replayed(folder, thresholds)
+        same(found, live(seen, thresholds, ("wall_time",)))
 
 
 def as_float32(value: float) -> float:
@@ -241,4 +244,7 @@ def test_files_that_wandb_wrote(seed: int, tmp_path: Path) -> None:
     run.finish()
     (path,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
     wait_until_whole(path)
-    same(replayed(tmp_path, thresholds), live(rows, thresholds, ("elapsed_seconds", "wall_time")))
+    expected = live(rows, thresholds, ("elapsed_seconds", "wall_time"))
+    for how in ("compiled", "python"):
+        with reading(how):
+            same(replayed(tmp_path, thresholds), expected)

@@ -13,7 +13,7 @@ from milepost.histories.files import size_of, stem
 from milepost.histories.history import History, Wanted
 from milepost.histories.leveldb import MAGIC, Record, records
 from milepost.histories.reader import File, Reader
-from milepost.histories.rows import RowTable, seed_of
+from milepost.histories.rows import ROWS, RowTable, seed_of
 from milepost.histories.table import Frame, histories_of, need_polars
 from milepost.histories.wandb_columns import ColumnScan
 from milepost.histories.wandb_record import (
@@ -86,9 +86,9 @@ class WandbFile(RowTable):
             return
         try:
             for frame in self._scanned(None):
-                if frame.number:
-                    break
                 self._first.append(frame)
+                if frame.first_row + frame.data.height > ROWS:
+                    break
         except HistoryError:
             if not self._first:
                 raise  # else it is said where the table is read through
