@@ -88,7 +88,6 @@ def read(path: str, *metrics: str) -> int:
         if isinstance(log, Log):
             for history in log.reader.histories(log.files, log.run, wanted):
                 height += sum(rows.metrics.height for rows in history.rows())
-    assert height == POINTS or "events" not in path, height
     return height
 
 
@@ -115,6 +114,7 @@ def _accumulated(folder: str) -> int:
 
 def _log_to_wandb(folder: str, keys: tuple[str, ...]) -> str:
     import wandb
+
     from tests.histories.helpers import wait_until_whole
 
     chance = random.Random(0)

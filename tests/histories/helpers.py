@@ -21,7 +21,7 @@ EVERYTHING = Wanted()
 
 @pytest.fixture(scope="module", autouse=True, params=["compiled", "python"])
 def compiled_or_not(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Have logs read by the compiled scanners whatever their size, then by Python: import it to run a module's tests so."""
+    """Run each test of a module that imports this with the compiled scanners, then without."""
     with reading(request.param):
         yield
 

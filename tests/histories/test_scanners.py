@@ -123,7 +123,9 @@ value_parts = st.lists(
 ).map(b"".join)
 values = st.builds(lambda tag, rest: message(1, 2, message(1, 2, tag) + rest), tags, value_parts)
 simple = st.builds(lambda tag, value: message(1, 2, message(1, 2, tag) + message(2, 5, value)), tags, floats)
-summaries = st.lists(st.one_of(simple, simple, values, junk), max_size=5).map(lambda parts: message(5, 2, b"".join(parts)))
+summaries = st.lists(st.one_of(simple, simple, values, junk), max_size=5).map(
+    lambda parts: message(5, 2, b"".join(parts))
+)
 events = st.lists(
     st.one_of(
         st.floats().map(lambda wall: message(1, 1, struct.pack("<d", wall))),
@@ -289,9 +291,7 @@ def test_files_of_wandb(
         same(WandbFileReader(), path, *asked)
 
 
-def test_file_of_wandb_that_is_broken_or_cut_short_anywhere(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_file_of_wandb_that_is_broken_or_cut_short_anywhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = [row_of([item(("samples",), str(at)), item(("a",), str(at / 3))]) for at in range(4)]
     data = leveldb([message(9, 2, bytes(BLOCK_BYTES - 100)), *rows])
     path = tmp_path / "run.wandb"

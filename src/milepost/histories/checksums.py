@@ -38,7 +38,8 @@ def crc32c_address() -> int | None:
 
         function = ctypes.CDLL(_crc32c.__file__).crc32c_value
     except (ImportError, OSError, AttributeError):
-        return None  # the package in pure Python, or a system whose loader does not look into what a library is linked with
+        # The package in pure Python, or a system that does not look for a function in what a library is linked with.
+        return None
     function.restype, function.argtypes = ctypes.c_uint32, (ctypes.c_char_p, ctypes.c_size_t)
     if function(CHECK, len(CHECK)) != value(CHECK):
         return None

@@ -1,5 +1,6 @@
-"""An event of TensorBoard's, as far as it matters: https://github.com/tensorflow/tensorflow, ``event.proto`` and
-``summary.proto``.
+"""An event of TensorBoard's, as far as it matters.
+
+https://github.com/tensorflow/tensorflow, ``event.proto`` and ``summary.proto``.
 """
 
 import struct

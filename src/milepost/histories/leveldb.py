@@ -116,7 +116,8 @@ def _are_whole(data: bytes, chunks: "Array") -> bool:
     """Say whether chunks have their checksums: of each, `chunks` has start, end and checksum."""
     view, crc32 = memoryview(data), zlib.crc32
     starts, ends, checksums = (chunks[at::3].tolist() for at in range(3))
-    return [crc32(view[start:end]) for start, end in zip(starts, ends, strict=True)] == checksums
+    found: list[int] = [crc32(view[start:end]) for start, end in zip(starts, ends, strict=True)]
+    return bool(found == checksums)
 
 
 def records(path: str, start: int = 0) -> Iterator[Record]:

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
 
     Array = numpy.ndarray[Any, Any]
 
+
 class Names:
     """A hash table of names, numbered in the order in which they are added.
 

@@ -2,7 +2,13 @@
 
 They take what is usual and leave the rest, record by record, to the readers in Python: what is broken, cut short or
 rare. So they raise nothing, and nothing is decided here that the readers decide otherwise.
+
+All of them stand in this one file: Numba looks at no other when it judges whether what it has kept is still good.
 """
+
+# Numba infers the types.
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators, disable-error-code=call-arg
+# ruff: noqa: SIM109, SIM110
 
 from typing import Any
 
@@ -72,7 +78,10 @@ def is_checked(function, data, at, stop, masked):
 
 @njit(forceinline=True)
 def load(data, at, length):
-    """Return a little-endian number of bytes, its bits as an int64."""
+    """Return a little-endian number of bytes, its bits as an int64.
+
+    Indices are unsigned: a signed one may count from the end, and to look for that is a branch.
+    """
     number = np.int64(0)
     for place in range(length):
         number |= np.int64(data[np.uint64(at + place)]) << (8 * place)
@@ -81,11 +90,13 @@ def load(data, at, length):
 
 @njit(forceinline=True)
 def float32(data, at):
+    """Return the float32 at a place, as a double."""
     return np.float64(np.uint32(load(data, at, 4)).view(np.float32))
 
 
 @njit(forceinline=True)
 def float64(data, at):
+    """Return the double at a place."""
     return np.int64(load(data, at, 8)).view(np.float64)
 
 
@@ -96,7 +107,7 @@ def varint(data, at, end):
     shift = 0
     stop = min(at + MAX_VARINT_BYTES, end)
     while at < stop:
-        byte = np.int64(data[np.uint64(at)])  # unsigned: a signed index may count from the end, which takes a branch
+        byte = np.int64(data[np.uint64(at)])
         number |= (byte & 0x7F) << shift
         at += 1
         if byte < 0x80:
@@ -169,6 +180,7 @@ def find(names, data, at, stop):
 
 @njit(forceinline=True)
 def is_same(text, start, end, data, at, stop):
+    """Say whether two stretches hold the same bytes."""
     if end - start != stop - at:
         return False
     for offset in range(stop - at):
@@ -387,7 +399,7 @@ def is_atom(data, at, end):
 def item(data, at, end, names, takes_all, prefixes, scratch):
     """Return the number of an item's name, or `NOTHING` or `UNUSUAL`, and where its value stands."""
     pieces, length = 0, np.int64(0)
-    start = stop = value_at = value_end = np.int64(0)
+    value_at = value_end = np.int64(0)
     while at < end:
         number, kind, begin, at = field(data, at, end)
         if at < 0:
@@ -406,7 +418,11 @@ def item(data, at, end, names, takes_all, prefixes, scratch):
             value_at, value_end = begin, at
     name = find(names, scratch, 0, length)
     if name == NOTHING and not takes_all:
-        if value_end > value_at and data[np.uint64(value_at)] == BRACE and find(prefixes, scratch, 0, length) != NOTHING:
+        if (
+            value_end > value_at
+            and data[np.uint64(value_at)] == BRACE
+            and find(prefixes, scratch, 0, length) != NOTHING
+        ):
             return np.int64(UNUSUAL), value_at, value_end
         return np.int64(NOTHING), value_at, value_end
     if name < 0 or value_end == value_at or not is_atom(data, value_at, value_end):

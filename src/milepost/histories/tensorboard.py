@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
 
 KEPT_BYTES = 64 * 2**20
-"""So much of a run is kept from its first pass, about two million scalars; of a longer one, the files are read again."""
+"""So much of a run is kept from its first pass, some two million scalars; of a longer one, the files are read again."""
 
 
 class TensorBoardReader(Reader):
@@ -129,7 +129,7 @@ class _Events:
             return
         begins = numpy.diff(of_events, prepend=-1) != 0
         rows, events = numpy.cumsum(begins) - 1, of_events[begins]
-        most_rows = max(1, MAX_CELLS // numpy.count_nonzero(numpy.bincount(of_tags)))
+        most_rows = max(1, MAX_CELLS // int(numpy.count_nonzero(numpy.bincount(of_tags))))
         for first in range(0, len(events), most_rows):
             within = events[first : first + most_rows]
             part = slice(*numpy.searchsorted(rows, (first, first + most_rows)))

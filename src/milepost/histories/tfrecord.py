@@ -43,7 +43,8 @@ class Records:
             HistoryError: It is broken; says at which byte.
         """
         if not self.has(HEADER_BYTES):
-            return self._end()
+            self._end()
+            return None
         length, length_crc = HEADER.unpack_from(self.data, self.at)
         if masked(self._checksum(self.data[self.at : self.at + 8])) != length_crc:
             raise HistoryError(
@@ -55,7 +56,8 @@ class Records:
                 f"expected {MAX_RECORD_BYTES} at most"
             )
         if not self.has(HEADER_BYTES + length + FOOTER_BYTES):
-            return self._end()
+            self._end()
+            return None
         start = self.at + HEADER_BYTES
         data = self.data[start : start + length]
         (data_crc,) = struct.unpack_from("<I", self.data, start + length)

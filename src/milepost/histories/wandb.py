@@ -29,6 +29,7 @@ from milepost.histories.wandb_record import (
 )
 from milepost.histories.wire import BYTES, WireError, fields
 
+
 class WandbFileReader(Reader):
     """Reads the files that W&B writes beside a run, offline or online."""
 
@@ -108,7 +109,9 @@ class WandbFile(RowTable):
                 yield frame
 
     def _scanned(self, wanted: frozenset[str] | None) -> Iterator[Frame]:
-        return ColumnScan(self.where, wanted, lambda record: list(self._rows_of(record, wanted)), self._scanners).frames()
+        return ColumnScan(
+            self.where, wanted, lambda record: list(self._rows_of(record, wanted)), self._scanners
+        ).frames()
 
     def rows(self, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
         """Yield what each step logged; what the run is called and set to is taken note of on the way."""

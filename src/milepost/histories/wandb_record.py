@@ -1,4 +1,7 @@
-"""A record of W&B's protocol, as far as it matters: https://github.com/wandb/wandb, ``wandb/proto/wandb_internal.proto``."""
+"""A record of W&B's protocol, as far as it matters.
+
+https://github.com/wandb/wandb, ``wandb/proto/wandb_internal.proto``.
+"""
 
 import json
 from functools import lru_cache
