@@ -236,7 +236,9 @@ logged = st.builds(
     samples_items,
     st.one_of(usual_rows, usual_rows, odd_rows),
 )
+broken_after_its_row = st.builds(lambda row, rest: row + rest, logged, st.binary(max_size=3))
 others = st.one_of(
+    broken_after_its_row,
     st.sampled_from(["r", "s"]).map(lambda name: message(17, 2, message(1, 2, name.encode()) + message(6, 2, b"g"))),
     numbers.map(lambda value: message(5, 2, message(1, 2, message(1, 2, b"lr") + message(16, 2, value.encode())))),
     st.integers(0, 3 * BLOCK_BYTES).map(lambda size: message(9, 2, bytes(size))),

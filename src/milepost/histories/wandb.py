@@ -102,16 +102,16 @@ class WandbFile(RowTable):
         if self._scanners is None:
             yield from super().frames(columns, only)
             return
-        if columns is None and only is None:
+        is_at_hand = columns is None and only is None
+        if is_at_hand:
             yield from self._first
         for frame in self._scanned(None if columns is None else frozenset(columns)):
-            if (only is None or frame.number in only) and (frame.number or columns is not None or only is not None):
+            if (only is None or frame.number in only) and not (is_at_hand and frame.number == 0):
                 yield frame
 
     def _scanned(self, wanted: frozenset[str] | None) -> Iterator[Frame]:
-        return ColumnScan(
-            self.where, wanted, lambda record: list(self._rows_of(record, wanted)), self._scanners
-        ).frames()
+        scan = ColumnScan(self.where, wanted, lambda record: self._rows_of(record, wanted), self._scanners)
+        return scan.frames()
 
     def rows(self, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
         """Yield what each step logged; what the run is called and set to is taken note of on the way."""
@@ -119,6 +119,7 @@ class WandbFile(RowTable):
             yield from self._rows_of(record, wanted)
 
     def _rows_of(self, record: Record, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a record, and take note of what else it tells."""
         try:
             for field, kind, start, end in fields(record.data):
                 if field == HISTORY and kind == BYTES:

@@ -1,6 +1,6 @@
 """What W&B logged, in columns: read by compiled scanners, many records at a time."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -41,7 +41,7 @@ class ColumnScan:
     """
 
     def __init__(
-        self, path: str, wanted: frozenset[str] | None, read: Callable[[Record], Sequence[Row]], scanners: Any
+        self, path: str, wanted: frozenset[str] | None, read: Callable[[Record], Iterable[Row]], scanners: Any
     ) -> None:
         import numpy
 
