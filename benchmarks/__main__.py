@@ -1,5 +1,6 @@
 """Measure everything and print a Markdown table: ``make bench``."""
 
+from benchmarks.logs import of_event_files, of_files_of_wandb, of_tables
 from benchmarks.prices import of_runs, of_updates_beside_a_hanging_server
 from benchmarks.store import of_updates_that_are_kept
 from benchmarks.timing import machine
@@ -13,6 +14,7 @@ def main() -> None:
     for measure in (
         *(against_wandb, of_updates, of_updates_that_are_kept),
         *(of_runs, of_updates_beside_a_hanging_server, of_imports),
+        *(of_event_files, of_files_of_wandb, of_tables),
     ):
         for ratio in measure():
             print(ratio.row(), flush=True)

@@ -1,5 +1,6 @@
 """Timing two things side by side."""
 
+import math
 import os
 import statistics
 import time
@@ -16,7 +17,7 @@ class Ratio(NamedTuple):
         name: What was measured.
         seconds: Median of one piece of work.
         against: Median of what it is held against.
-        bound: The most that the ratio may be.
+        bound: The most that the ratio may be; infinite where it is measured only.
     """
 
     name: str
@@ -32,8 +33,9 @@ class Ratio(NamedTuple):
     def row(self) -> str:
         """Return it as a row of a Markdown table."""
         verdict = "kept" if self.ratio <= self.bound else "**missed**"
+        bound = f"{self.bound:.4g} | {verdict}" if math.isfinite(self.bound) else "none | measured"
         times = f"{_shown(self.seconds)} | {_shown(self.against)}"
-        return f"| {self.name} | {times} | {self.ratio:.4g} | {self.bound:g} | {verdict} |"
+        return f"| {self.name} | {times} | {self.ratio:.4g} | {bound} |"
 
 
 def side_by_side(

@@ -1,12 +1,15 @@
 """What the tests of histories share."""
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from milepost.histories import compiler
 from milepost.histories.find import Log, Skipped, find_logs
 from milepost.histories.history import History, Wanted
 
@@ -14,6 +17,23 @@ SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
 needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the real logs are not beside the project")
 
 EVERYTHING = Wanted()
+
+
+@pytest.fixture(scope="module", autouse=True, params=["compiled", "python"])
+def compiled_or_not(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run each test of a module that imports this with the compiled scanners, then without."""
+    with reading(request.param):
+        yield
+
+
+@contextmanager
+def reading(how: str) -> Iterator[None]:
+    """Have logs read by the compiled scanners whatever their size, or by Python."""
+    if how == "compiled":
+        pytest.importorskip("numba")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "COMPILED_BYTES", 0 if how == "compiled" else math.inf)
+        yield
 
 
 def logs_of(*paths: Path | str, format: str | None = None, match: str | None = None) -> list[Log]:

@@ -13,12 +13,12 @@ wandb = pytest.importorskip("wandb")
 from wandb.proto import wandb_internal_pb2 as protocol  # noqa: E402
 
 from milepost.errors import HistoryError  # noqa: E402
-from milepost.histories import wandb as reader  # noqa: E402
+from milepost.histories import wandb_record as reader  # noqa: E402
 from milepost.histories.find import Log, find_logs  # noqa: E402
 from milepost.histories.history import History, Wanted  # noqa: E402
 from milepost.histories.leveldb import BLOCK_BYTES, records  # noqa: E402
 from milepost.histories.wandb import WandbFileReader  # noqa: E402
-from tests.histories.helpers import wait_until_whole  # noqa: E402
+from tests.histories.helpers import compiled_or_not, wait_until_whole  # noqa: E402, F401
 
 ROWS: list[dict[str, Any]] = [
     {"samples": at * 10, "loss": 1 / (at + 1), **({"rare": float(at)} if at % 3 == 0 else {})} for at in range(40)

@@ -22,7 +22,7 @@ from milepost.replay import replay, switch  # noqa: E402
 from milepost.thresholds import HalfLife, PerformanceThreshold, ThresholdResult  # noqa: E402
 from milepost.tracker import Clock, PerformanceThresholdTracker  # noqa: E402
 from tests.helpers import START  # noqa: E402
-from tests.histories.helpers import wait_until_whole  # noqa: E402
+from tests.histories.helpers import reading, wait_until_whole  # noqa: E402
 
 Row = dict[str, Any]
 
@@ -189,10 +189,11 @@ def test_log_without_wall_time_tells_all_but_what_was_billed(
     )
 
 
-@settings(max_examples=90)
+@pytest.mark.parametrize("how", ["compiled", "python"])
+@settings(max_examples=60)
 @given(rows=histories(), thresholds=threshold_lists())
 def test_event_files(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[Row], thresholds: list[PerformanceThreshold]
+    how: str, tmp_path_factory: pytest.TempPathFactory, rows: list[Row], thresholds: list[PerformanceThreshold]
 ) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.compat.proto.event_pb2 import Event
@@ -215,7 +216,9 @@ def test_event_files(
     wanted = {threshold.metric for threshold in thresholds}
     # Of events without any tag that is wanted, the first says when the run began; the others are not read.
     seen = [row for at, row in enumerate(logged) if at == 0 or wanted & row.keys()]
-    same(replayed(folder, thresholds), live(seen, thresholds, ("wall_time",)))
+    with reading(how):
+        found = replayed(folder, thresholds)
+    same(found, live(seen, thresholds, ("wall_time",)))
 
 
 def as_float32(value: float) -> float:
@@ -258,4 +261,7 @@ def test_files_that_wandb_wrote(seed: int, tmp_path: Path) -> None:
     run.finish()
     (path,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
     wait_until_whole(path)
-    same(replayed(tmp_path, thresholds), live(rows, thresholds, ("elapsed_seconds", "wall_time")))
+    expected = live(rows, thresholds, ("elapsed_seconds", "wall_time"))
+    for how in ("compiled", "python"):
+        with reading(how):
+            same(replayed(tmp_path, thresholds), expected)

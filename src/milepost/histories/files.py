@@ -1,6 +1,7 @@
 """Files of logs: opened wherever they lie, unpacked, and cut into records in bounded memory."""
 
 import gzip
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,6 +93,17 @@ def _open(path: str) -> IO[bytes]:
     filesystem, inside = filesystem_of(path)
     file: IO[bytes] = filesystem.open(inside, "rb")
     return file
+
+
+def size_of(path: str) -> int:
+    """Return how many bytes a file or URL has, packed as it is; 0 where that can't be told."""
+    try:
+        if not is_url(path):
+            return os.path.getsize(path)
+        filesystem, inside = filesystem_of(path)
+        return filesystem.size(inside) or 0
+    except (OSError, HistoryError):
+        return 0
 
 
 def filesystem_of(url: str) -> tuple[Any, str]:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
+
 from milepost.errors import HistoryError
 from milepost.histories.files import BOM, Block, as_unicode, blocks, read_block, stem
 from milepost.histories.history import History, Wanted
@@ -21,6 +23,8 @@ PROGRAM_LOG = {"level", "msg"}
 
 MAX_CELLS = 4_000_000
 """Of one stretch: a log whose every line has other keys would else fill the memory with nulls."""
+
+_decode = msgspec.json.Decoder().decode
 
 MAX_DEPTH = 20
 LONGEST_INTEGER = 2**63
@@ -111,23 +115,29 @@ class JsonLines(Table):
 
 def _object(line: bytes) -> dict[str, Any] | None:
     """Return the object of a line; None where it is none. ``NaN`` and ``Infinity`` are numbers, as Python has them."""
-    try:
-        found = json.loads(line) if line.strip() else None
-    except (ValueError, RecursionError):
+    if not line or line.isspace():
         return None
+    try:
+        found = _decode(line)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        # What msgspec refuses, such as NaN, Python's own reader may read; what both read is the same.
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            return None
     return found if isinstance(found, dict) else None
 
 
 def flatten(found: dict[str, Any], prefix: str, row: dict[str, Any], wanted: frozenset[str] | None, depth: int) -> None:
     """Add what an object holds to a row; lists are left out."""
     for key, value in found.items():
-        name = f"{prefix}{key}"
+        name = prefix + key
         if not name.isascii():
             name = as_unicode(name)
-        if isinstance(value, dict):
+        if type(value) is dict:
             if depth:
                 flatten(value, f"{name}.", row, wanted, depth - 1)
-        elif not isinstance(value, list) and (wanted is None or name in wanted):
+        elif (wanted is None or name in wanted) and type(value) is not list:
             row[name] = value
 
 
@@ -156,11 +166,12 @@ def series(name: str, values: list[Any]) -> "polars.Series":
     """Return a column of JSON values: Int64, Float64 or Boolean where all are, else text as Python writes it."""
     import polars
 
-    kinds = {type(value) for value in values if value is not None}
+    kinds = set(map(type, values)) - {type(None)}
     if kinds <= {int} and all(value is None or -LONGEST_INTEGER <= value < LONGEST_INTEGER for value in values):
         return polars.Series(name, values, polars.Int64)
     if kinds <= {int, float}:
-        return polars.Series(name, [None if value is None else _float(value) for value in values], polars.Float64)
+        floats = values if int not in kinds else [value if value is None else _float(value) for value in values]
+        return polars.Series(name, floats, polars.Float64)
     if kinds == {bool}:
         return polars.Series(name, values, polars.Boolean)
     return polars.Series(name, [None if value is None else as_unicode(str(value)) for value in values], polars.String)

@@ -200,8 +200,6 @@ def _scan(file: str) -> "polars.LazyFrame":
     """Return a file as a lazy frame: nothing of it is a pattern, and no folder's name is a column."""
     import polars
 
-    if (shown := as_unicode(file)) != file:
-        raise HistoryError(f"{shown}: has a name that is no UTF-8, which Polars can't open; rename it")
     return polars.scan_parquet(file, glob=False, hive_partitioning=False)
 
 
@@ -209,4 +207,7 @@ def _footer(file: str) -> Any:
     """Return what a file's footer tells: pyarrow's ``FileMetaData``."""
     from pyarrow import parquet
 
-    return parquet.read_metadata(file)
+    if (shown := as_unicode(file)) != file:
+        raise HistoryError(f"{shown}: has a name that is no UTF-8, which Polars can't open; rename it")
+    with open(file, "rb") as opened_file:
+        return parquet.read_metadata(opened_file)

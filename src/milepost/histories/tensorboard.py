@@ -8,51 +8,28 @@ An event's step counts as samples, which is what writers of reinforcement learni
 else, ``--samples-column`` names the tag that tells samples. Values are float32, but for tensors of other types.
 """
 
-import struct
-from bisect import bisect_right
+import math
 from collections.abc import Iterator, Sequence
-from typing import ClassVar, NamedTuple
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from milepost.errors import HistoryError
+from milepost.errors import HistoryError, MissingExtra
+from milepost.histories.event import VERSION
+from milepost.histories.events import EventScan, Stretch
 from milepost.histories.history import History, Rows, Wanted
+from milepost.histories.jsonl import MAX_CELLS
 from milepost.histories.reader import File, Reader
 from milepost.histories.table import need_polars
-from milepost.histories.tensors import number_of
-from milepost.histories.tfrecord import FOOTER_BYTES, HEADER, is_record, records
-from milepost.histories.wire import BYTES, FIXED32, FIXED64, VARINT, WireError, fields, signed
+from milepost.histories.tfrecord import is_record
 
-ROWS = 20_000
-"""Of one stretch."""
+if TYPE_CHECKING:
+    import numpy
+    import polars
 
-# Fields of Event, Summary, Summary.Value, SummaryMetadata and SessionLog.
-WALL_TIME, STEP, FILE_VERSION, SUMMARY, SESSION_LOG = 1, 2, 3, 5, 7
-VALUE = 1
-TAG, SIMPLE_VALUE, NODE_NAME, TENSOR, METADATA = 1, 2, 7, 8, 9
-STATUS, START = 1, 1
-PLUGIN_DATA, PLUGIN_NAME = 1, 1
-SCALARS = b"scalars"
+    Array = numpy.ndarray[Any, Any]
 
-VERSION = b"brain.Event:"
-
-
-class Event(NamedTuple):
-    """An event, as far as it matters.
-
-    Attributes:
-        wall_time: Unix seconds (UTC).
-        step: Its step.
-        values: Numbers by tag, of the tags that are wanted.
-        version: Of the file, where it tells.
-        starts: Whether training (re)started here.
-        has_summary: Whether it tells of any tag.
-    """
-
-    wall_time: float
-    step: int
-    values: dict[str, float]
-    version: float | None
-    starts: bool
-    has_summary: bool
+KEPT_BYTES = 64 * 2**20
+"""So much of a run is kept from its first pass, some two million scalars; of a longer one, the files are read again."""
 
 
 class TensorBoardReader(Reader):
@@ -74,52 +51,9 @@ class TensorBoardReader(Reader):
             HistoryError: They can't be read.
         """
         need_polars()
+        if not find_spec("numpy"):
+            raise MissingExtra("numpy", "replay", "reading event files")
         yield History(run=run, rows=lambda: _rows(tuple(files), wanted))
-
-
-class _Pass:
-    """What a first pass over the files tells: what a later restart made void, and what samples a step stands for.
-
-    Attributes:
-        samples: Samples by step, as the tag tells that counts them.
-    """
-
-    def __init__(self, files: Sequence[str], wanted: frozenset[str] | None, samples_tag: str | None) -> None:
-        self.samples: dict[int, float] = {}
-        self._void: dict[
-            str | None, list[tuple[int, int]]
-        ] = {}  # by tag, or for all: before which event, from which step
-        tags = None if wanted is None else wanted | ({samples_tag} if samples_tag else frozenset())
-        version: float | None = None
-        latest = 0
-        for number, event in enumerate(_events(files, tags)):
-            version = version if event.version is None else event.version
-            if version is not None and version >= 2:
-                if event.starts:
-                    self._void.setdefault(None, []).append((number, event.step))
-            elif event.step < latest and event.has_summary:
-                for tag in event.values:
-                    self._void.setdefault(tag, []).append((number, event.step))
-            else:
-                latest = event.step
-            if samples_tag is not None and 0 <= event.values.get(samples_tag, -1.0) < 2**63:
-                self.samples[event.step] = event.values[samples_tag]
-        for voids in self._void.values():
-            for at in range(len(voids) - 2, -1, -1):
-                voids[at] = voids[at][0], min(voids[at][1], voids[at + 1][1])
-
-    def stands(self, number: int, step: int, tag: str | None = None) -> bool:
-        """Say whether event ``number`` stands: no later restart at its step or before made it void."""
-        voids = self._void.get(tag)
-        if not voids:
-            return True
-        at = bisect_right(voids, number, key=lambda void: void[0])
-        return at == len(voids) or step < voids[at][1]
-
-    @property
-    def tagged(self) -> bool:
-        """Whether points of single tags are void."""
-        return any(tag is not None for tag in self._void)
 
 
 def _rows(files: Sequence[str], wanted: Wanted) -> Iterator[Rows]:
@@ -127,137 +61,184 @@ def _rows(files: Sequence[str], wanted: Wanted) -> Iterator[Rows]:
 
     That one is when training began, whatever is wanted: an evaluation may be logged an hour later.
     """
-    first = _Pass(files, wanted.metrics, wanted.samples_column)
-    if wanted.samples_column is not None and not first.samples:
-        raise HistoryError(f"{files[0]}: found no scalar {wanted.samples_column!r}, expected what counts samples")
-    steps: list[int] = []
-    wall_times: list[float] = []
-    values: dict[str, list[float | None]] = {}
-    began = False
+    events = _Events(files, wanted)
+    if wanted.samples_column is not None and not events.tell_samples:
+        raise events.fault or HistoryError(
+            f"{files[0]}: found no scalar {wanted.samples_column!r}, expected what counts samples"
+        )
+    yield from events.beginning()
+    for stretch in events.again():
+        yield from events.rows(stretch)
 
-    def stretch() -> Rows:
+
+class _Events:
+    """The events of a run, read once to learn what later restarts made void, and what samples a step stands for.
+
+    Attributes:
+        fault: What is wrong with the first file that is broken.
+    """
+
+    def __init__(self, files: Sequence[str], wanted: Wanted) -> None:
+        samples_tag = wanted.samples_column
+        self._files = files
+        self._read = wanted.metrics
+        if wanted.metrics is not None and samples_tag is not None:
+            self._read = wanted.metrics | {samples_tag}
+        self.fault: HistoryError | None = None
+        self._scan = EventScan(files, self._read)
+        self._kept: list[Stretch] | None = []
+        told: list[tuple[Array, Array]] = []
+        size_bytes = 0
+        try:
+            for stretch in self._scan.stretches():
+                if samples_tag in self._scan.tags:
+                    counts = (stretch.values >= 0) & (stretch.values < 2.0**63)
+                    chosen = counts & (stretch.value_tags == self._scan.tags[samples_tag])
+                    told.append((stretch.steps[stretch.value_events[chosen]], stretch.values[chosen]))
+                size_bytes += stretch.size_bytes
+                if size_bytes > KEPT_BYTES:
+                    self._kept = None
+                elif self._kept is not None:
+                    self._kept.append(stretch)
+        except HistoryError as error:
+            self.fault = error
+        self._names = list(self._scan.tags)
+        self._wanted = [number for tag, number in self._scan.tags.items() if wanted.wants(tag)]
+        self._samples = _by_step(told)
+
+    @property
+    def tell_samples(self) -> bool:
+        """Whether the tag that counts samples was found."""
+        return len(self._samples[0]) > 0
+
+    def beginning(self) -> Iterator[Rows]:
+        """Yield the first event that stands, where it bears no tag that is wanted and its samples are known."""
+        import numpy
         import polars
 
-        frame = polars.DataFrame({tag: polars.Series(tag, column, polars.Float64) for tag, column in values.items()})
-        samples = polars.Series("samples", _samples(steps, first.samples), polars.Int64)
-        return Rows(metrics=frame, samples=samples, wall_time=polars.Series("wall_time", wall_times, polars.Float64))
+        columns = [numpy.array(column) for column in zip(*self._scan.begins, strict=True)]
+        if not columns:
+            return
+        numbers, steps, wall_times = columns
+        restarts = self._scan.restarts
+        stand = restarts.stand(numbers, steps, None) if None in restarts.tags else numpy.ones(len(numbers), bool)
+        if not stand.any():
+            return
+        at = int(stand.argmax())
+        samples = self._samples_at(steps[at : at + 1])
+        if samples.null_count() or self._first_number() <= numbers[at]:
+            return
+        yield Rows(
+            metrics=polars.DataFrame(),
+            samples=samples,
+            wall_time=polars.Series("wall_time", wall_times[at : at + 1]),
+        )
 
-    try:
-        for number, event in enumerate(_events(files, wanted.metrics)):
-            told = event.values
-            if not (told or (event.has_summary and not began)) or not first.stands(number, event.step):
+    def _first_number(self) -> float:
+        """Return the number of the first event that stands and is wanted; infinity where there is none."""
+        try:
+            for stretch in self.again():
+                chosen = self._chosen(stretch)
+                if chosen.any():
+                    return int(stretch.numbers[stretch.value_events[chosen.argmax()]])
+        except HistoryError:
+            pass  # it is said where the events are read
+        return math.inf
+
+    def again(self) -> Iterator[Stretch]:
+        """Yield the events.
+
+        Raises:
+            HistoryError: A file is broken, after everything before that was yielded.
+        """
+        if self._kept is None:
+            yield from EventScan(self._files, self._read).stretches()
+            return
+        yield from self._kept
+        if self.fault is not None:
+            raise self.fault
+
+    def rows(self, stretch: Stretch) -> Iterator[Rows]:
+        """Yield the rows of those events that stand and are wanted."""
+        import numpy
+        import polars
+
+        chosen = self._chosen(stretch)
+        of_events, of_tags, values = (column[chosen] for column in stretch[3:])
+        if not len(values):
+            return
+        begins = numpy.diff(of_events, prepend=-1) != 0
+        rows, events = numpy.cumsum(begins) - 1, of_events[begins]
+        most_rows = max(1, MAX_CELLS // int(numpy.count_nonzero(numpy.bincount(of_tags))))
+        for first in range(0, len(events), most_rows):
+            within = events[first : first + most_rows]
+            part = slice(*numpy.searchsorted(rows, (first, first + most_rows)))
+            yield Rows(
+                metrics=self._frame(rows[part] - first, of_tags[part], values[part], len(within)),
+                samples=self._samples_at(stretch.steps[within]),
+                wall_time=polars.Series("wall_time", stretch.wall_times[within]),
+            )
+
+    def _chosen(self, stretch: Stretch) -> "Array":
+        """Say which values stand and are wanted."""
+        import numpy
+
+        is_wanted = numpy.zeros(len(self._scan.tags), bool)
+        is_wanted[self._wanted] = True
+        chosen: Array = is_wanted[stretch.value_tags]
+        restarts = self._scan.restarts
+        for tag in restarts.tags:
+            stand = restarts.stand(stretch.numbers, stretch.steps, tag)[stretch.value_events]
+            chosen &= stand if tag is None else stand | (stretch.value_tags != tag)
+        return chosen
+
+    def _frame(self, rows: "Array", of_tags: "Array", values: "Array", height: int) -> "polars.DataFrame":
+        """Return values as columns of their tags."""
+        import numpy
+        import polars
+
+        counts = numpy.bincount(of_tags)
+        order = numpy.argsort(of_tags.astype("u2" if len(counts) <= 2**16 else "i8"), kind="stable")
+        columns = []
+        for tag, at in enumerate(numpy.split(order, numpy.cumsum(counts)[:-1])):
+            if not len(at):
                 continue
-            if first.tagged:
-                told = {tag: value for tag, value in told.items() if first.stands(number, event.step, tag)}
-            if not told and began:
-                continue
-            began = True
-            for tag in told.keys() - values.keys():
-                values[tag] = [None] * len(steps)
-            steps.append(event.step)
-            wall_times.append(event.wall_time)
-            for tag, column in values.items():
-                column.append(told.get(tag))
-            if len(steps) >= ROWS:
-                yield stretch()
-                steps, wall_times, values = [], [], {tag: [] for tag in values}
-    except HistoryError:
-        if steps:
-            yield stretch()
-        raise
-    if steps:
-        yield stretch()
+            column, is_told = numpy.zeros(height), numpy.zeros(height, bool)
+            column[rows[at]], is_told[rows[at]] = values[at], True
+            columns.append(_series(self._names[tag], column, is_told))
+        return polars.DataFrame(columns)
+
+    def _samples_at(self, steps: "Array") -> "polars.Series":
+        """Return what the steps count in samples; what no step told is null."""
+        import numpy
+        import polars
+
+        known, told = self._samples
+        if not len(known):
+            return polars.Series("samples", steps)
+        at = numpy.minimum(numpy.searchsorted(known, steps), len(known) - 1)
+        samples = numpy.rint(told[at])
+        is_told = known[at] == steps
+        return _series("samples", numpy.where(is_told, samples, 0).astype("i8"), is_told)
 
 
-def _samples(steps: Sequence[int], by_step: dict[int, float]) -> list[int | None]:
-    """Return what the steps count in samples; what no step told is null."""
-    if not by_step:
-        return list(steps)
-    return [None if step not in by_step else round(by_step[step]) for step in steps]
+def _by_step(told: "Sequence[tuple[Array, Array]]") -> "tuple[Array, Array]":
+    """Return the steps that were told of, ascending, and what each was told last."""
+    import numpy
+
+    if not told:
+        return numpy.zeros(0, "i8"), numpy.zeros(0)
+    steps, values = (numpy.concatenate(columns) for columns in zip(*told, strict=True))
+    order = numpy.argsort(steps, kind="stable")
+    last = numpy.diff(steps[order], append=steps[order][-1] - 1) != 0 if len(steps) else numpy.zeros(0, bool)
+    return steps[order][last], values[order][last]
 
 
-def _events(files: Sequence[str], wanted: frozenset[str] | None) -> Iterator[Event]:
-    """Yield the events of files."""
-    names = None if wanted is None else frozenset(tag.encode() for tag in wanted)
-    plugins: dict[bytes, bytes] = {}
-    for path in files:
-        offset = 0
-        for data in records(path):
-            try:
-                yield _event(data, names, plugins)
-            except WireError as error:
-                raise HistoryError(f"{path}: found {error} in the record at byte {offset}, expected an event") from None
-            offset += HEADER.size + len(data) + FOOTER_BYTES
+def _series(name: str, values: "Array", is_told: "Array") -> "polars.Series":
+    """Return a column that is null where nothing is told."""
+    import polars
 
-
-def _event(data: bytes, names: frozenset[bytes] | None, plugins: dict[bytes, bytes]) -> Event:
-    wall_time, step = 0.0, 0
-    version: float | None = None
-    starts = has_summary = False
-    values: dict[str, float] = {}
-    for field, kind, start, end in fields(data):
-        if field == WALL_TIME and kind == FIXED64:
-            (wall_time,) = struct.unpack_from("<d", data, start)
-        elif field == STEP and kind == VARINT:
-            step = signed(start)
-        elif field == SUMMARY and kind == BYTES:
-            has_summary = True
-            for inner, inner_kind, at, stop in fields(data, start, end):
-                if inner == VALUE and inner_kind == BYTES:
-                    _read_value(data, at, stop, names, plugins, values)
-        elif field == FILE_VERSION and kind == BYTES:
-            version = _version(data[start:end])
-        elif field == SESSION_LOG and kind == BYTES:
-            starts = any(inner == STATUS and at == START for inner, _, at, _ in fields(data, start, end))
-    return Event(wall_time, step, values, version, starts, has_summary)
-
-
-def _read_value(
-    data: bytes,
-    start: int,
-    end: int,
-    names: frozenset[bytes] | None,
-    plugins: dict[bytes, bytes],
-    values: dict[str, float],
-) -> None:
-    """Put the number of a summary's value among ``values``, where it has one and its tag is wanted."""
-    tag = node = b""
-    number: float | None = None
-    tensor: tuple[int, int] | None = None
-    for field, kind, at, stop in fields(data, start, end):
-        if field == TAG and kind == BYTES:
-            tag = data[at:stop]
-            if names is not None and tag and tag not in names:
-                return
-        elif field == SIMPLE_VALUE and kind == FIXED32:
-            (number,) = struct.unpack_from("<f", data, at)
-        elif field == TENSOR and kind == BYTES:
-            tensor = at, stop
-        elif field == NODE_NAME and kind == BYTES:
-            node = data[at:stop]
-        elif field == METADATA and kind == BYTES:
-            plugins.setdefault(tag, _plugin(data, at, stop))
-    if tensor is not None and number is None:
-        tag = tag or node
-        # Writers tell the plugin with a tag's first value only.
-        if plugins.get(tag, SCALARS) == SCALARS:
-            number = number_of(data, *tensor)
-    if number is not None and (names is None or tag in names):
-        values[tag.decode("utf-8", errors="replace")] = number
-
-
-def _plugin(data: bytes, start: int, end: int) -> bytes:
-    """Return the name of the plugin that a value's metadata tell."""
-    for field, kind, at, stop in fields(data, start, end):
-        if field == PLUGIN_DATA and kind == BYTES:
-            for inner, inner_kind, inner_at, inner_stop in fields(data, at, stop):
-                if inner == PLUGIN_NAME and inner_kind == BYTES:
-                    return data[inner_at:inner_stop]
-    return SCALARS
-
-
-def _version(told: bytes) -> float | None:
-    try:
-        return float(told.removeprefix(VERSION))
-    except ValueError:
-        return None
+    column = polars.Series(name, values)
+    if is_told.all():
+        return column
+    return column.zip_with(polars.Series(is_told), polars.Series([None], dtype=column.dtype))

@@ -4,26 +4,30 @@ https://github.com/wandb/wandb: ``core/internal/transactionlog`` frames them as 
 ``wandb/proto/wandb_internal.proto`` says what is in them. A row is a history record: what one step logged.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, ClassVar
 
 from milepost.errors import HistoryError
-from milepost.histories.files import stem
+from milepost.histories.compiler import scanners
+from milepost.histories.files import size_of, stem
 from milepost.histories.history import History, Wanted
-from milepost.histories.jsonl import MAX_DEPTH, flatten
-from milepost.histories.leveldb import MAGIC, records
+from milepost.histories.leveldb import MAGIC, Record, records
 from milepost.histories.reader import File, Reader
-from milepost.histories.rows import SPECIAL, RowTable, seed_of
-from milepost.histories.table import histories_of, need_polars
-from milepost.histories.wire import BYTES, VARINT, WireError, fields
-
-# Fields of Record, RunRecord, ConfigRecord, HistoryRecord, and of the items of the last two.
-HISTORY, CONFIG, RUN = 2, 5, 17
-RUN_ID, RUN_CONFIG, RUN_GROUP, DISPLAY_NAME = 1, 4, 6, 8
-UPDATE = 1
-ITEM = 1
-KEY, NESTED_KEY, VALUE_JSON = 1, 2, 16
+from milepost.histories.rows import ROWS, RowTable, seed_of
+from milepost.histories.table import Frame, histories_of, need_polars
+from milepost.histories.wandb_columns import ColumnScan
+from milepost.histories.wandb_record import (
+    CONFIG,
+    HISTORY,
+    ITEM,
+    RUN,
+    RUN_CONFIG,
+    RUN_GROUP,
+    RUN_ID,
+    UPDATE,
+    read_items,
+)
+from milepost.histories.wire import BYTES, WireError, fields
 
 
 class WandbFileReader(Reader):
@@ -68,21 +72,64 @@ class WandbFile(RowTable):
         self.run: str | None = None
         self.group: str | None = None
         self.config: dict[str, Any] = {}
+        self._scanners = scanners(size_of(path))
+        self._first: list[Frame] = []
         self.open()
+
+    def open(self) -> None:
+        """Find out which columns there are, as far as the first stretch tells.
+
+        Raises:
+            HistoryError: It can't be read, or nothing was logged.
+        """
+        if self._scanners is None:
+            super().open()
+            return
+        try:
+            for frame in self._scanned(None):
+                self._first.append(frame)
+                if frame.first_row + frame.data.height > ROWS:
+                    break
+        except HistoryError:
+            if not self._first:
+                raise  # else it is said where the table is read through
+        if not self._first:
+            raise HistoryError(f"{self.where}: found nothing that was logged, expected metrics")
+        self.columns = tuple(dict.fromkeys(name for frame in self._first for name in frame.data.columns))
+
+    def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
+        """Yield stretches of rows."""
+        if self._scanners is None:
+            yield from super().frames(columns, only)
+            return
+        is_at_hand = columns is None and only is None
+        if is_at_hand:
+            yield from self._first
+        for frame in self._scanned(None if columns is None else frozenset(columns)):
+            if (only is None or frame.number in only) and not (is_at_hand and frame.number == 0):
+                yield frame
+
+    def _scanned(self, wanted: frozenset[str] | None) -> Iterator[Frame]:
+        scan = ColumnScan(self.where, wanted, lambda record: self._rows_of(record, wanted), self._scanners)
+        return scan.frames()
 
     def rows(self, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
         """Yield what each step logged; what the run is called and set to is taken note of on the way."""
         for record in records(self.where):
-            try:
-                for field, kind, start, end in fields(record.data):
-                    if field == HISTORY and kind == BYTES:
-                        yield _items(record.data, start, end, ITEM, wanted)
-                    elif field == RUN and kind == BYTES:
-                        self._read_run(record.data, start, end)
-                    elif field == CONFIG and kind == BYTES:
-                        self._read_config(record.data, start, end)
-            except WireError as error:
-                raise HistoryError(f"{self.where}: found {error} in the record at byte {record.offset}") from None
+            yield from self._rows_of(record, wanted)
+
+    def _rows_of(self, record: Record, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a record, and take note of what else it tells."""
+        try:
+            for field, kind, start, end in fields(record.data):
+                if field == HISTORY and kind == BYTES:
+                    yield read_items(record.data, start, end, ITEM, wanted)
+                elif field == RUN and kind == BYTES:
+                    self._read_run(record.data, start, end)
+                elif field == CONFIG and kind == BYTES:
+                    self._read_config(record.data, start, end)
+        except WireError as error:
+            raise HistoryError(f"{self.where}: found {error} in the record at byte {record.offset}") from None
 
     def _read_run(self, data: bytes, start: int, end: int) -> None:
         for field, kind, at, stop in fields(data, start, end):
@@ -94,36 +141,5 @@ class WandbFile(RowTable):
                 self._read_config(data, at, stop)
 
     def _read_config(self, data: bytes, start: int, end: int) -> None:
-        told = _items(data, start, end, UPDATE, None)
+        told = read_items(data, start, end, UPDATE, None)
         self.config |= {name: value for name, value in told.items() if not name.startswith("_wandb")}
-
-
-def _items(data: bytes, start: int, end: int, item: int, wanted: frozenset[str] | None) -> dict[str, Any]:
-    """Return the items of a record by their names, flat: ``{"env.reward": 1.0}``; lists are left out."""
-    row: dict[str, Any] = {}
-    for field, kind, at, stop in fields(data, start, end):
-        if field != item or kind != BYTES:
-            continue
-        names: list[str] = []
-        value = b""
-        for inner, inner_kind, inner_at, inner_stop in fields(data, at, stop):
-            if inner_kind == VARINT:
-                continue
-            if inner in (KEY, NESTED_KEY):
-                names.append(data[inner_at:inner_stop].decode(errors="replace"))
-            elif inner == VALUE_JSON:
-                value = data[inner_at:inner_stop]
-        name = ".".join(names)
-        if wanted is not None and name not in wanted and not value.startswith(b"{"):
-            continue
-        try:
-            found = json.loads(value, parse_int=_whole)
-        except (ValueError, RecursionError):
-            continue
-        flatten({name: SPECIAL.get(found, found) if isinstance(found, str) else found}, "", row, wanted, MAX_DEPTH)
-    return row
-
-
-def _whole(text: str) -> int | float:
-    """Return a number without a point: W&B writes 2.0 as ``2``, and -0.0 as ``-0``, which is no integer."""
-    return -0.0 if text == "-0" else int(text)
