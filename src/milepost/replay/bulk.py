@@ -105,11 +105,7 @@ def _columns_of(updates: Updates, metrics: Collection[str]) -> tuple[dict[str, A
 def _following(tracker: PerformanceThresholdTracker, samples: Array, elapsed: Array, wall: Array) -> int:
     """Return how many rows simply follow the tracker's last update and each other."""
     last = tracker.last
-    if not (samples[0] >= last.samples and last.elapsed_seconds <= elapsed[0] < np.inf and np.isfinite(wall[0])):
-        return 0
-    follows = (samples[1:] >= samples[:-1]) & (elapsed[1:] >= elapsed[:-1]) & (elapsed[1:] < np.inf)
-    follows &= np.isfinite(wall[1:])
-    return len(samples) if follows.all() else int(follows.argmin()) + 1
+    return kernel.following(samples, elapsed, wall, last.samples, last.elapsed_seconds)
 
 
 def _within(rows: Array, first: int, stop: int) -> Array:

@@ -9,6 +9,8 @@ up to `LANES` series go through it together, `TILE` observations at a time (`rec
 against one interval (`_set_interval`): while they all lie in it, no smoothed value concerns a pending threshold, and
 neither a division nor a look at a threshold is needed. A series that leaves its interval, as it does where it crosses a
 target, goes through that tile once more, one observation after the other, with nothing taken for granted.
+
+All compiled code is in this file: Numba looks at no other when it tells whether what it has kept on disk is up to date.
 """
 
 import math
@@ -16,13 +18,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
-
-from milepost.replay.lanes import LANES, TILE, recur
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 
 Compiled = Callable[..., Any]
 compiled: Callable[[Compiled], Compiled] = njit(cache=True, nogil=True)
 inlined: Callable[[Compiled], Compiled] = njit(cache=True, nogil=True, forceinline=True)
+
+LANES = 8
+"""So many series go through the recurrence at once: each is one lane of the processor's vectors."""
+
+TILE = 8
+"""Rows of a tile: as many as lanes, so that a tile is turned over as a square."""
 
 SERIES = np.dtype(
     [
@@ -91,6 +99,9 @@ NONE_KEPT = 2**62
 
 HALF = 0.5
 
+_VECTOR = ir.VectorType(ir.DoubleType(), LANES)
+_COUNTS = ir.VectorType(ir.IntType(64), LANES)
+
 
 def observe(
     columns: tuple[np.ndarray[Any, Any], ...],
@@ -117,11 +128,33 @@ def observe(
         _observe(padded, len(chosen), first, *arrays[-2:], HALF, series, targets, kept)
 
 
+def following(
+    samples: np.ndarray[Any, Any],
+    elapsed_seconds: np.ndarray[Any, Any],
+    wall_time: np.ndarray[Any, Any],
+    last_samples: int,
+    last_elapsed: float,
+) -> int:
+    """Return how many rows simply follow what was before and each other: nothing goes back, and all is finite."""
+    columns = (_read_only(each) for each in (samples, elapsed_seconds, wall_time))
+    return int(_following(*columns, last_samples, last_elapsed))
+
+
 def _read_only(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return an array of the one type that the kernel is compiled for: those of Polars are read-only."""
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+@compiled
+def _following(samples, elapsed_seconds, wall_time, last_samples, last_elapsed):  # type: ignore[no-untyped-def]
+    for row in range(len(samples)):
+        follows = samples[row] >= last_samples and last_elapsed <= elapsed_seconds[row] < math.inf
+        if not (follows and wall_time[row] - wall_time[row] == 0.0):
+            return row
+        last_samples, last_elapsed = samples[row], elapsed_seconds[row]
+    return len(samples)
 
 
 @compiled
@@ -165,7 +198,7 @@ def _observe_together(columns, together, first, samples, elapsed_seconds, half, 
                 if together[lane]:
                     low[lane], high[lane] = series[first + lane].sum_low, series[first + lane].sum_high
         total_before[:], misses_before[:] = total, misses
-        told: int = recur(columns, start, total, misses, decay, low, high)  # type: ignore[call-arg]
+        told: int = recur(columns, start, total, misses, decay, low, high)
         # W follows the rows that are not left out; and what comes after a gap needs to know of it.
         singly = used & (~told | told >> LANES & unsteady | told >> 2 * LANES)
         if next_kept < stop:
@@ -197,6 +230,85 @@ def _observe_together(columns, together, first, samples, elapsed_seconds, half, 
             series[first + lane].total = total[lane]
             series[first + lane].misses += misses[lane]
     return start
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def recur(typing: Any, columns: Any, start: Any, total: Any, misses: Any, decay: Any, low: Any, high: Any) -> Any:
+    """Take ``S ← d·S + x`` through a tile from ``start`` on; rows whose x is not finite leave S as it is.
+
+    Numba's own loops leave such code scalar, so this is LLVM's IR: additions, products and comparisons of vectors of
+    `LANES`, which LLVM makes into whatever the processor has. Each lane has the bits of a scalar.
+
+    The arguments are a tuple of `LANES` Float64 arrays, a row, and arrays of `LANES` elements: ``total`` (Float64) and
+    ``misses`` (Int64: the rows that were left out) are changed in place, the rest are Float64.
+
+    Returns:
+        A bit for each lane, three times, the lowest first: whether all its sums lie between ``low`` and ``high``, the
+        ends not included; whether a row was left out; whether the last one was.
+    """
+    signature = types.int64(columns, start, total, misses, decay, low, high)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def address(at: int) -> Any:
+            return _address(context, builder, signature.args[at], arguments[at])
+
+        def load(pointer: Any, kind: Any = _VECTOR) -> Any:
+            return builder.load(builder.bitcast(pointer, kind.as_pointer()), align=8)
+
+        def bits(lanes: Any) -> Any:
+            return builder.zext(builder.bitcast(lanes, ir.IntType(LANES)), ir.IntType(64))
+
+        column = signature.args[0].dtype
+        bases = [_address(context, builder, column, builder.extract_value(arguments[0], at)) for at in range(LANES)]
+        lanes = [load(builder.gep(base, [arguments[1]])) for base in bases]
+        sums, counts = load(address(2)), load(address(3), _COUNTS)
+        decays, lows, highs = load(address(4)), load(address(5)), load(address(6))
+        lowest = highest = sums
+        all_finite: Any = None
+        for at, values in enumerate(_turned_over(builder, lanes)):
+            finite = builder.fcmp_ordered("ord", builder.fsub(values, values), values)
+            sums = builder.select(finite, builder.fadd(builder.fmul(decays, sums), values), sums)
+            if at == 0:
+                lowest, highest, all_finite = sums, sums, finite
+            else:
+                lowest = builder.select(builder.fcmp_ordered("<", sums, lowest), sums, lowest)
+                highest = builder.select(builder.fcmp_ordered(">", sums, highest), sums, highest)
+                all_finite = builder.and_(all_finite, finite)
+            counts = builder.add(counts, builder.zext(builder.not_(finite), _COUNTS))
+        inside = builder.and_(builder.fcmp_ordered("<", lows, lowest), builder.fcmp_ordered("<", highest, highs))
+        builder.store(sums, builder.bitcast(address(2), _VECTOR.as_pointer()), align=8)
+        builder.store(counts, builder.bitcast(address(3), _COUNTS.as_pointer()), align=8)
+        told = bits(inside)
+        for shift, lanes_left_out in ((LANES, builder.not_(all_finite)), (2 * LANES, builder.not_(finite))):
+            told = builder.or_(told, builder.shl(bits(lanes_left_out), ir.Constant(ir.IntType(64), shift)))
+        return told
+
+    return signature, generate
+
+
+def _address(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+    """Return where an array's elements are."""
+    return context.make_array(kind)(context, builder, value=array).data
+
+
+def _turned_over(builder: Any, lanes: list[Any]) -> list[Any]:
+    """Turn vectors of one lane's rows into vectors of one row's lanes: a square is transposed by halves of halves."""
+    half = 1
+    while half < LANES:
+        upper = [at if not at & half else LANES + (at ^ half) for at in range(LANES)]
+        lower = [at | half if not at & half else LANES + at for at in range(LANES)]
+        turned = list(lanes)
+        for at in range(LANES):
+            if not at & half:
+                pair = lanes[at], lanes[at | half]
+                turned[at], turned[at | half] = (_chosen(builder, pair, order) for order in (upper, lower))
+        lanes, half = turned, 2 * half
+    return lanes
+
+
+def _chosen(builder: Any, pair: tuple[Any, Any], order: list[int]) -> Any:
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), order)
+    return builder.shuffle_vector(*pair, mask)
 
 
 @inlined

@@ -41,7 +41,7 @@ def outcomes_of_processes(job: Job, tasks: Iterator[Task], workers: int) -> Iter
             waiting.popleft()
             yield from received(done)
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=not waiting, cancel_futures=True)
         if waiting:  # cut short: nobody waits for what is under way
             for process in set(active_children()) - others:
                 process.terminate()
