@@ -2,6 +2,14 @@
 
 from benchmarks.logs import of_event_files, of_files_of_wandb, of_tables
 from benchmarks.prices import of_runs, of_updates_beside_a_hanging_server
+from benchmarks.replay import (
+    of_a_footer,
+    of_a_small_replay,
+    of_memory,
+    of_parquet,
+    of_the_kernel,
+    of_two_workers,
+)
 from benchmarks.store import of_updates_that_are_kept
 from benchmarks.timing import machine
 from benchmarks.tracker import against_wandb, of_imports, of_updates
@@ -15,6 +23,7 @@ def main() -> None:
         *(against_wandb, of_updates, of_updates_that_are_kept),
         *(of_runs, of_updates_beside_a_hanging_server, of_imports),
         *(of_event_files, of_files_of_wandb, of_tables),
+        *(of_the_kernel, of_parquet, of_a_footer, of_two_workers, of_memory, of_a_small_replay),
     ):
         for ratio in measure():
             print(ratio.row(), flush=True)

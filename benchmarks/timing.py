@@ -18,12 +18,14 @@ class Ratio(NamedTuple):
         seconds: Median of one piece of work.
         against: Median of what it is held against.
         bound: The most that the ratio may be; infinite where it is measured only.
+        of_memory: Whether both are bytes, and not seconds.
     """
 
     name: str
     seconds: float
     against: float
     bound: float
+    of_memory: bool = False
 
     @property
     def ratio(self) -> float:
@@ -34,7 +36,8 @@ class Ratio(NamedTuple):
         """Return it as a row of a Markdown table."""
         verdict = "kept" if self.ratio <= self.bound else "**missed**"
         bound = f"{self.bound:.4g} | {verdict}" if math.isfinite(self.bound) else "none | measured"
-        times = f"{_shown(self.seconds)} | {_shown(self.against)}"
+        shown = _shown_bytes if self.of_memory else _shown
+        times = f"{shown(self.seconds)} | {shown(self.against)}"
         return f"| {self.name} | {times} | {self.ratio:.4g} | {bound} |"
 
 
@@ -72,3 +75,7 @@ def _shown(seconds: float) -> str:
         if seconds >= scale:
             return f"{seconds / scale:.3g} {unit}"
     return f"{seconds / 1e-9:.3g} ns"
+
+
+def _shown_bytes(size: float) -> str:
+    return f"{size / 2**20:.4g} MiB"

@@ -13,8 +13,8 @@ from milepost.replay.work import Job, Outcome, Task, Worker
 
 Engine = Literal["auto", "here", "processes", "ray"]
 
-WORTH_BYTES = 256 * 2**20
-"""So much is read in this process before others are started: that takes each of them a second or two."""
+WORTH_BYTES = 2 * 2**30
+"""Where there is less to read, this process does it: others take two seconds to start, in which it reads a gigabyte."""
 
 SPLIT_BYTES = 512 * 2**20
 """A log of many runs that is larger than this is split among workers."""
