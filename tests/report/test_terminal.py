@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from milepost.report.terminal import LivePanel, price_line, print_results, results_table, usd
+from milepost.report.amounts import usd
+from milepost.report.terminal import LivePanel, price_line, print_results, results_table
 from milepost.tracked_run import TrackedRun, track
 from milepost.tracker import PerformanceThresholdTracker
 from tests.helpers import FakeClock, ledger, quote, threshold

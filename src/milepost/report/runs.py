@@ -1,7 +1,6 @@
 """Kept runs in a terminal: what they took, what they ran on, and where the money went."""
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
@@ -10,23 +9,13 @@ from rich.text import Text
 
 from milepost.costs import cost_lines, uses
 from milepost.ledger import Ledger, Mark, Segment
-from milepost.report.terminal import UNKNOWN, results_table, usd
-from milepost.spending import Spent, spending
+from milepost.report.amounts import UNKNOWN, lasted, moment, usd
+from milepost.report.ledgers import fleet, has_clock, is_assumed, price_notes, purpose, source, total_usd
+from milepost.report.terminal import results_table
+from milepost.spending import spending
 from milepost.store.snapshot import Kept, Run
 
 STATUS_STYLES = {"running": "cyan", "closed": "green", "failed": "red"}
-
-PURPOSES = {
-    "training": "training",
-    "lost": "lost work",
-    "startup": "start-up",
-    "phase": "phase",
-    "pause": "paused",
-    "stalled": "stalled",
-    "rounding": "billing minimum and rounding",
-    "storage": "storage",
-    "network": "network",
-}
 
 
 def runs_table(kept: Iterable[Kept]) -> Table:
@@ -44,14 +33,14 @@ def runs_table(kept: Iterable[Kept]) -> Table:
     assumed = False
     for each in kept:
         run, here = each.run, each.ledger.here
-        is_assumed = _is_assumed(each.ledger)
-        assumed |= is_assumed
+        at_assumed_price = is_assumed(each.ledger)
+        assumed |= at_assumed_price
         spent = cost_lines(each.ledger, here)["compute"] if here else None
-        started = _moment(run.started_at) if _has_clock(each.ledger) else UNKNOWN
+        started = moment(run.started_at) if has_clock(each.ledger) else UNKNOWN
         row: list[RenderableType] = [
             *(Text(run.id), Text(run.group or UNKNOWN), Text(started), _status(run)),
             f"{here.samples:,}" if here else UNKNOWN,
-            usd(spent, assumed=is_assumed),
+            usd(spent, assumed=at_assumed_price),
         ]
         for result in each.results or (None,):
             if result is None:
@@ -81,7 +70,7 @@ def run_view(kept: Kept) -> RenderableType:
         _head(kept),
         results_table(kept.results),
         ledger_table(ledger),
-        *_notes(ledger),
+        *(Text(note, "yellow") for note in price_notes(ledger)),
         money_table(ledger),
     )
 
@@ -102,13 +91,13 @@ def ledger_table(ledger: Ledger) -> Table:
         first, last = segment.marks[0], segment.marks[-1]
         quote = segment.quote
         table.add_row(
-            _moment(segment.billed_from) if segment.has_wall_clock else UNKNOWN,
-            _lasted(seconds.get(segment.id, 0.0)),
-            f"{_lasted(first.elapsed_seconds)}–{_lasted(last.elapsed_seconds)}",
+            moment(segment.billed_from) if segment.has_wall_clock else UNKNOWN,
+            lasted(seconds.get(segment.id, 0.0)),
+            f"{lasted(first.elapsed_seconds)}–{lasted(last.elapsed_seconds)}",
             f"{first.samples:,}–{last.samples:,}",
-            Text(_fleet(segment)),
+            Text(fleet(segment)),
             UNKNOWN if quote is None else f"{quote.mean_usd_per_hour(segment.billed_from, last.wall_time):,.4g}",
-            Text(_source(segment)),
+            Text(source(segment)),
             usd(dollars.get(segment.id), assumed=quote is not None and quote.assumed),
             Text(_end(segment, last)),
         )
@@ -122,16 +111,15 @@ def money_table(ledger: Ledger) -> Table:
     for name in ("wall", "USD", "share"):
         table.add_column(name, justify="right")
     spent = () if ledger.here is None else spending(ledger, ledger.here)
-    total = _total(spent)
-    assumed = _is_assumed(ledger)
+    total = total_usd(spent)
+    assumed = is_assumed(ledger)
     for each in spent:
         share = f"{each.usd / total:.1%}" if each.usd is not None and total else UNKNOWN
-        name = f"{PURPOSES[each.purpose]} {each.name}" if each.name else PURPOSES[each.purpose]
-        lasted = "" if each.seconds is None else _lasted(each.seconds)
-        table.add_row(Text(name), lasted, usd(each.usd, assumed=assumed), share)
+        lasted_text = "" if each.seconds is None else lasted(each.seconds)
+        table.add_row(Text(purpose(each)), lasted_text, usd(each.usd, assumed=assumed), share)
     table.add_section()
     whole = sum(each.seconds or 0.0 for each in spent)
-    table.add_row("total", _lasted(whole), usd(total, assumed=assumed), "")
+    table.add_row("total", lasted(whole), usd(total, assumed=assumed), "")
     return table
 
 
@@ -144,7 +132,7 @@ def _head(kept: Kept) -> Text:
     facts = {
         "group": run.group,
         "tags": ", ".join(run.tags),
-        "started": f"{_moment(run.started_at)} UTC" if _has_clock(kept.ledger) else None,
+        "started": f"{moment(run.started_at)} UTC" if has_clock(kept.ledger) else None,
         "host": run.host,
         "commit": run.git_commit and run.git_commit[:12],
         "seed": run.seed,
@@ -152,17 +140,6 @@ def _head(kept: Kept) -> Text:
     }
     said = "  ".join(f"{name} {value}" for name, value in facts.items() if value not in (None, ""))
     return head.append(f"\n{said}", "dim")
-
-
-def _notes(ledger: Ledger) -> list[Text]:
-    """Say of prices that are not known or assumed why, each once."""
-    notes: dict[str, None] = {}
-    for segment in ledger.segments:
-        if segment.quote is None:
-            notes[f"price unknown: {segment.unpriced_because or 'there is no quote'}"] = None
-        elif segment.quote.assumed:
-            notes[f"* assumed price: {segment.quote.assumed_because or 'substituted'}"] = None
-    return [Text(note, "yellow") for note in notes]
 
 
 def _used(ledger: Ledger) -> tuple[dict[str, float], dict[str, float | None]]:
@@ -175,52 +152,9 @@ def _used(ledger: Ledger) -> tuple[dict[str, float], dict[str, float | None]]:
     return seconds, dollars
 
 
-def _fleet(segment: Segment) -> str:
-    instance = segment.instance
-    nodes = "" if instance.num_nodes in (None, 1) else f"{instance.num_nodes} × "
-    share = "" if instance.share in (None, 1) else f"{instance.share:g} of "
-    what = (instance.instance_type or "unknown", (instance.market or "").replace("_", "-"))
-    return f"{nodes}{share}{' '.join(filter(None, (*what, instance.zone or instance.region)))}"
-
-
-def _source(segment: Segment) -> str:
-    quote = segment.quote
-    if quote is None:
-        return UNKNOWN
-    steps = f", {len(quote.steps)} steps" if quote.steps else ""
-    since = f" {quote.as_of}" if quote.as_of else ""
-    return f"{quote.source}{since}{', cached' if quote.cached else ''}{steps}{'*' if quote.assumed else ''}"
-
-
 def _end(segment: Segment, last: Mark) -> str:
     return last.name or "ended" if segment.end else "–"
 
 
-def _total(spent: Sequence[Spent]) -> float | None:
-    parts = [each.usd for each in spent]
-    return None if None in parts else sum(part for part in parts if part is not None)
-
-
-def _is_assumed(ledger: Ledger) -> bool:
-    return any(segment.quote is not None and segment.quote.assumed for segment in ledger.segments)
-
-
-def _has_clock(ledger: Ledger) -> bool:
-    return all(segment.has_wall_clock for segment in ledger.segments)
-
-
 def _status(run: Run) -> Text:
     return Text(run.status, STATUS_STYLES.get(run.status, "yellow"))
-
-
-def _moment(unix_seconds: float) -> str:
-    return f"{datetime.fromtimestamp(unix_seconds, UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def _lasted(seconds: float) -> str:
-    """Show a length of time: ``1:02:03``, ``2:03``, or ``3.4s`` where it is short."""
-    if seconds < 59.95:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

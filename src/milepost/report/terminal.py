@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from milepost.ledger import Segment
+from milepost.report.amounts import UNKNOWN, usd
 from milepost.thresholds import ThresholdResult
 from milepost.tracked_run import TrackedRun
 
-UNKNOWN = "–"
 PLAIN_EVERY_SECONDS = 10.0
 """How often a line is printed where there is no terminal."""
 
@@ -29,17 +29,6 @@ def open_console() -> Console:
     """Return a console on standard output; wide where it is no terminal, so that a file or pipe gets nothing cut."""
     console = Console()
     return console if console.is_terminal else Console(width=WIDE)
-
-
-def usd(value: float | None, *, assumed: bool | None = False) -> str:
-    """Show dollars: to the cent, or to two digits that say something; ``*`` where the price is assumed."""
-    if value is None:
-        return UNKNOWN
-    mark = "*" if assumed else ""
-    if 0 < value < 0.0001:
-        return f"<$0.0001{mark}"
-    digits = 2 if value >= 1 or value == 0 else 4
-    return f"${value:,.{digits}f}{mark}"
 
 
 def results_table(results: Iterable[ThresholdResult]) -> Table:
