@@ -16,7 +16,8 @@ from milepost.log import logger
 from milepost.replay.engine import Replayed, replay_history
 from milepost.replay.pricing import ReplayPricer
 from milepost.replay.results import Results, Skipped
-from milepost.replay.saving import Saver
+from milepost.replay.saving import CurveKeeper, Saver
+from milepost.store.snapshot import Kept
 from milepost.thresholds import PerformanceThreshold, parse_threshold, require_unique_names
 from milepost.tracked_run.identity import flat_config
 from milepost.tracked_run.opening import store_of
@@ -57,6 +58,7 @@ def replay(
     strict: bool = False,
     on_result: Callable[[Replayed], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_kept: Callable[[Kept], None] | None = None,
 ) -> Results:
     """Say of runs that are over what it took to reach thresholds chosen today.
 
@@ -85,6 +87,7 @@ def replay(
         strict: Stop at the first log that can't be read.
         on_result: Called with each run that was read.
         on_progress: Called after each run.
+        on_kept: Called with all that is known of each run, its curves included.
 
     Returns:
         Results, one a run and threshold, and what was not read.
@@ -105,6 +108,7 @@ def replay(
     )
     pricer = ReplayPricer(settings, _instance(instance), price_per_hour, source)
     saver = Saver(_store(store, settings)) if save else None
+    keeper = CurveKeeper() if saver is not None or on_kept is not None else None
     group_of = _grouping(group, group_by)
     results: list[Any] = []
     skipped: list[Skipped] = []
@@ -117,10 +121,14 @@ def replay(
                     settings.thresholds,
                     pricer.open_ledger,
                     group=group_of(history),
-                    watch=saver.watch if saver else None,
+                    watch=keeper.watch if keeper else None,
                 )
-                if saver is not None:
-                    saver.save(done, settings.thresholds)
+                if keeper is not None:
+                    kept = keeper.kept(done, settings.thresholds)
+                    if saver is not None:
+                        saver.save(kept)
+                    if on_kept is not None:
+                        on_kept(kept)
             except HistoryError as error:
                 _skip(skipped, Skipped(history.run, str(error)), strict)
             else:
@@ -138,7 +146,28 @@ def replay(
     if not runs:
         first = f": {skipped[0].reason}" if skipped else ""
         raise HistoryError(f"nothing could be read of {', '.join(map(str, named))}{first}")
-    return Results(results, runs, skipped)
+
+    def load() -> list[Kept]:
+        every: list[Kept] = []
+        replay(
+            named,
+            config=settings,
+            format=format,
+            match=match,
+            group=group,
+            group_by=group_by,
+            samples_column=samples_column,
+            time_column=time_column,
+            time_unit=time_unit,
+            run_column=run_column,
+            instance=instance,
+            price_per_hour=price_per_hour,
+            source=source,
+            on_kept=every.append,
+        )
+        return every
+
+    return Results(results, runs, skipped, load)
 
 
 def find_histories(

@@ -1,4 +1,4 @@
-"""Keeps what was replayed in a store, where it is a run like any other."""
+"""Keeps what was replayed: with its curves in memory, or in a store, where it is a run like any other."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ from milepost.crossing import Position
 from milepost.errors import HistoryError
 from milepost.replay.engine import Replayed, Watch
 from milepost.replay.pricing import stable_id
-from milepost.store.snapshot import Run, RunEvent, Snapshot
+from milepost.store.snapshot import Kept, Run, RunEvent, Snapshot
 from milepost.store.store import Store
 from milepost.thresholds import PerformanceThreshold
 from milepost.tracked_run.curves import Curves
@@ -18,18 +18,10 @@ STATUS = "replayed"
 """Status of a run that was read from its log: another replay of it takes its place."""
 
 
-class Saver:
-    """Writes replayed runs to a store, each whole or not at all.
+class CurveKeeper:
+    """Keeps the curves of the run that is replayed, thinned as those of a tracked run are."""
 
-    Args:
-        where: Path or URL of the store.
-
-    Raises:
-        StoreError: It can't be opened.
-    """
-
-    def __init__(self, where: str | Path) -> None:
-        self._store = Store(where)
+    def __init__(self) -> None:
         self._curves: Curves | None = None
 
     def watch(self, tracker: PerformanceThresholdTracker) -> Watch:
@@ -47,22 +39,11 @@ class Saver:
 
         return each_row
 
-    def save(self, replayed: Replayed, thresholds: tuple[PerformanceThreshold, ...]) -> None:
-        """Write a run, in place of what an earlier replay of it left.
-
-        Raises:
-            HistoryError: A run of this id was tracked live: what is known of that is more than its log.
-            StoreError: It can't be written.
-        """
+    def kept(self, replayed: Replayed, thresholds: tuple[PerformanceThreshold, ...]) -> Kept:
+        """Return all that is known of the run that was watched last, as a store would tell it."""
         history, ledger = replayed.history, replayed.ledger
         here = ledger.here
         assert here is not None
-        known = self._store.runs([history.run])
-        if known and known[0].status != STATUS:
-            raise HistoryError(
-                f"{history.run}: the store has a run of this id that was tracked live; it is left as it is "
-                "(milepost results --delete removes it)"
-            )
         run = Run(
             id=history.run,
             group=replayed.results[0].group if replayed.results else history.group,
@@ -84,17 +65,47 @@ class Saver:
             )
             for at, names in by_position.items()
         ]
-        self._store.replace(
-            Snapshot(
-                run=run,
-                thresholds=thresholds,
-                results=replayed.results,
-                crossings=replayed.crossings,
-                ledger=ledger,
-                events=tuple(events),
-                curves=self._curves.take() if self._curves else (),
-            )
+        return Kept(
+            run=run,
+            processes=(),
+            thresholds=thresholds,
+            results=replayed.results,
+            crossings=replayed.crossings,
+            ledger=ledger,
+            opened_by={},
+            curves=self._curves.take() if self._curves else (),
+            events=tuple(events),
         )
+
+
+class Saver:
+    """Writes replayed runs to a store, each whole or not at all.
+
+    Args:
+        where: Path or URL of the store.
+
+    Raises:
+        StoreError: It can't be opened.
+    """
+
+    def __init__(self, where: str | Path) -> None:
+        self._store = Store(where)
+
+    def save(self, kept: Kept) -> None:
+        """Write a run, in place of what an earlier replay of it left.
+
+        Raises:
+            HistoryError: A run of this id was tracked live: what is known of that is more than its log.
+            StoreError: It can't be written.
+        """
+        known = self._store.runs([kept.run.id])
+        if known and known[0].status != STATUS:
+            raise HistoryError(
+                f"{kept.run.id}: the store has a run of this id that was tracked live; it is left as it is "
+                "(milepost results --delete removes it)"
+            )
+        shared = {name: getattr(kept, name) for name in Snapshot.__struct_fields__ if name != "process"}
+        self._store.replace(Snapshot(**shared))
 
     def close(self) -> None:
         """Let go of the store."""

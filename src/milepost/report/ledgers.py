@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from milepost.costs import Use, uses
 from milepost.ledger import Ledger, Segment
 from milepost.report.amounts import UNKNOWN
 from milepost.spending import Spent
@@ -53,6 +54,14 @@ def source(segment: Segment) -> str:
     steps = f", {len(quote.steps)} steps" if quote.steps else ""
     since = f" {quote.as_of}" if quote.as_of else ""
     return f"{quote.source}{since}{', cached' if quote.cached else ''}{steps}{'*' if quote.assumed else ''}"
+
+
+def used(ledger: Ledger) -> list[Use]:
+    """Return what was used of each segment's machines, in the order of the segments."""
+    here = ledger.here
+    every = [] if here is None else [use for uses_of_start in uses(ledger, here) for use in uses_of_start]
+    order = {segment.id: at for at, segment in enumerate(ledger.segments)}
+    return sorted(every, key=lambda use: order[use.segment.id])
 
 
 def is_assumed(ledger: Ledger) -> bool:

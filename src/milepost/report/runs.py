@@ -7,10 +7,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from milepost.costs import cost_lines, uses
+from milepost.costs import cost_lines
 from milepost.ledger import Ledger, Mark, Segment
 from milepost.report.amounts import UNKNOWN, lasted, moment, usd
-from milepost.report.ledgers import fleet, has_clock, is_assumed, price_notes, purpose, source, total_usd
+from milepost.report.ledgers import fleet, has_clock, is_assumed, price_notes, purpose, source, total_usd, used
 from milepost.report.terminal import results_table
 from milepost.spending import spending
 from milepost.store.snapshot import Kept, Run
@@ -86,19 +86,19 @@ def ledger_table(ledger: Ledger) -> Table:
     table.add_column("price from", overflow="fold")
     table.add_column("USD", justify="right")
     table.add_column("ended")
-    seconds, dollars = _used(ledger)
-    for segment in ledger.segments:
+    for use in used(ledger):
+        segment = use.segment
         first, last = segment.marks[0], segment.marks[-1]
         quote = segment.quote
         table.add_row(
             moment(segment.billed_from) if segment.has_wall_clock else UNKNOWN,
-            lasted(seconds.get(segment.id, 0.0)),
+            lasted(use.end - use.start),
             f"{lasted(first.elapsed_seconds)}–{lasted(last.elapsed_seconds)}",
             f"{first.samples:,}–{last.samples:,}",
             Text(fleet(segment)),
             UNKNOWN if quote is None else f"{quote.mean_usd_per_hour(segment.billed_from, last.wall_time):,.4g}",
             Text(source(segment)),
-            usd(dollars.get(segment.id), assumed=quote is not None and quote.assumed),
+            usd(use.usd(use.start, use.end), assumed=quote is not None and quote.assumed),
             Text(_end(segment, last)),
         )
     return table
@@ -140,16 +140,6 @@ def _head(kept: Kept) -> Text:
     }
     said = "  ".join(f"{name} {value}" for name, value in facts.items() if value not in (None, ""))
     return head.append(f"\n{said}", "dim")
-
-
-def _used(ledger: Ledger) -> tuple[dict[str, float], dict[str, float | None]]:
-    """Return each segment's wall seconds, and their USD, by its id."""
-    seconds: dict[str, float] = {}
-    dollars: dict[str, float | None] = {}
-    for use in (use for uses_of_start in uses(ledger, ledger.here) for use in uses_of_start) if ledger.here else ():
-        seconds[use.segment.id] = use.end - use.start
-        dollars[use.segment.id] = use.usd(use.start, use.end)
-    return seconds, dollars
 
 
 def _end(segment: Segment, last: Mark) -> str:

@@ -1,0 +1,105 @@
+"""What a run ran on, and at what price."""
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+
+import altair as alt
+
+from milepost.report.amounts import UNKNOWN, lasted, moment, usd
+from milepost.report.ledgers import fleet, has_clock, price_notes, source, used
+from milepost.report.pictures.axes import chart, known, layered, legend, tooltip
+from milepost.report.pictures.picture import Picture, Row, Table
+from milepost.store.snapshot import Kept
+
+SAYS = """\
+Each block is time on one machine or fleet at one price: as wide as it lasted, as high as an hour cost, so that its area
+is money. A step is a price change, a dashed line time without a known price; lines across say how a stretch ended."""
+
+
+def ledger(kept: Kept) -> Picture:
+    """Return what a run ran on: prices over time, whose area is money."""
+    pieces, marks = list(_pieces(kept)), list(_marks(kept))
+    timed = has_clock(kept.ledger)
+    drawn = any(piece["end"] > piece["start"] for piece in pieces)
+    return Picture(
+        name="ledger",
+        title="What it ran on, and at what price",
+        says=SAYS,
+        charts={(): _chart(timed)} if drawn else {},
+        data={"pieces": pieces, "ends": marks} if drawn else {},
+        table=Table(
+            ("from (UTC)", "machine", "price from", "wall time", "USD an hour", "USD"), tuple(_cells(kept)), numbers=3
+        ),
+        notes=tuple(price_notes(kept.ledger)),
+    )
+
+
+def _pieces(kept: Kept) -> Iterator[Row]:
+    """Yield the stretches of time at one price."""
+    for use in used(kept.ledger):
+        segment, quote = use.segment, use.segment.quote
+        inside = [step.since for step in quote.steps if use.start < step.since < use.end] if quote else []
+        for left, right in pairwise([use.start, *inside, use.end]):
+            rate = None if quote is None else quote.usd_per_hour_at(left) * segment.instance.nodes_charged
+            yield {
+                "start": _shown(left, kept),
+                "end": _shown(right, kept),
+                "usd_per_hour": rate,
+                "ground": 0,
+                "fleet": fleet(segment),
+                "source": source(segment),
+            }
+
+
+def _marks(kept: Kept) -> Iterator[Row]:
+    for segment in kept.ledger.segments:
+        if (end := segment.end) is not None and end.name not in (None, "closed"):
+            yield {"at": _shown(end.wall_time, kept), "why": end.name}
+
+
+def _shown(wall_time: float, kept: Kept) -> float:
+    """Return a moment as the chart has it: milliseconds of UTC, or minutes where no clock tells the date."""
+    if has_clock(kept.ledger):
+        return wall_time * 1000
+    return (wall_time - kept.ledger.segments[0].billed_from) / 60
+
+
+@cache
+def _chart(timed: bool) -> alt.LayerChart:
+    if timed:
+        few = alt.ExprRef("max(2, min(6, width / 110))")
+        axis = alt.Axis(tickCount=few, labelOverlap=True, format="%b %d, %H:%M")
+        x = alt.X("start:T", title="time (UTC)", axis=axis, scale=alt.Scale(type="utc"))
+    else:
+        x = alt.X("start:Q", title="training time (minutes)")
+    kind = "T" if timed else "Q"
+    y = alt.Y("usd_per_hour:Q", title="USD an hour, all nodes", axis=alt.Axis(format="$,~f", tickCount=4))
+    hues = alt.Color("fleet:N", title=None, legend=legend(["one", "or more"]))
+    told = tooltip(("fleet", "machine", ""), ("usd_per_hour", "USD an hour", "$,.4~f"), ("source", "price from", ""))
+    pieces = chart("pieces")
+    return layered(
+        known(pieces, "usd_per_hour")
+        .mark_rect(opacity=0.75, style="block")
+        .encode(x=x, x2="end", y=y, y2="ground", color=hues, tooltip=told),
+        pieces.transform_filter("!isValid(datum.usd_per_hour)")
+        .mark_rule(style="unpriced")
+        .encode(x=x, x2="end", y=alt.Y("ground:Q"), tooltip=told),
+        chart("ends").mark_rule(style="stop").encode(x=f"at:{kind}"),
+        chart("ends")
+        .mark_text(style="target-label", align="right", baseline="top", dx=-4, dy=2)
+        .encode(x=f"at:{kind}", y=alt.value(0), text=alt.Text("why:N")),
+        height=170,
+    )
+
+
+def _cells(kept: Kept) -> Iterator[tuple[str, ...]]:
+    for use in used(kept.ledger):
+        segment, quote = use.segment, use.segment.quote
+        rate = None if quote is None else quote.mean_usd_per_hour(use.start, use.end) * segment.instance.nodes_charged
+        assumed = quote is not None and quote.assumed
+        yield (
+            moment(use.start) if segment.has_wall_clock else UNKNOWN,
+            *(fleet(segment), source(segment), lasted(use.end - use.start)),
+            *(usd(each, assumed=assumed) for each in (rate, use.usd(use.start, use.end))),
+        )
