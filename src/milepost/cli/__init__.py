@@ -10,6 +10,7 @@ from milepost.cli.doctor import doctor
 from milepost.cli.init import init
 from milepost.cli.price import price
 from milepost.cli.replay import replay
+from milepost.cli.report import report
 from milepost.cli.reprice import reprice
 from milepost.cli.results import results
 from milepost.errors import MilepostError
@@ -20,7 +21,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (init, replay, results, reprice, price, detect, doctor):
+for command in (init, replay, results, reprice, report, price, detect, doctor):
     app.command()(command)
 
 

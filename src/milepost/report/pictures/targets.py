@@ -46,6 +46,12 @@ def target_rows(thresholds: Sequence[PerformanceThreshold], points: Sequence[Poi
     return rows
 
 
+def values(field: str, title: str | None = None) -> alt.Y:
+    """Return a y channel over the values of a metric, with room above for the label of a target."""
+    scale = alt.Scale(zero=False, nice=False, padding=18)
+    return alt.Y(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(tickCount=6, format=",.4~g"))
+
+
 def target_lines(data: str) -> alt.Chart:
     """Return the layer that draws a data set of targets: lines across."""
     lines: alt.Chart = chart(data).mark_rule(style="target")

@@ -16,8 +16,8 @@ from milepost.store.snapshot import Kept
 SAYS = """\
 A row is a run, a lane in it a threshold, and a grey line how far the run came. A filled mark is where the smoothed
 metric crossed, the thick bar before it the bracket: it crossed in there. An open mark is a run that never got there, at
-where it stopped; an upright stroke is where it was preempted, killed or interrupted; ≤ says that the threshold was met from the start,
-so that the figure is an upper bound."""
+where it stopped; an upright stroke is where it was preempted, killed or interrupted; ≤ says that the threshold was met
+from the start, so that the figure is an upper bound."""
 
 MOST_RUNS = 100
 """So many runs are drawn; the table has them all."""
