@@ -13,6 +13,7 @@ from milepost.cli.replay import replay
 from milepost.cli.report import report
 from milepost.cli.reprice import reprice
 from milepost.cli.results import results
+from milepost.cli.wandb_board import wandb_board
 from milepost.errors import MilepostError
 
 app = typer.Typer(
@@ -23,6 +24,9 @@ app = typer.Typer(
 )
 for command in (init, replay, results, reprice, report, price, detect, doctor):
     app.command()(command)
+
+
+app.command("wandb-board")(wandb_board)
 
 
 @app.callback(invoke_without_command=True)
