@@ -25,7 +25,7 @@ from milepost.store.snapshot import Kept, Run
 MOST_DETAILED = 50
 """So many runs can be looked at one by one in a page; all are in its tables."""
 
-MOST_POINTS = 7_000
+MOST_POINTS = 6_000
 """Of the lines of these runs, together."""
 
 

@@ -44,9 +44,11 @@ def along(quantity: Quantity, *, field: str | None = None) -> alt.X:
     return alt.X(f"{field or quantity.field}:Q", title=quantity.title, scale=scale, axis=axis)
 
 
-def from_zero(data: str, quantity: Quantity, *, style: str) -> alt.Chart:
+def from_zero(data: str, quantity: Quantity, *, style: str, description: Any = alt.Undefined) -> alt.Chart:
     """Return a layer of level lines from zero to a quantity, for rows that bear a ``zero``."""
-    layer: alt.Chart = known(chart(data), quantity.field).mark_rule(style=style)
+    layer: alt.Chart = known(chart(data), quantity.field).mark_rule(
+        style=style, description=description, aria=description is not alt.Undefined
+    )
     return layer.encode(x=along(quantity, field="zero"), x2=f"{quantity.field}:Q")
 
 
@@ -92,6 +94,13 @@ def dash(field: str, names: Sequence[str]) -> alt.StrokeDash:
     return alt.StrokeDash(
         f"{field}:N", title=None, scale=alt.Scale(domain=list(names), range=dashes), legend=legend(names)
     )
+
+
+def said(*fields: str) -> alt.ExprRef:
+    """Return what is read out of a mark: fields, each with its number format after a colon, if it has one."""
+    parts = [field.partition(":") for field in fields]
+    texts = [f"format(datum.{name}, '{form}')" if form else f"datum.{name}" for name, _, form in parts]
+    return alt.ExprRef(" + ', ' + ".join(texts))
 
 
 def tooltip(*fields: tuple[str, str, str]) -> list[alt.Tooltip]:

@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 import altair as alt
 
 from milepost.report.amounts import UNKNOWN, usd
-from milepost.report.pictures.axes import NO_GROUP, along, chart, colour, dash, known, layered, tooltip
-from milepost.report.pictures.curve import Level, name_of, on_the_way, short, thinned, with_usd
+from milepost.report.pictures.axes import NO_GROUP, along, chart, colour, dash, known, layered, said, tooltip
+from milepost.report.pictures.curve import Level, is_raw, name_of, on_the_way, short, thinned, with_usd
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
 from milepost.report.pictures.reach import DOLLARS, QUANTITIES, at_crossing
-from milepost.report.pictures.targets import HEIGHT, target_labels, target_lines, target_rows
-from milepost.report.pictures.targets import values as values_of
+from milepost.report.pictures.targets import HEIGHT, target_labels, target_lines, target_rows, values
 from milepost.store.snapshot import Curve, Kept
 from milepost.thresholds import PerformanceThreshold, ThresholdResult
 
@@ -101,22 +100,24 @@ def _chart(
     data[names["targets"]] = target_rows(thresholds, points)
     data[names["frontier"]] = list(_frontier(lines, thresholds))
     quantity = QUANTITIES[DOLLARS]
-    x, y = along(quantity), values_of("value", f"{metric}, smoothed")
+    title = metric if is_raw(lines[0].curve.smoothing) else f"{metric}, smoothed"
+    x, y = along(quantity), values("value", title)
     hues = colour("group", groups)
+    crossed = said("run", "threshold", "usd:$,.4f")
     told = tooltip(
         *(("run", "run", ""), ("group", "group", ""), ("threshold", "threshold", "")),
         *(("usd", quantity.title, "$,.4~f"), ("value", metric, ",.4~g")),
     )
     return layered(
-        chart(names["frontier"]).mark_line(style="frontier", interpolate="step-after").encode(x=x, y=y),
-        target_lines(names["targets"]),
+        chart(names["frontier"]).mark_line(style="frontier", interpolate="step-after", aria=False).encode(x=x, y=y),
+        target_lines(names["targets"], title),
         chart(names["lines"])
-        .mark_line(strokeWidth=1.6, opacity=0.85)
+        .mark_line(strokeWidth=1.6, opacity=0.85, description=said("run", "group"))
         .encode(x=x, y=y, color=hues, strokeDash=dash("group", groups), detail="run:N"),
         known(chart(names["crossings"]), "usd", "value")
-        .mark_point(style="crossing", filled=True, size=90, opacity=1)
+        .mark_point(style="crossing", filled=True, size=90, opacity=1, description=crossed)
         .encode(x=x, y=y, color=hues, tooltip=told),
-        *target_labels(names["targets"]),
+        *target_labels(names["targets"], title),
         height=HEIGHT,
     )
 

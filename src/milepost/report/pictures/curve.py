@@ -28,6 +28,11 @@ class Level(NamedTuple):
         return self.point.smoothed
 
 
+def is_raw(smoothing: Smoothing) -> bool:
+    """Say whether a smoothing leaves values as they are."""
+    return smoothing.half_life is None and smoothing.smoothing_factor == 1
+
+
 def name_of(watched: Curve | PerformanceThreshold) -> str:
     """Name a metric under a smoothing; the usual one goes without saying."""
     smoothing = watched.smoothing
@@ -37,17 +42,21 @@ def name_of(watched: Curve | PerformanceThreshold) -> str:
         amount = f"{half_life.samples:,g} samples" if half_life.samples else f"{half_life.seconds:,g} s"
         how = f"half-life {amount}"
     else:
-        how = "raw" if smoothing.smoothing_factor == 1 else f"α = {smoothing.smoothing_factor:g}"
+        how = "raw" if is_raw(smoothing) else f"α = {smoothing.smoothing_factor:g}"
     return f"{watched.metric} ({how}{'' if smoothing.bias_correction else ', uncorrected'})"
 
 
 def on_the_way(curve: Curve) -> list[CurvePoint]:
     """Return the points that led to where the run is: what a rewind or resume went back behind is not among them."""
     led: list[CurvePoint] = []
-    for point in reversed(curve.points):
-        if not led or (point.elapsed_seconds, point.samples) <= (led[-1].elapsed_seconds, led[-1].samples):
-            led.append(point)
-    return led[::-1]
+    before: CurvePoint | None = None
+    for point in curve.points:
+        if before is not None and (point.samples < before.samples or point.elapsed_seconds < before.elapsed_seconds):
+            while led and (led[-1].samples >= point.samples or led[-1].elapsed_seconds >= point.elapsed_seconds):
+                led.pop()
+        led.append(point)
+        before = point
+    return led
 
 
 def lost_of(curve: Curve) -> list[list[CurvePoint]]:

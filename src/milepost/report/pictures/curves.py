@@ -7,8 +7,8 @@ from typing import Any
 import altair as alt
 
 from milepost.report.amounts import usd
-from milepost.report.pictures.axes import along, chart, known, layered, tooltip
-from milepost.report.pictures.curve import Level, lost_of, name_of, on_the_way, short, thinned, with_usd
+from milepost.report.pictures.axes import along, chart, known, layered, said, tooltip
+from milepost.report.pictures.curve import Level, is_raw, lost_of, name_of, on_the_way, short, thinned, with_usd
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
 from milepost.report.pictures.reach import DOLLARS, QUANTITIES, Quantity, Reach, at_crossing, before_crossing
 from milepost.report.pictures.targets import HEIGHT, target_labels, target_lines, target_rows, values
@@ -21,7 +21,7 @@ targets, dots are crossings, each at the end of its bracket (the band). Dotted p
 MOST_POINTS = 600
 """Of a line; the store keeps more."""
 
-TABLE_POINTS = 24
+TABLE_POINTS = 12
 """Rows of a curve's table."""
 
 
@@ -33,9 +33,9 @@ def curves(kept: Kept, most_points: int = MOST_POINTS) -> Picture:
     for at, curve in enumerate(kept.curves):
         levels = with_usd(kept, on_the_way(curve))
         _add(kept, curve, levels, at, data, most_points)
-        is_smoothed = curve.smoothing.smoothing_factor < 1 or curve.smoothing.half_life is not None
         for name, quantity in QUANTITIES.items():
             if any(row[quantity.field] is not None for row in data[f"led{at}"]):
+                is_smoothed = not is_raw(curve.smoothing)
                 charts[name_of(curve), name] = _chart(curve.metric, quantity, at, is_smoothed=is_smoothed)
         cells += [_point_cells(curve, level) for level in thinned(levels, TABLE_POINTS)]
     metrics, over = (tuple(dict.fromkeys(key[place] for key in charts)) for place in (0, 1))
@@ -85,21 +85,29 @@ def _chart(metric: str, quantity: Quantity, at: int, *, is_smoothed: bool) -> al
     x, field = along(quantity), quantity.field
     y = values("smoothed", metric)
     led, crossings = known(chart(f"led{at}"), field), known(chart(f"crossings{at}"), field)
+    crossed = said("threshold", f"{field}:,.6~g")
     told = tooltip(("threshold", "threshold", ""), (field, quantity.title, ",.6~g"), ("smoothed", metric, ",.4~g"))
     layers = [
         known(chart(f"crossings{at}"), field, f"after_{field}")
-        .mark_rect(style="bracket")
+        .mark_rect(style="bracket", aria=False)
         .encode(x=alt.X(f"after_{field}:Q"), x2=f"{field}:Q"),
-        target_lines(f"targets{at}"),
-        led.mark_line(style="smoothed").encode(x=x, y=y, order=f"{field}:Q"),
-        crossings.mark_point(style="crossing", filled=True, size=100, opacity=1).encode(x=x, y=y, tooltip=told),
+        target_lines(f"targets{at}", metric),
+        led.mark_line(style="smoothed", description=f"{metric}, smoothed").encode(x=x, y=y, order=f"{field}:Q"),
+        crossings.mark_point(style="crossing", filled=True, size=100, opacity=1, description=crossed).encode(
+            x=x, y=y, tooltip=told
+        ),
     ]
     if is_smoothed:
-        layers.insert(1, led.mark_line(style="raw").encode(x=x, y=values("raw", metric), order=f"{field}:Q"))
+        layers.insert(
+            1,
+            led.mark_line(style="raw", description=f"{metric}, raw").encode(
+                x=x, y=values("raw", metric), order=f"{field}:Q"
+            ),
+        )
     if quantity is not QUANTITIES[DOLLARS]:
-        lost = known(chart(f"lost{at}"), field).mark_line(style="lost")
+        lost = known(chart(f"lost{at}"), field).mark_line(style="lost", description="lost work")
         layers.append(lost.encode(x=x, y=y, detail="stretch:N", order=f"{field}:Q"))
-    return layered(*layers, *target_labels(f"targets{at}"), height=HEIGHT)
+    return layered(*layers, *target_labels(f"targets{at}", metric), height=HEIGHT)
 
 
 def _point_cells(curve: Curve, level: Level) -> tuple[str, ...]:

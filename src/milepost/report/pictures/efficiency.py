@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 
 from milepost.report.amounts import UNKNOWN, usd
-from milepost.report.pictures.axes import NO_GROUP, along, chart, colour, known, tooltip
+from milepost.report.pictures.axes import NO_GROUP, along, chart, colour, known, said, tooltip
 from milepost.report.pictures.notes import count
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
 from milepost.report.pictures.reach import QUANTITIES, Quantity, Reach, at_crossing, at_end
@@ -76,13 +76,16 @@ def _chart(quantity: Quantity, rows: Rows, groups: Sequence[str]) -> alt.LayerCh
     x, y, field = along(quantity), rows.y(), quantity.field
     hues = colour("group", groups, has_legend=False)
     told = tooltip(("run", "run", ""), ("group", "group", ""), (field, quantity.title, ",.6~g"))
+    read = said("run", "threshold", f"{field}:,.6~g")
     reached, open_ends = known(chart("reached"), field), known(chart("open"), field)
     return rows.layer(
-        reached.mark_circle(size=70, opacity=0.8).encode(x=x, y=y, color=hues, tooltip=told),
+        reached.mark_circle(size=70, opacity=0.8, description=read).encode(x=x, y=y, color=hues, tooltip=told),
         reached.transform_filter("datum.bound != ''")
-        .mark_text(style="bound", dx=-10, baseline="middle")
+        .mark_text(style="bound", aria=False, dx=-10, baseline="middle")
         .encode(x=x, y=y, text=alt.Text("bound:N")),
-        open_ends.mark_point(size=70, filled=False, strokeWidth=1.8).encode(x=x, y=y, color=hues, tooltip=told),
+        open_ends.mark_point(size=70, filled=False, strokeWidth=1.8, description=read).encode(
+            x=x, y=y, color=hues, tooltip=told
+        ),
     )
 
 

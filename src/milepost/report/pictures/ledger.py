@@ -8,7 +8,7 @@ import altair as alt
 
 from milepost.report.amounts import UNKNOWN, lasted, moment, usd
 from milepost.report.ledgers import fleet, has_clock, price_notes, source, used
-from milepost.report.pictures.axes import chart, known, layered, legend, tooltip
+from milepost.report.pictures.axes import chart, layered, legend, said, tooltip
 from milepost.report.pictures.picture import Picture, Row, Table
 from milepost.store.snapshot import Kept
 
@@ -26,7 +26,7 @@ def ledger(kept: Kept) -> Picture:
         name="ledger",
         title="What it ran on, and at what price",
         says=SAYS,
-        charts={(): _chart(timed)} if drawn else {},
+        charts={(): _chart(_time_format(kept) if timed else None)} if drawn else {},
         data={"pieces": pieces, "ends": marks} if drawn else {},
         table=Table(
             ("from (UTC)", "machine", "price from", "wall time", "USD an hour", "USD"), tuple(_cells(kept)), numbers=3
@@ -41,7 +41,7 @@ def _pieces(kept: Kept) -> Iterator[Row]:
         segment, quote = use.segment, use.segment.quote
         inside = [step.since for step in quote.steps if use.start < step.since < use.end] if quote else []
         for left, right in pairwise([use.start, *inside, use.end]):
-            rate = None if quote is None else quote.usd_per_hour_at(left) * segment.instance.nodes_charged
+            rate = 0.0 if quote is None else quote.usd_per_hour_at(left) * segment.instance.nodes_charged
             yield {
                 "start": _shown(left, kept),
                 "end": _shown(right, kept),
@@ -49,6 +49,7 @@ def _pieces(kept: Kept) -> Iterator[Row]:
                 "ground": 0,
                 "fleet": fleet(segment),
                 "source": source(segment),
+                "priced": quote is not None,
             }
 
 
@@ -65,27 +66,34 @@ def _shown(wall_time: float, kept: Kept) -> float:
     return (wall_time - kept.ledger.segments[0].billed_from) / 60
 
 
+def _time_format(kept: Kept) -> str:
+    """Return how moments are told apart over the time that a run took, as d3-time-format has it."""
+    segments = kept.ledger.segments
+    hours = (segments[-1].marks[-1].wall_time - segments[0].billed_from) / 3600
+    return "%H:%M:%S" if hours < 0.2 else "%b %d, %H:%M" if hours < 72 else "%b %d"
+
+
 @cache
-def _chart(timed: bool) -> alt.LayerChart:
-    if timed:
-        few = alt.ExprRef("max(2, min(6, width / 110))")
-        axis = alt.Axis(tickCount=few, labelOverlap=True, format="%b %d, %H:%M")
+def _chart(time_format: str | None) -> alt.LayerChart:
+    few = alt.ExprRef("max(2, min(6, width / 110))")
+    if time_format:
+        axis = alt.Axis(tickCount=few, labelOverlap=True, format=time_format)
         x = alt.X("start:T", title="time (UTC)", axis=axis, scale=alt.Scale(type="utc"))
     else:
-        x = alt.X("start:Q", title="training time (minutes)")
-    kind = "T" if timed else "Q"
+        x = alt.X("start:Q", title="training time (minutes)", axis=alt.Axis(tickCount=few))
+    kind = "T" if time_format else "Q"
     y = alt.Y("usd_per_hour:Q", title="USD an hour, all nodes", axis=alt.Axis(format="$,~f", tickCount=4))
     hues = alt.Color("fleet:N", title=None, legend=legend(["one", "or more"]))
     told = tooltip(("fleet", "machine", ""), ("usd_per_hour", "USD an hour", "$,.4~f"), ("source", "price from", ""))
     pieces = chart("pieces")
     return layered(
-        known(pieces, "usd_per_hour")
-        .mark_rect(opacity=0.75, style="block")
+        pieces.transform_filter("datum.priced")
+        .mark_rect(opacity=0.75, description=said("fleet", "usd_per_hour:$,.4~f", "source"))
         .encode(x=x, x2="end", y=y, y2="ground", color=hues, tooltip=told),
-        pieces.transform_filter("!isValid(datum.usd_per_hour)")
-        .mark_rule(style="unpriced")
-        .encode(x=x, x2="end", y=alt.Y("ground:Q"), tooltip=told),
-        chart("ends").mark_rule(style="stop").encode(x=f"at:{kind}"),
+        pieces.transform_filter("!datum.priced")
+        .mark_rule(style="unpriced", aria=False)
+        .encode(x=x, x2="end", y=alt.Y("ground:Q"), color=hues, tooltip=told),
+        chart("ends").mark_rule(style="stop", description=said("why")).encode(x=f"at:{kind}"),
         chart("ends")
         .mark_text(style="target-label", align="right", baseline="top", dx=-4, dy=2)
         .encode(x=f"at:{kind}", y=alt.value(0), text=alt.Text("why:N")),

@@ -6,7 +6,7 @@ import msgspec
 
 from milepost.report.amounts import UNKNOWN, lasted, usd
 from milepost.report.ledgers import is_assumed, purpose, total_usd
-from milepost.report.pictures.axes import from_zero, tooltip
+from milepost.report.pictures.axes import from_zero, said, tooltip
 from milepost.report.pictures.notes import count, untimed_note
 from milepost.report.pictures.picture import Picture, Row, Table
 from milepost.report.pictures.reach import Quantity
@@ -70,14 +70,16 @@ def money(every: Sequence[Kept]) -> Picture:
         (y,) = rows.add(f"{purpose(each)} · {shown}{share}")
         bars.append({"purpose": purpose(each), "usd": each.usd, "zero": 0, "y": y})
     told = tooltip(("purpose", "for", ""), ("usd", SPENT.title, "$,.4~f"))
-    bar = from_zero("bars", SPENT, style="bar").encode(y=rows.y(), tooltip=told)
+    bar = from_zero("bars", SPENT, style="bar", description=said("purpose", "usd:$,.4f")).encode(
+        y=rows.y(), tooltip=told
+    )
     return Picture(
         name="money",
         title="Where the money went",
         says="Every dollar, by what it was for: training that led somewhere, work that was lost to preemption or "
         "going back, start-up, phases such as evaluation, stalls, what billing adds, storage and network. "
         f"Together {usd(spending.total, assumed=spending.assumed)}.",
-        charts={(): rows.layer(bar)} if bars else {},
+        charts={(): rows.layer(bar.encode(y=rows.y(), tooltip=told))} if bars else {},
         data={"bars": bars, "labels": rows.labels} if bars else {},
         table=_table(spending),
         notes=tuple(_notes(every, spending)),

@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from milepost.report.pictures.axes import chart, layered
+from milepost.report.pictures.axes import chart, layered, said
 from milepost.report.pictures.picture import Row
 
 LABEL = 18
@@ -43,10 +43,10 @@ class Rows:
     def layer(self, *layers: Any) -> alt.LayerChart:
         """Return layers with the labels, as one chart as wide as what holds it."""
         text = chart("labels").encode(x=alt.value(0), y=self.y(), text=alt.Text("label:N"))
-        limit = alt.ExprRef("width")
+        marked: dict[str, Any] = {"align": "left", "limit": alt.ExprRef("width"), "description": said("label")}
         return layered(
             *layers,
-            text.transform_filter("!datum.is_detail").mark_text(style="row-label", align="left", limit=limit),
-            text.transform_filter("datum.is_detail").mark_text(style="row-detail", align="left", limit=limit),
+            text.transform_filter("!datum.is_detail").mark_text(style="row-label", **marked),
+            text.transform_filter("datum.is_detail").mark_text(style="row-detail", **marked),
             height=self.height + GAP / 2,
         )

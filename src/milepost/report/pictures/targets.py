@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from milepost.report.pictures.axes import chart
+from milepost.report.pictures.axes import chart, said
 from milepost.report.pictures.picture import Row
 from milepost.thresholds import PerformanceThreshold
 
@@ -46,31 +46,31 @@ def target_rows(thresholds: Sequence[PerformanceThreshold], points: Sequence[Poi
     return rows
 
 
-def values(field: str, title: str | None = None) -> alt.Y:
+def values(field: str, title: str) -> alt.Y:
     """Return a y channel over the values of a metric, with room above for the label of a target."""
     scale = alt.Scale(zero=False, nice=False, padding=18)
     return alt.Y(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(tickCount=6, format=",.4~g"))
 
 
-def target_lines(data: str) -> alt.Chart:
+def target_lines(data: str, title: str) -> alt.Chart:
     """Return the layer that draws a data set of targets: lines across."""
-    lines: alt.Chart = chart(data).mark_rule(style="target")
-    return lines.encode(y=values("target"), tooltip=[alt.Tooltip("label:N", title="target")])
+    lines: alt.Chart = chart(data).mark_rule(style="target", description=said("label"))
+    return lines.encode(y=values("target", title), tooltip=[alt.Tooltip("label:N", title="target")])
 
 
-def target_labels(data: str) -> list[alt.Chart]:
+def target_labels(data: str, title: str) -> list[alt.Chart]:
     """Return the layers with their labels, on a ground of their own: they lie over whatever else is there."""
-    return [layer for style in ("halo", "target-label") for layer in _labels(data, style)]
+    return [layer for style in ("halo", "target-label") for layer in _labels(data, title, style)]
 
 
-def _labels(data: str, style: str) -> list[alt.Chart]:
-    y, limit = values("target"), alt.ExprRef("width * 0.6")
+def _labels(data: str, title: str, style: str) -> list[alt.Chart]:
+    y, limit = values("target", title), alt.ExprRef("width * 0.6")
     text = chart(data).encode(y=y, text=alt.Text("label:N"))
     return [
         text.transform_filter("datum.side == 'left'")
-        .mark_text(style=style, align="left", baseline="bottom", dx=4, dy=-2, limit=limit)
+        .mark_text(style=style, aria=False, align="left", baseline="bottom", dx=4, dy=-2, limit=limit)
         .encode(x=alt.value(0)),
         text.transform_filter("datum.side == 'right'")
-        .mark_text(style=style, align="right", baseline="bottom", dx=-4, dy=-2, limit=limit)
+        .mark_text(style=style, aria=False, align="right", baseline="bottom", dx=-4, dy=-2, limit=limit)
         .encode(x=alt.value("width")),
     ]

@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 
 from milepost.report.formats import COLUMNS, row
-from milepost.report.pictures.axes import along, chart, colour, from_zero, known, shape, tooltip
+from milepost.report.pictures.axes import along, chart, colour, from_zero, known, said, shape, tooltip
 from milepost.report.pictures.notes import count
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
 from milepost.report.pictures.reach import QUANTITIES, Quantity, at_crossing, at_end, before_crossing, stops
@@ -77,19 +77,22 @@ def _chart(quantity: Quantity, rows: Rows, thresholds: Sequence[str]) -> alt.Lay
     field, x, y = quantity.field, along(quantity), rows.y()
     hues, shapes = colour("threshold", thresholds), shape("threshold", thresholds)
     told = tooltip(("run", "run", ""), ("threshold", "threshold", ""), (field, quantity.title, ",.6~g"))
+    crossed = said("run", "threshold", f"{field}:,.6~g")
     why = tooltip(("run", "run", ""), ("why", "ended", ""), (field, quantity.title, ",.6~g"))
-    crossings, open_ends = (known(chart(name), field) for name in ("crossings", "open"))
+    crossings, open_ends, stopped = (known(chart(name), field) for name in ("crossings", "open", "stops"))
     return rows.layer(
         from_zero("extents", quantity, style="extent").encode(y=y),
-        known(chart("stops"), field).mark_rule(style="stop").encode(x=x, y=y, y2="y2:Q", tooltip=why),
+        stopped.mark_rule(style="stop", description=said("run", "why")).encode(x=x, y=y, y2="y2:Q", tooltip=why),
         known(chart("crossings"), field, f"after_{field}")
-        .mark_rule(strokeWidth=7, opacity=0.45)
+        .mark_rule(strokeWidth=7, opacity=0.45, aria=False)
         .encode(x=along(quantity, field=f"after_{field}"), x2=f"{field}:Q", y=y, color=hues),
-        crossings.mark_point(filled=True, size=90, opacity=1).encode(x=x, y=y, color=hues, shape=shapes, tooltip=told),
+        crossings.mark_point(filled=True, size=90, opacity=1, description=crossed).encode(
+            x=x, y=y, color=hues, shape=shapes, tooltip=told
+        ),
         crossings.transform_filter("datum.bound != ''")
-        .mark_text(style="bound", dx=-11, baseline="middle")
+        .mark_text(style="bound", aria=False, dx=-11, baseline="middle")
         .encode(x=x, y=y, text=alt.Text("bound:N")),
-        open_ends.mark_point(filled=False, size=90, strokeWidth=1.8).encode(
+        open_ends.mark_point(filled=False, size=90, strokeWidth=1.8, description=said("run", "threshold")).encode(
             x=x, y=y, color=hues, shape=shapes, tooltip=told
         ),
     )

@@ -8,7 +8,7 @@ import msgspec
 from milepost.costs import billed_use, uses
 from milepost.report.amounts import lasted, usd
 from milepost.report.ledgers import machine, price_notes
-from milepost.report.pictures.axes import from_zero, tooltip
+from milepost.report.pictures.axes import from_zero, said, tooltip
 from milepost.report.pictures.notes import untimed_note
 from milepost.report.pictures.picture import Picture, Row, Table
 from milepost.report.pictures.reach import Quantity
@@ -27,20 +27,22 @@ class Used(msgspec.Struct):
 
     Attributes:
         runs: Ids of the runs that used it.
-        node_seconds: Wall-clock seconds of nodes that are charged for.
-        usd: USD billed; None where a part has no price.
+        node_seconds: Wall-clock seconds of nodes that are charged for, at a known price.
+        unpriced_seconds: The same without a known price.
+        usd: USD billed.
         assumed: Whether a price of it was assumed.
     """
 
     runs: set[str]
     node_seconds: float = 0.0
-    usd: float | None = 0.0
+    unpriced_seconds: float = 0.0
+    usd: float = 0.0
     assumed: bool = False
 
     @property
     def usd_per_hour(self) -> float | None:
         """USD billed for an hour of one node."""
-        return None if self.usd is None or self.node_seconds <= 0 else self.usd / self.node_seconds * 3600
+        return None if self.node_seconds <= 0 else self.usd / self.node_seconds * 3600
 
 
 def utilisation(every: Sequence[Kept]) -> Picture:
@@ -75,25 +77,36 @@ def _used(every: Sequence[Kept]) -> dict[str, Used]:
             segment = use[-1].segment
             each = used.setdefault(machine(segment), Used(set()))
             each.runs.add(kept.run.id)
-            each.node_seconds += sum((part.end - part.start) * part.segment.instance.nodes_charged for part in use)
-            billed = billed_use(kept.ledger, use)
-            each.usd = None if each.usd is None or billed is None else each.usd + billed
+            seconds = sum((part.end - part.start) * part.segment.instance.nodes_charged for part in use)
+            if (billed := billed_use(kept.ledger, use)) is None:
+                each.unpriced_seconds += seconds
+                continue
+            each.node_seconds += seconds
+            each.usd += billed
             each.assumed |= any(part.segment.quote is not None and part.segment.quote.assumed for part in use)
-    return dict(sorted(used.items(), key=lambda each: (-(each[1].usd or 0.0), each[0])))
+    return dict(sorted(used.items(), key=lambda each: (-each[1].usd, each[0])))
 
 
 def _chart(rows: Rows) -> alt.LayerChart:
     told = tooltip(("machine", "machine", ""), ("usd_per_hour", PER_HOUR.title, "$,.4~f"), ("usd", "USD", "$,.4~f"))
-    return rows.layer(from_zero("bars", PER_HOUR, style="bar").encode(y=rows.y(), tooltip=told))
+    return rows.layer(
+        from_zero("bars", PER_HOUR, style="bar", description=said("machine", "usd_per_hour:$,.4f")).encode(
+            y=rows.y(), tooltip=told
+        )
+    )
 
 
 def _detail(used: Used) -> str:
-    rate = "no price" if used.usd_per_hour is None else f"{usd(used.usd_per_hour, assumed=used.assumed)} an hour"
-    return f"{rate} × {lasted(used.node_seconds)} = {usd(used.usd, assumed=used.assumed)}"
+    if used.usd_per_hour is None:
+        return f"no known price × {lasted(used.unpriced_seconds)}"
+    rate, spent = (usd(each, assumed=used.assumed) for each in (used.usd_per_hour, used.usd))
+    more = f" (and {lasted(used.unpriced_seconds)} without a price)" if used.unpriced_seconds else ""
+    return f"{rate} an hour × {lasted(used.node_seconds)} = {spent}{more}"
 
 
 def _cells(name: str, used: Used) -> tuple[str, ...]:
+    rate = used.usd_per_hour
     return (
-        *(name, f"{len(used.runs):,}", f"{used.node_seconds / 3600:,.3f}"),
-        *(usd(each, assumed=used.assumed) for each in (used.usd_per_hour, used.usd)),
+        *(name, f"{len(used.runs):,}", f"{(used.node_seconds + used.unpriced_seconds) / 3600:,.3f}"),
+        *(usd(each, assumed=used.assumed) for each in (rate, None if rate is None else used.usd)),
     )
