@@ -1,6 +1,7 @@
 """Measure everything and print a Markdown table: ``make bench``."""
 
 from benchmarks.prices import of_runs, of_updates_beside_a_hanging_server
+from benchmarks.report import of_a_report
 from benchmarks.store import of_updates_that_are_kept
 from benchmarks.timing import machine
 from benchmarks.tracker import against_wandb, of_imports, of_updates
@@ -12,7 +13,7 @@ def main() -> None:
     print("| what | median | against | ratio | bound | |\n| --- | --- | --- | --- | --- | --- |")
     for measure in (
         *(against_wandb, of_updates, of_updates_that_are_kept),
-        *(of_runs, of_updates_beside_a_hanging_server, of_imports),
+        *(of_runs, of_updates_beside_a_hanging_server, of_imports, of_a_report),
     ):
         for ratio in measure():
             print(ratio.row(), flush=True)

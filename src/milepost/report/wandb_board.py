@@ -40,7 +40,9 @@ class Board(NamedTuple):
             wandb.Api()  # says why, where nobody is logged in
             self.report.save()  # first: it makes the project, where there is none
             self.workspace.save()
-        except (wandb.Error, OSError) as error:
+        except Exception as error:
+            if not type(error).__module__.startswith("wandb") and type(error) is not Exception:
+                raise
             raise ConfigError(
                 f"W&B: expected to save a board to {self.report.entity}/{self.report.project}, found: {error}; "
                 "log in with `wandb login` or WANDB_API_KEY, to a server other than wandb.ai with WANDB_BASE_URL"
