@@ -110,9 +110,9 @@ def test_money_adds_up_to_what_each_run_spent(every: list[Kept]) -> None:
     assert picture.notes == ("1 run without a known price: not in it (unpriced).",)
 
 
-def test_machines_cost_what_is_billed_for_an_hour_of_a_node(every: list[Kept]) -> None:
+def test_machines_cost_their_price_and_what_is_billed_is_beside_it(every: list[Kept]) -> None:
     picture = utilisation(every[:4])
-    assert picture.data["labels"][1]["label"] == "$1,800.00 an hour × 12:40 = $380.00 (and 2:40 without a price)"
+    assert picture.data["labels"][1]["label"] == "$1,800.00 an hour × 12:40, billed $380.00 (and 2:40 without a price)"
     bars = {bar["machine"]: bar for bar in picture.data["bars"]}
     assert {name: bar["usd_per_hour"] for name, bar in bars.items()} == {
         "own.8x on-demand here": pytest.approx(1800.0),

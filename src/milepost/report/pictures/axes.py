@@ -57,20 +57,15 @@ def by_name(names: Iterable[str]) -> dict[str, Any]:
     return {"domain": list(dict.fromkeys(names))}
 
 
+LEGEND: dict[str, Any] = {"title": None, "orient": "top", "offset": 4, "symbolOpacity": 1}
+
+
 def legend(names: Sequence[str]) -> alt.Legend | None:
     """Return a legend above a chart, in so many columns as a phone is wide; none for a single name."""
     if len(names) < 2:
         return None
-    few = len(names) <= 8
-    return alt.Legend(
-        title=None,
-        orient="top",
-        columns=1 if few else 2,
-        labelLimit=320 if few else 140,
-        symbolLimit=24,
-        symbolOpacity=1,
-        offset=4,
-    )
+    size: dict[str, Any] = {"columns": 1, "labelLimit": 320} if len(names) <= 8 else {"columns": 2, "labelLimit": 140}
+    return alt.Legend(**LEGEND, **size, symbolLimit=24)
 
 
 def colour(field: str, names: Sequence[str], *, has_legend: bool = True) -> alt.Color:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import altair as alt
 
 from milepost.report.amounts import UNKNOWN, lasted, moment, usd
 from milepost.report.ledgers import fleet, has_clock, price_notes, source, used
-from milepost.report.pictures.axes import chart, layered, legend, said, tooltip
+from milepost.report.pictures.axes import LEGEND, chart, layered, said, tooltip
 from milepost.report.pictures.picture import Picture, Row, Table
 from milepost.store.snapshot import Kept
 
@@ -21,12 +22,13 @@ def ledger(kept: Kept) -> Picture:
     """Return what a run ran on: prices over time, whose area is money."""
     pieces, marks = list(_pieces(kept)), list(_marks(kept))
     timed = has_clock(kept.ledger)
+    is_priced = any(piece["priced"] for piece in pieces)
     drawn = any(piece["end"] > piece["start"] for piece in pieces)
     return Picture(
         name="ledger",
         title="What it ran on, and at what price",
         says=SAYS,
-        charts={(): _chart(_time_format(kept) if timed else None)} if drawn else {},
+        charts={(): _chart(_time_format(kept) if timed else None, is_priced)} if drawn else {},
         data={"pieces": pieces, "ends": marks} if drawn else {},
         table=Table(
             ("from (UTC)", "machine", "price from", "wall time", "USD an hour", "USD"), tuple(_cells(kept)), numbers=3
@@ -54,9 +56,12 @@ def _pieces(kept: Kept) -> Iterator[Row]:
 
 
 def _marks(kept: Kept) -> Iterator[Row]:
-    for segment in kept.ledger.segments:
-        if (end := segment.end) is not None and end.name not in (None, "closed"):
-            yield {"at": _shown(end.wall_time, kept), "why": end.name}
+    segments = kept.ledger.segments
+    start, end = segments[0].billed_from, segments[-1].marks[-1].wall_time
+    for segment in segments:
+        if (last := segment.end) is not None and last.name not in (None, "closed"):
+            is_late = last.wall_time - start > 0.5 * (end - start)
+            yield {"at": _shown(last.wall_time, kept), "why": last.name, "is_late": is_late}
 
 
 def _shown(wall_time: float, kept: Kept) -> float:
@@ -74,7 +79,7 @@ def _time_format(kept: Kept) -> str:
 
 
 @cache
-def _chart(time_format: str | None) -> alt.LayerChart:
+def _chart(time_format: str | None, is_priced: bool) -> alt.LayerChart:
     few = alt.ExprRef("max(2, min(6, width / 110))")
     if time_format:
         axis = alt.Axis(tickCount=few, labelOverlap=True, format=time_format)
@@ -83,20 +88,22 @@ def _chart(time_format: str | None) -> alt.LayerChart:
         x = alt.X("start:Q", title="training time (minutes)", axis=alt.Axis(tickCount=few))
     kind = "T" if time_format else "Q"
     y = alt.Y("usd_per_hour:Q", title="USD an hour, all nodes", axis=alt.Axis(format="$,~f", tickCount=4))
-    hues = alt.Color("fleet:N", title=None, legend=legend(["one", "or more"]))
+    legend = alt.Legend(**LEGEND, columns=1, labelLimit=320, symbolType="square") if is_priced else None
+    hues = alt.Color("fleet:N", title=None, legend=legend)
     told = tooltip(("fleet", "machine", ""), ("usd_per_hour", "USD an hour", "$,.4~f"), ("source", "price from", ""))
     pieces = chart("pieces")
+    ends = chart("ends").encode(x=f"at:{kind}", y=alt.value(0), text=alt.Text("why:N"))
+    text: dict[str, Any] = {"style": "target-label", "aria": False, "baseline": "top", "dy": 2}
     return layered(
         pieces.transform_filter("datum.priced")
         .mark_rect(opacity=0.75, description=said("fleet", "usd_per_hour:$,.4~f", "source"))
         .encode(x=x, x2="end", y=y, y2="ground", color=hues, tooltip=told),
         pieces.transform_filter("!datum.priced")
-        .mark_rule(style="unpriced", aria=False)
-        .encode(x=x, x2="end", y=alt.Y("ground:Q"), color=hues, tooltip=told),
+        .mark_rect(style="unpriced", aria=False)
+        .encode(x=x, x2="end", y=alt.Y("ground:Q"), y2="ground", tooltip=told),
         chart("ends").mark_rule(style="stop", description=said("why")).encode(x=f"at:{kind}"),
-        chart("ends")
-        .mark_text(style="target-label", align="right", baseline="top", dx=-4, dy=2)
-        .encode(x=f"at:{kind}", y=alt.value(0), text=alt.Text("why:N")),
+        ends.transform_filter("datum.is_late").mark_text(**text, align="right", dx=-4),
+        ends.transform_filter("!datum.is_late").mark_text(**text, align="left", dx=4),
         height=170,
     )
 

@@ -85,6 +85,6 @@ def _config(colours: dict[str, Any], font: str, size: int) -> dict[str, Any]:
             "lost": {"color": warn, "strokeWidth": 1.5, "strokeDash": [3, 3]},
             "bracket": {"color": colours["colours"][0], "opacity": 0.15},
             "bar": {"color": colours["colours"][0], "strokeWidth": 12},
-            "unpriced": {"strokeWidth": 3, "strokeDash": [4, 3]},
+            "unpriced": {"stroke": warn, "strokeWidth": 2, "strokeDash": [4, 3]},
         },
     }

@@ -16,8 +16,8 @@ from milepost.report.pictures.rows import Rows
 from milepost.store.snapshot import Kept
 
 SAYS = """\
-A bar is a kind of machine: the dollars billed for an hour of one node of it, billing minimum and what was free
-included. Storage and network are not in it. * marks an assumed price."""
+A bar is a kind of machine: what an hour of one node of it cost, at the prices of the time that it was used. Above it
+is what was billed, with billing minimum and without what was free; storage and network are not in it."""
 
 PER_HOUR = Quantity("usd_per_hour", "USD an hour, of one node", "$,~f")
 
@@ -29,7 +29,8 @@ class Used(msgspec.Struct):
         runs: Ids of the runs that used it.
         node_seconds: Wall-clock seconds of nodes that are charged for, at a known price.
         unpriced_seconds: The same without a known price.
-        usd: USD billed.
+        usd: USD of that time, at its prices.
+        billed_usd: USD billed for it: with the billing minimum, without what was free.
         assumed: Whether a price of it was assumed.
     """
 
@@ -37,11 +38,12 @@ class Used(msgspec.Struct):
     node_seconds: float = 0.0
     unpriced_seconds: float = 0.0
     usd: float = 0.0
+    billed_usd: float = 0.0
     assumed: bool = False
 
     @property
     def usd_per_hour(self) -> float | None:
-        """USD billed for an hour of one node."""
+        """Mean USD an hour of one node over the time that it was used."""
         return None if self.node_seconds <= 0 else self.usd / self.node_seconds * 3600
 
 
@@ -51,7 +53,7 @@ def utilisation(every: Sequence[Kept]) -> Picture:
     rows, bars = Rows(), list[Row]()
     for name, each in used.items():
         (y,) = rows.add(name, _detail(each))
-        bars.append({"machine": name, "usd_per_hour": each.usd_per_hour, "usd": each.usd, "zero": 0, "y": y})
+        bars.append({"machine": name, "usd_per_hour": each.usd_per_hour, "usd": each.billed_usd, "zero": 0, "y": y})
     drawn = any(bar["usd_per_hour"] is not None for bar in bars)
     return Picture(
         name="utilisation",
@@ -82,13 +84,14 @@ def _used(every: Sequence[Kept]) -> dict[str, Used]:
                 each.unpriced_seconds += seconds
                 continue
             each.node_seconds += seconds
-            each.usd += billed
+            each.usd += sum(part.usd(part.start, part.end) or 0.0 for part in use)
+            each.billed_usd += billed
             each.assumed |= any(part.segment.quote is not None and part.segment.quote.assumed for part in use)
-    return dict(sorted(used.items(), key=lambda each: (-each[1].usd, each[0])))
+    return dict(sorted(used.items(), key=lambda each: (-each[1].billed_usd, each[0])))
 
 
 def _chart(rows: Rows) -> alt.LayerChart:
-    told = tooltip(("machine", "machine", ""), ("usd_per_hour", PER_HOUR.title, "$,.4~f"), ("usd", "USD", "$,.4~f"))
+    told = tooltip(("machine", "machine", ""), ("usd_per_hour", PER_HOUR.title, "$,.4~f"), ("usd", "billed", "$,.4~f"))
     return rows.layer(
         from_zero("bars", PER_HOUR, style="bar", description=said("machine", "usd_per_hour:$,.4f")).encode(
             y=rows.y(), tooltip=told
@@ -99,14 +102,14 @@ def _chart(rows: Rows) -> alt.LayerChart:
 def _detail(used: Used) -> str:
     if used.usd_per_hour is None:
         return f"no known price × {lasted(used.unpriced_seconds)}"
-    rate, spent = (usd(each, assumed=used.assumed) for each in (used.usd_per_hour, used.usd))
+    rate, billed = (usd(each, assumed=used.assumed) for each in (used.usd_per_hour, used.billed_usd))
     more = f" (and {lasted(used.unpriced_seconds)} without a price)" if used.unpriced_seconds else ""
-    return f"{rate} an hour × {lasted(used.node_seconds)} = {spent}{more}"
+    return f"{rate} an hour × {lasted(used.node_seconds)}, billed {billed}{more}"
 
 
 def _cells(name: str, used: Used) -> tuple[str, ...]:
     rate = used.usd_per_hour
     return (
         *(name, f"{len(used.runs):,}", f"{(used.node_seconds + used.unpriced_seconds) / 3600:,.3f}"),
-        *(usd(each, assumed=used.assumed) for each in (rate, None if rate is None else used.usd)),
+        *(usd(each, assumed=used.assumed) for each in (rate, None if rate is None else used.billed_usd)),
     )
