@@ -49,7 +49,7 @@ def from_zero(data: str, quantity: Quantity, *, style: str, description: Any = a
     layer: alt.Chart = known(chart(data), quantity.field).mark_rule(
         style=style, description=description, aria=description is not alt.Undefined
     )
-    return layer.encode(x=along(quantity, field="zero"), x2=f"{quantity.field}:Q")
+    return layer.encode(x=along(quantity, field="zero"), x2=alt.X2(f"{quantity.field}:Q"))
 
 
 def by_name(names: Iterable[str]) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def _chart(
         target_lines(names["targets"], title),
         chart(names["lines"])
         .mark_line(strokeWidth=1.6, opacity=0.85, description=said("run", "group"))
-        .encode(x=x, y=y, color=hues, strokeDash=dash("group", groups), detail="run:N"),
+        .encode(x=x, y=y, color=hues, strokeDash=dash("group", groups), detail=alt.Detail("run:N")),
         known(chart(names["crossings"]), "usd", "value")
         .mark_point(style="crossing", filled=True, size=90, opacity=1, description=crossed)
         .encode(x=x, y=y, color=hues, tooltip=told),

@@ -92,16 +92,16 @@ def _chart(time_format: str | None, is_priced: bool) -> alt.LayerChart:
     hues = alt.Color("fleet:N", title=None, legend=legend)
     told = tooltip(("fleet", "machine", ""), ("usd_per_hour", "USD an hour", "$,.4~f"), ("source", "price from", ""))
     pieces = chart("pieces")
-    ends = chart("ends").encode(x=f"at:{kind}", y=alt.value(0), text=alt.Text("why:N"))
+    ends = chart("ends").encode(x=alt.X(f"at:{kind}"), y=alt.value(0), text=alt.Text("why:N"))
     text: dict[str, Any] = {"style": "target-label", "aria": False, "baseline": "top", "dy": 2}
     return layered(
         pieces.transform_filter("datum.priced")
         .mark_rect(opacity=0.75, description=said("fleet", "usd_per_hour:$,.4~f", "source"))
-        .encode(x=x, x2="end", y=y, y2="ground", color=hues, tooltip=told),
+        .encode(x=x, x2=alt.X2("end"), y=y, y2=alt.Y2("ground"), color=hues, tooltip=told),
         pieces.transform_filter("!datum.priced")
         .mark_rect(style="unpriced", aria=False)
-        .encode(x=x, x2="end", y=alt.Y("ground:Q"), y2="ground", tooltip=told),
-        chart("ends").mark_rule(style="stop", description=said("why")).encode(x=f"at:{kind}"),
+        .encode(x=x, x2=alt.X2("end"), y=alt.Y("ground:Q"), y2=alt.Y2("ground"), tooltip=told),
+        chart("ends").mark_rule(style="stop", description=said("why")).encode(x=alt.X(f"at:{kind}")),
         ends.transform_filter("datum.is_late").mark_text(**text, align="right", dx=-4),
         ends.transform_filter("!datum.is_late").mark_text(**text, align="left", dx=4),
         height=170,

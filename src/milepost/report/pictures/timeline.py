@@ -82,10 +82,12 @@ def _chart(quantity: Quantity, rows: Rows, thresholds: Sequence[str]) -> alt.Lay
     crossings, open_ends, stopped = (known(chart(name), field) for name in ("crossings", "open", "stops"))
     return rows.layer(
         from_zero("extents", quantity, style="extent").encode(y=y),
-        stopped.mark_rule(style="stop", description=said("run", "why")).encode(x=x, y=y, y2="y2:Q", tooltip=why),
+        stopped.mark_rule(style="stop", description=said("run", "why")).encode(
+            x=x, y=y, y2=alt.Y2("y2:Q"), tooltip=why
+        ),
         known(chart("crossings"), field, f"after_{field}")
         .mark_rule(strokeWidth=7, opacity=0.45, aria=False)
-        .encode(x=along(quantity, field=f"after_{field}"), x2=f"{field}:Q", y=y, color=hues),
+        .encode(x=along(quantity, field=f"after_{field}"), x2=alt.X2(f"{field}:Q"), y=y, color=hues),
         crossings.mark_point(filled=True, size=90, opacity=1, description=crossed).encode(
             x=x, y=y, color=hues, shape=shapes, tooltip=told
         ),
