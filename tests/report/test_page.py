@@ -131,6 +131,16 @@ def test_switches_work_from_the_keyboard(browser: Browser, file: Path) -> None:
         assert report.page.locator("article:not([hidden]) figure[data-drawn]").count() == 2
 
 
+def test_last_choice_wins_however_fast_it_is_made(browser: Browser, file: Path) -> None:
+    with opened(browser, file) as report:
+        chart = report.chart("efficiency")
+        chart.get_by_label("minutes", exact=True).focus()
+        for key in ("ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft"):  # round, and back to the last
+            report.page.keyboard.press(key)
+        report.page.wait_for_function("document.querySelector('[data-picture=efficiency]').dataset.drawn === '0'")
+        assert "samples" in report.texts("efficiency")
+
+
 def test_what_runs_are_called_stays_text(browser: Browser, file: Path) -> None:
     with opened(browser, file) as report:
         assert report.page.locator("img, figure b, table b, option b").count() == 0

@@ -24,8 +24,6 @@ app = typer.Typer(
 )
 for command in (init, replay, results, reprice, report, price, detect, doctor):
     app.command()(command)
-
-
 app.command("wandb-board")(wandb_board)
 
 

@@ -80,7 +80,9 @@ def report(
     """Draw what runs took: when, for how much, on what. One HTML file that needs nothing else, or PNG and SVG."""
     _check(format, picture, over, metric, theme)
     logs, runs = _sorted(what or [], store)
-    every = _kept(runs, group or [], store, is_all=not logs)
+    busy = Console(stderr=True)
+    with busy.status("reading …"):
+        every = _kept(runs, group or [], store, is_all=not logs)
     if logs:
         with log_progress() as on_progress:
             results = replay_logs(
@@ -101,7 +103,7 @@ def report(
                 on_kept=every.append,
             )
         summarise(results)
-    with Console(stderr=True).status("drawing …"):
+    with busy.status("drawing …"):
         if format == "html":
             written = [_write_page(every, out or Path("report.html"))]
         else:
@@ -154,7 +156,7 @@ def _kept(runs: Sequence[str], groups: Sequence[str], store: str | None, *, is_a
 def _write_page(every: Sequence[Kept], out: Path) -> Path:
     from milepost.report.page import page
 
-    return _write(out, page(every, time.time()).encode())
+    return _write(out, page(every, time.time()).encode(errors="replace"))
 
 
 def _write_images(

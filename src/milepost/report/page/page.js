@@ -10,6 +10,7 @@
     tooltip: { disableDefaultStyle: true },
   };
   const views = new Map();
+  const drawing = new Map();
 
   function rowsOf(packed) {
     const columns = Object.entries(packed).map(([key, column]) => [
@@ -20,7 +21,15 @@
     return Array.from({ length: height }, (_, at) => Object.fromEntries(columns.map(([key, values]) => [key, values[at]])));
   }
 
-  async function draw(figure) {
+  // One after the other: a choice that is made while a chart is drawn is drawn after it.
+  function draw(figure) {
+    const before = drawing.get(figure) ?? Promise.resolve();
+    const now = before.catch(() => {}).then(() => drawNow(figure));
+    drawing.set(figure, now);
+    return now;
+  }
+
+  async function drawNow(figure) {
     const holder = figure.querySelector(".chart");
     if (!holder) return;
     const { charts, data } = report.pictures[figure.dataset.picture];
