@@ -158,6 +158,13 @@ def test_runs_without_anything_to_draw_say_so(every: list[Kept]) -> None:
     assert curves(bare[0]).notes == ("This run has logged no metric that a threshold watches.",)
 
 
+def test_run_without_a_clock_is_not_drawn_over_time(every: list[Kept]) -> None:
+    results = tuple(msgspec.structs.replace(result, elapsed_source=None) for result in every[1].results)
+    untimed = msgspec.structs.replace(every[1], results=results)
+    assert [switch.options for switch in curves(untimed).switches] == [("m (raw)",), ("samples",)]
+    assert timeline([untimed]).data["open"][0]["minutes"] is None
+
+
 def test_many_runs_are_thinned_and_counted(every: list[Kept]) -> None:
     many = copies(every[0], 400)
     assert len({crossing["run"] for crossing in timeline(many).data["crossings"]}) == MOST_RUNS

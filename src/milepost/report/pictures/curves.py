@@ -10,7 +10,7 @@ from milepost.report.amounts import usd
 from milepost.report.pictures.axes import along, chart, known, layered, said, tooltip
 from milepost.report.pictures.curve import Level, is_raw, lost_of, name_of, on_the_way, short, thinned, with_usd
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
-from milepost.report.pictures.reach import DOLLARS, QUANTITIES, Quantity, Reach, at_crossing, before_crossing
+from milepost.report.pictures.reach import DOLLARS, QUANTITIES, Quantity, Reach, at_crossing, before_crossing, has_clock
 from milepost.report.pictures.targets import HEIGHT, target_labels, target_lines, target_rows, values
 from milepost.store.snapshot import Curve, CurvePoint, Kept
 
@@ -56,10 +56,10 @@ def _add(
 ) -> None:
     """Put the data sets of a curve among those of the picture."""
     watching = [each for each in kept.thresholds if name_of(each) == name_of(curve)]
-    names = {each.name for each in watching}
-    data[f"led{at}"] = [_point(level.point, level.usd) for level in thinned(levels, most_points)]
+    names, timed = {each.name for each in watching}, has_clock(kept)
+    data[f"led{at}"] = [_point(level.point, level.usd, timed=timed) for level in thinned(levels, most_points)]
     data[f"lost{at}"] = [
-        _point(point, None) | {"stretch": number}
+        _point(point, None, timed=timed) | {"stretch": number}
         for number, stretch in enumerate(lost_of(curve))
         for point in thinned(stretch, most_points)
     ]
@@ -70,12 +70,14 @@ def _add(
         for result in kept.results
         if result.achieved and result.threshold in names
     ]
-    points = [(row["minutes"], row[name]) for row in data[f"led{at}"] for name in ("raw", "smoothed")]
+    points = [
+        (row["minutes" if timed else "samples"], row[name]) for row in data[f"led{at}"] for name in ("raw", "smoothed")
+    ]
     data[f"targets{at}"] = target_rows(watching, points)
 
 
-def _point(point: CurvePoint, spent: float | None) -> Row:
-    reach = Reach(point.samples or None, short(point.elapsed_seconds / 60), short(spent))
+def _point(point: CurvePoint, spent: float | None, *, timed: bool) -> Row:
+    reach = Reach(point.samples or None, short(point.elapsed_seconds / 60) if timed else None, short(spent))
     return reach.fields() | {"raw": short(point.raw), "smoothed": short(point.smoothed)}
 
 

@@ -12,7 +12,7 @@ def count(number: int, what: str) -> str:
 
 
 def untimed_note(every: Sequence[Kept]) -> Iterator[str]:
-    """Say of logs that tell training time alone what follows from that."""
+    """Say of logs that have no wall clock what follows from that."""
     untimed = sum(not has_clock(kept.ledger) for kept in every)
     if untimed:
-        yield f"{count(untimed, 'run')} whose log tells training time alone: what else was billed is not known."
+        yield f"{count(untimed, 'run')} whose log has no wall clock: what was billed beside training is not known."
