@@ -25,11 +25,12 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[arena,wandb]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[arena,report,wandb]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[arena,aws,dev,fleet,gpu,prices,replay,wandb]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[arena,aws,dev,fleet,gpu,prices,replay,report,wandb]'
+	command -v chromium > /dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-liberation; }
 	touch $@ $(VENV)/.demo
 
 clean:

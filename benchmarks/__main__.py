@@ -10,6 +10,7 @@ from benchmarks.replay import (
     of_the_kernel,
     of_two_workers,
 )
+from benchmarks.report import of_a_report
 from benchmarks.store import of_updates_that_are_kept
 from benchmarks.timing import machine
 from benchmarks.tracker import against_wandb, of_imports, of_updates
@@ -21,7 +22,7 @@ def main() -> None:
     print("| what | median | against | ratio | bound | |\n| --- | --- | --- | --- | --- | --- |")
     for measure in (
         *(against_wandb, of_updates, of_updates_that_are_kept),
-        *(of_runs, of_updates_beside_a_hanging_server, of_imports),
+        *(of_runs, of_updates_beside_a_hanging_server, of_imports, of_a_report),
         *(of_event_files, of_files_of_wandb, of_tables),
         *(of_the_kernel, of_parquet, of_a_footer, of_two_workers, of_memory, of_a_small_replay),
     ):

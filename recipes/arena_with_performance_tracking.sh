@@ -14,3 +14,6 @@ python -m examples.arena.train \
 
 echo
 milepost results
+
+# The same as pictures: one file, to be opened in a browser.
+milepost report -o report.html

@@ -55,6 +55,11 @@ def test_tracked_run_imports_no_client() -> None:
     assert not loaded_after(code) & {"numpy", "rich", "typer", "wandb", "boto3", "botocore", "torch", "pandas"}
 
 
+def test_pictures_are_reached_from_the_package_and_load_nothing_until_drawn() -> None:
+    loaded = loaded_after("import milepost\nassert callable(milepost.report.figure)")
+    assert not loaded & {"altair", "vl_convert", "jinja2", "plotext", "wandb_workspaces", "polars"}
+
+
 def test_public_names_are_all_there() -> None:
     for name in milepost.__all__:
         assert getattr(milepost, name).__doc__

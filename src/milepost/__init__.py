@@ -6,6 +6,7 @@ This is the public API; each name is loaded when it is first used.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from milepost import report as report
     from milepost.config import (
         Config,
         environment_from_curriculum,
@@ -55,6 +56,9 @@ _HOMES = {
     "track": "tracked_run",
 }
 
+_FOLDERS = ("report",)
+"""Reached as they stand: ``milepost.report.figure``."""
+
 __all__ = [
     "AWSPricingClient",
     "BillingRule",
@@ -86,14 +90,16 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _HOMES and name not in _FOLDERS:
         raise AttributeError(f"module 'milepost' has no attribute {name!r}")
     from importlib import import_module
 
+    if name in _FOLDERS:
+        return import_module(f"milepost.{name}")
     value = getattr(import_module(f"milepost.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_FOLDERS})

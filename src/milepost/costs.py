@@ -1,5 +1,6 @@
 """What a ledger's time cost up to a position: of a lineage, of everything, as billed. Pure functions of the ledger."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import msgspec
@@ -51,6 +52,34 @@ def cost_lines(ledger: Ledger, until: Position) -> dict[str, float | None]:
     if ledger.network is not None:
         lines["network"] = ledger.network.usd()
     return lines
+
+
+def costs_along(ledger: Ledger, until: Position, elapsed_seconds: Iterable[float]) -> list[float | None]:
+    """Return the USD that the lineage of a position had cost at each of several elapsed times, as `cost` has them.
+
+    Args:
+        ledger: The run's ledger.
+        until: The position whose lineage it is.
+        elapsed_seconds: Seconds on the training timer, ascending; those beyond the lineage count as its end.
+
+    Returns:
+        USD, None from where a part has no price.
+    """
+    stretches = iter(lineage(ledger, until))
+    stretch = next(stretches, None)
+    spent: float | None = 0.0
+    along: list[float | None] = []
+    for elapsed in elapsed_seconds:
+        while stretch is not None and stretch.end.elapsed_seconds <= elapsed:
+            spent = _sum(spent, _price([stretch]))
+            stretch = next(stretches, None)
+        inside = stretch is not None and stretch.start.elapsed_seconds < elapsed
+        along.append(_sum(spent, _price([stretch.until(elapsed)])) if stretch and inside else spent)
+    return along
+
+
+def _sum(left: float | None, right: float | None) -> float | None:
+    return None if left is None or right is None else left + right
 
 
 class Use(msgspec.Struct, frozen=True):

@@ -78,7 +78,11 @@ def _kept(ledger: Ledger, until: Position) -> dict[str, list[tuple[float, float]
     """Return the wall times of the training that led to a position, by segment."""
     kept: dict[str, list[tuple[float, float]]] = {}
     for stretch in lineage(ledger, until):
-        kept.setdefault(stretch.segment.id, []).append((stretch.start.wall_time, stretch.end.wall_time))
+        start, end = stretch.start.wall_time, stretch.end.wall_time
+        times = kept.setdefault(stretch.segment.id, [])
+        if times and times[-1][1] == start:
+            start, _ = times.pop()
+        times.append((start, end))
     return kept
 
 

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from milepost.report.terminal import LivePanel, price_line, print_results, results_table, usd
+from milepost.report.amounts import usd
+from milepost.report.terminal import LivePanel, price_line, print_results, results_table
 from milepost.tracked_run import TrackedRun, track
 from milepost.tracker import PerformanceThresholdTracker
 from tests.helpers import FakeClock, ledger, quote, threshold
@@ -113,3 +114,24 @@ def test_another_rank_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     with track(thresholds=[threshold()]) as run, LivePanel(run, console=console) as panel:
         panel.refresh()
     assert console.file.getvalue() == ""  # type: ignore[attr-defined]
+
+
+def test_panel_draws_the_curve_and_its_targets() -> None:
+    run, clock = run_of(threshold(), threshold(9.0, name="far"), threshold(5.0, name="other", metric="n"))
+    console = Console(file=io.StringIO(), width=100, height=40, force_terminal=True)
+    panel = LivePanel(run, console=console)
+    for second in range(1, 40):
+        clock.advance(1.0)
+        run.update({"m": second / 8, "n": 9.0}, second * 1000)
+        panel._drawn = 0.0
+        panel.refresh()
+    text = shown(panel.panel(), width=100)
+    assert "m over samples" in text
+    assert "39,000" in text
+    assert all(name in text for name in ("smoothed", " t ", " far "))
+    run.update({"m": 1.0}, 10_000)  # it went back
+    panel._trail.add(run)
+    assert "39,000" not in shown(panel.panel(), width=100).partition("m over samples")[2]
+    low = LivePanel(run, console=Console(file=io.StringIO(), width=100, height=12, force_terminal=True))
+    low._trail = panel._trail
+    assert "over samples" not in shown(low.panel())

@@ -1,31 +1,33 @@
 """The command line: one file per command. It parses, calls and prints."""
 
 import sys
+from collections.abc import Collection
+from importlib import import_module
 
 import typer
 
 from milepost import __version__, log
-from milepost.cli.detect import detect
-from milepost.cli.doctor import doctor
-from milepost.cli.init import init
-from milepost.cli.price import price
-from milepost.cli.replay import replay
-from milepost.cli.reprice import reprice
-from milepost.cli.results import results
 from milepost.errors import MilepostError
-from milepost.report.terminal import CONTROL
 
-app = typer.Typer(
-    name="milepost",
-    help="Say what a training run took to reach a target: samples, minutes, dollars.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
-for command in (init, replay, results, reprice, price, detect, doctor):
-    app.command()(command)
+COMMANDS = ("init", "replay", "results", "reprice", "report", "price", "detect", "doctor", "wandb-board")
+"""In the order in which they are shown: each is a function of its file."""
 
 
-@app.callback(invoke_without_command=True)
+def build_app(names: Collection[str] = COMMANDS) -> typer.Typer:
+    """Return the command line with some of its commands: what the others import costs more than most of them do."""
+    app = typer.Typer(
+        name="milepost",
+        help="Say what a training run took to reach a target: samples, minutes, dollars.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    app.callback(invoke_without_command=True)(_options)
+    for name in names:
+        function = name.replace("-", "_")
+        app.command(name)(getattr(import_module(f"milepost.cli.{function}"), function))
+    return app
+
+
 def _options(
     version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
 ) -> None:
@@ -37,9 +39,12 @@ def _options(
 def main() -> None:
     """Run the command line. Exit status: 0 done, 1 no, 2 wrong call or input, 3 can't tell yet, 4 Milepost failed."""
     log.show_warnings()
+    called = sys.argv[1:2]
     try:
-        app()
+        build_app(called if called and called[0] in COMMANDS else COMMANDS)()
     except MilepostError as error:
+        from milepost.report.terminal import CONTROL
+
         typer.echo(f"milepost: {CONTROL.sub('', str(error))}", err=True)
         sys.exit(2)
     except Exception as error:  # noqa: BLE001 - the last border: exit status 4 says that Milepost failed

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from milepost.instance import FIELDS
 from milepost.instances.detect import detect as find_out
-from milepost.report.terminal import UNKNOWN, open_console
+from milepost.report.amounts import UNKNOWN
+from milepost.report.terminal import open_console
 
 
 def detect(

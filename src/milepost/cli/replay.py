@@ -1,56 +1,62 @@
 """``milepost replay``: results from the logs of runs that are over."""
 
 import re
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
+from milepost.cli.logs import (
+    ConfigName,
+    GroupBy,
+    InstanceType,
+    LogFormat,
+    Match,
+    Nodes,
+    PricePerHour,
+    Provider,
+    Region,
+    RunColumn,
+    SamplesColumn,
+    Source,
+    Spot,
+    Thresholds,
+    TimeColumn,
+    TimeUnitName,
+    given_instance,
+    log_progress,
+    summarise,
+)
 from milepost.errors import ConfigError
-from milepost.replay import Results
 from milepost.replay import replay as replay_logs
 from milepost.replay.engine import Replayed
-from milepost.replay.runs import Progress as Come
 from milepost.replay.spread import Engine
 from milepost.report.formats import FORMATS, Format, as_json, as_text
 from milepost.report.terminal import open_console, runs_results_table
 
-SKIPPED_SHOWN = 10
-"""So many of what was skipped are named with their reasons; the rest are counted."""
-
 
 def replay(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Logs: files, folders, globs, addresses.")],
-    threshold: Annotated[
-        list[str] | None, typer.Option(metavar="EXPR", help="Such as 'top5Accuracy >= 93' or 'loss <= 0.4 @ 0.1'.")
-    ] = None,
-    config: Annotated[str | None, typer.Option(help="Thresholds file, or the name of an environment.")] = None,
+    threshold: Thresholds = None,
+    config: ConfigName = None,
     formats: Annotated[
         list[str] | None,
         typer.Option("--format", help="csv, markdown or latex of the results; any other name is the logs' format."),
     ] = None,
-    log_format: Annotated[str | None, typer.Option(help="Format of the logs, where content does not tell.")] = None,
-    match: Annotated[str | None, typer.Option(metavar="GLOB", help="Only runs whose id matches.")] = None,
+    log_format: LogFormat = None,
+    match: Match = None,
     group: Annotated[str | None, typer.Option(help="Group of the runs.")] = None,
-    group_by: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Group by a piece of the path (0, 1 …) or a setting.")
-    ] = None,
-    samples_column: Annotated[str | None, typer.Option(help="Column that counts samples.")] = None,
-    time_column: Annotated[str | None, typer.Option(help="Column that tells time.")] = None,
-    time_unit: Annotated[Literal["s", "min", "h"] | None, typer.Option(help="Its unit.")] = None,
-    run_column: Annotated[str | None, typer.Option(help="Column that tells runs in one file apart.")] = None,
-    instance: Annotated[str | None, typer.Option(help="Type of each node that they ran on.")] = None,
-    nodes: Annotated[int | None, typer.Option(help="How many.", min=1)] = None,
-    spot: Annotated[bool | None, typer.Option("--spot/--on-demand", help="How they were paid for.")] = None,
-    region: Annotated[str | None, typer.Option(help="The provider's region.")] = None,
-    provider: Annotated[str | None, typer.Option(help="aws, gcp, azure, lambda …")] = None,
-    source: Annotated[str | None, typer.Option(help="Ask this price source alone.")] = None,
-    price_per_hour: Annotated[float | None, typer.Option(help="USD an hour of one node.", min=0.0)] = None,
+    group_by: GroupBy = None,
+    samples_column: SamplesColumn = None,
+    time_column: TimeColumn = None,
+    time_unit: TimeUnitName = None,
+    run_column: RunColumn = None,
+    instance: InstanceType = None,
+    nodes: Nodes = None,
+    spot: Spot = None,
+    region: Region = None,
+    provider: Provider = None,
+    source: Source = None,
+    price_per_hour: PricePerHour = None,
     save: Annotated[bool, typer.Option("--save", help="Keep the runs in the store.")] = False,
     store: Annotated[str | None, typer.Option(help="Path or URL of the store, for --save.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first log that can't be read.")] = False,
@@ -76,14 +82,7 @@ def replay(
         raise ConfigError("replay: expected either --json or --format csv, markdown or latex")
     if config is None and not threshold:
         raise ConfigError("replay: found no threshold, expected --threshold 'METRIC >= VALUE' or --config FILE")
-    given = {
-        "provider": provider,
-        "instance_type": instance,
-        "num_nodes": nodes,
-        "region": region,
-        "market": None if spot is None else "spot" if spot else "on_demand",
-    }
-    with _progress() as on_progress:
+    with log_progress() as on_progress:
         results = replay_logs(
             paths,
             thresholds=threshold or None,
@@ -96,7 +95,7 @@ def replay(
             time_column=time_column,
             time_unit=time_unit,
             run_column=run_column,
-            instance={name: value for name, value in given.items() if value is not None},
+            instance=given_instance(provider, instance, nodes, region, spot),
             price_per_hour=price_per_hour,
             source=source,
             save=save,
@@ -113,7 +112,7 @@ def replay(
         typer.echo(as_text(results, shown_as), nl=False)
     elif not as_json_lines:
         open_console().print(runs_results_table(results))
-    _summarise(results, saved=save)
+    summarise(results, saved=save)
 
 
 def _bytes_of(size: str) -> int:
@@ -138,33 +137,3 @@ def _formats(named: list[str], log_format: str | None) -> tuple[Format | None, s
 def _print_json(done: Replayed) -> None:
     for result in done.results:
         typer.echo(as_json(result))
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[Come], None]]:
-    """Show how far it has come, where somebody looks."""
-    columns: tuple[Any, ...] = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("reading …")
-
-        def on_progress(come: Come) -> None:
-            skipped = f", {come.skipped:,} skipped" if come.skipped else ""
-            bar.update(task, description=f"{come.runs:,} runs read{skipped}  {come.run}".replace("[", r"\["))
-
-        yield on_progress
-
-
-def _summarise(results: Results, *, saved: bool) -> None:
-    console = Console(stderr=True)
-    broken = [skipped for skipped in results.skipped if not skipped.wholly]
-    wholly = [skipped for skipped in results.skipped if skipped.wholly]
-    parts = [f"{results.runs:,} run{'s' * (results.runs != 1)} read"]
-    if wholly:
-        parts.append(f"{len(wholly):,} skipped")
-    if broken:
-        parts.append(f"{len(broken):,} read in part")
-    console.print(Text(", ".join(parts) + (", kept in the store" if saved else "")))
-    for skipped in results.skipped[:SKIPPED_SHOWN]:
-        console.print(Text(f"  {skipped.shown}", "yellow"), soft_wrap=True)
-    if (more := len(results.skipped) - SKIPPED_SHOWN) > 0:
-        console.print(Text(f"  and {more:,} more", "yellow"))

@@ -29,15 +29,25 @@ def open_store(named: str | None) -> Store:
         ConfigError: There is none.
         StoreError: It can't be opened.
     """
-    where = named or os.environ.get("MILEPOST_STORE") or DEFAULT_STORE
+    where = _where(named)
     if where == "off":
         raise ConfigError("store: found 'off' (MILEPOST_STORE), expected a path or a URL: name one with --store")
-    if "://" not in where and not Path(where).expanduser().is_file():
+    if not has_store(named):
         raise ConfigError(
             f"store: expected a file {where}, found none; runs are kept in {DEFAULT_STORE} below the folder that they "
             "are started in: go there, or name the store with --store or MILEPOST_STORE"
         )
     return Store(where)
+
+
+def has_store(named: str | None) -> bool:
+    """Say whether there is a store to open."""
+    where = _where(named)
+    return where != "off" and ("://" in where or Path(where).expanduser().is_file())
+
+
+def _where(named: str | None) -> str:
+    return named or os.environ.get("MILEPOST_STORE") or DEFAULT_STORE
 
 
 def find_runs(store: Store, wanted: Sequence[str], group: str | None = None, *, curves: bool = False) -> list[Kept]:

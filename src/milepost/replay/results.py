@@ -1,11 +1,12 @@
 """What a replay gives: results, one a run and threshold, and what could not be read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import msgspec
 
 from milepost.errors import MissingExtra
+from milepost.store.snapshot import Kept
 from milepost.thresholds import ThresholdResult
 
 if TYPE_CHECKING:
@@ -39,16 +40,24 @@ class Results(Sequence[ThresholdResult]):
         results: The results.
         runs: How many runs were read.
         skipped: What was not.
+        load: Reads the same logs again, and returns all that is known of their runs.
 
     Attributes:
         runs: How many runs were read.
         skipped: What was not read, or not to its end.
     """
 
-    def __init__(self, results: Sequence[ThresholdResult], runs: int = 0, skipped: Sequence[Skipped] = ()) -> None:
+    def __init__(
+        self,
+        results: Sequence[ThresholdResult],
+        runs: int = 0,
+        skipped: Sequence[Skipped] = (),
+        load: Callable[[], list[Kept]] = list,
+    ) -> None:
         self._results = tuple(results)
         self.runs = runs
         self.skipped = tuple(skipped)
+        self._load = load
 
     @overload
     def __getitem__(self, index: int) -> ThresholdResult: ...
@@ -65,6 +74,10 @@ class Results(Sequence[ThresholdResult]):
 
     def __repr__(self) -> str:
         return f"Results({len(self)} results of {self.runs} runs, {len(self.skipped)} skipped)"
+
+    def load(self) -> list[Kept]:
+        """Return all that is known of the runs, their curves included: their logs are read again for that."""
+        return self._load()
 
     def to_polars(self) -> "polars.DataFrame":
         """Return a Polars frame, a row a result, a column a key.

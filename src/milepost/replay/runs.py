@@ -1,10 +1,11 @@
 """Finds logs, replays each of their runs, and goes on where one is broken."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -15,12 +16,15 @@ from milepost.histories.history import History, TimeUnit, Wanted
 from milepost.instance import Instance
 from milepost.log import logger
 from milepost.replay.engine import Replayed
+from milepost.replay.kept import kept_of
 from milepost.replay.results import Results, Skipped
-from milepost.replay.saving import Saver
 from milepost.replay.spread import Engine, outcomes, rows_at_once, worker_count
 from milepost.replay.work import Job, encodable
+from milepost.store.snapshot import Kept
 from milepost.thresholds import PerformanceThreshold, ThresholdResult, parse_threshold, require_unique_names
-from milepost.tracked_run.opening import store_of
+
+if TYPE_CHECKING:
+    from milepost.replay.saving import Saver
 
 MOST_REASONS = 3
 """So many are given where nothing could be read."""
@@ -65,6 +69,7 @@ def replay(
     memory_bytes: int | None = None,
     on_result: Callable[[Replayed], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_kept: Callable[[Kept], None] | None = None,
 ) -> Results:
     """Say of runs that are over what it took to reach thresholds chosen today.
 
@@ -100,6 +105,7 @@ def replay(
         memory_bytes: What they may take together: fewer are started, and fewer rows read at once, where it is little.
         on_result: Called with each run that was read, in the logs' order.
         on_progress: Called after each run.
+        on_kept: Called with all that is known of each run, its curves included.
 
     Returns:
         Results, one a run and threshold, and what was not read.
@@ -130,10 +136,10 @@ def replay(
         source=source,
         group=group,
         group_by=group_by,
-        with_curves=save,
+        with_curves=save or on_kept is not None,
         final=final,
     )
-    saver = Saver(_store(store, settings)) if save else None
+    saver = _saver(store, settings) if save else None
     results: list[Any] = []
     skipped: list[Skipped] = []
     runs = 0
@@ -148,8 +154,12 @@ def replay(
                 run = done.history.run
                 try:
                     _refuse_or_warn(run, ids, saved=saver is not None)
-                    if saver is not None:
-                        saver.save(done, settings.thresholds)
+                    if saver is not None or on_kept is not None:
+                        kept = kept_of(done, settings.thresholds)
+                        if saver is not None:
+                            saver.save(kept)
+                        if on_kept is not None:
+                            on_kept(kept)
                 except HistoryError as error:
                     _skip(skipped, Skipped(run, str(error)), strict)
                     continue
@@ -168,7 +178,31 @@ def replay(
     if not runs:
         raise HistoryError(_nothing([str(path) for path in named], skipped))
     _warn_of_unobserved(settings.thresholds, results, names)
-    return Results(results, runs, skipped)
+
+    def load() -> list[Kept]:
+        every: list[Kept] = []
+        replay(
+            named,
+            config=settings,
+            format=format,
+            match=match,
+            group=group,
+            group_by=group_by,
+            samples_column=samples_column,
+            time_column=time_column,
+            time_unit=time_unit,
+            run_column=run_column,
+            instance=instance,
+            price_per_hour=price_per_hour,
+            source=source,
+            engine=engine,
+            workers=workers,
+            memory_bytes=memory_bytes,
+            on_kept=every.append,
+        )
+        return every
+
+    return Results(results, runs, skipped, load)
 
 
 def find_histories(
@@ -271,10 +305,11 @@ def _instance(given: Instance | Mapping[str, Any] | str | None) -> Instance:
     return InstanceSettings.from_mapping(mapping).to_instance("instance=")
 
 
-def _store(named: str | Path | None, settings: Config) -> str:
-    import os
+def _saver(named: str | Path | None, settings: Config) -> "Saver":
+    from milepost.replay.saving import Saver
+    from milepost.tracked_run.opening import store_of
 
     where = store_of(named, settings, os.environ)
     if where == "off":
         raise ConfigError("replay: found the store 'off', expected one to save to (--store)")
-    return where
+    return Saver(where)

@@ -1,6 +1,6 @@
 """A run's curves in a terminal, with their targets."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
@@ -30,20 +30,46 @@ def curve_plots(kept: Kept, width: int) -> list[Text]:
 
 
 def _plot(curve: Curve, thresholds: Sequence[PerformanceThreshold], width: int) -> Text:
+    is_smoothed = curve.smoothing.smoothing_factor < 1 or curve.smoothing.half_life is not None
+    samples = [point.samples for point in curve.points]
+    lines = {"raw": [point.raw for point in curve.points]} if is_smoothed else {}
+    lines["smoothed"] = [point.smoothed for point in curve.points]
+    return plot_lines(curve.metric, samples, lines, thresholds, width)
+
+
+def plot_lines(
+    metric: str,
+    samples: Sequence[int],
+    lines: Mapping[str, Sequence[float]],
+    thresholds: Iterable[PerformanceThreshold],
+    width: int,
+    height: int = PLOT_HEIGHT,
+) -> Text:
+    """Return a plot of a metric over samples, with its targets.
+
+    Args:
+        metric: Its key.
+        samples: Where it was observed, in order.
+        lines: Values there: ``smoothed``, and ``raw`` where that is another line.
+        thresholds: What it is to reach.
+        width: Columns.
+        height: Lines.
+
+    Raises:
+        MissingExtra: plotext is not installed.
+    """
     plot = plotext()
     plot.clear_figure()
-    plot.plotsize(width, PLOT_HEIGHT)
-    samples = [point.samples for point in curve.points]
-    if curve.smoothing.smoothing_factor < 1 or curve.smoothing.half_life is not None:
-        plot.plot(samples, [point.raw for point in curve.points], label="raw", marker="braille", color="gray")
-    plot.plot(samples, [point.smoothed for point in curve.points], label="smoothed", marker="braille", color="blue")
-    for threshold in thresholds:
-        ends, target = [min(samples), max(samples)], [threshold.target_value] * 2
-        plot.plot(ends, target, label=threshold.name, marker="braille", color="green")
+    plot.plotsize(width, height)
+    for name, values in lines.items():
+        plot.plot(samples, values, label=name, marker="braille", color="gray" if name == "raw" else "blue")
     first, last = min(samples), max(samples)
+    for threshold in thresholds:
+        target = [threshold.target_value] * 2
+        plot.plot([first, last], target, label=threshold.name, marker="braille", color="green")
     ticks = [round(first + (last - first) * at / (TICKS - 1)) for at in range(TICKS)]
     plot.xticks(ticks, [f"{tick:,}" for tick in ticks])
-    plot.title(f"{curve.metric} over samples")
+    plot.title(f"{metric} over samples")
     return Text.from_ansi(plot.build())
 
 

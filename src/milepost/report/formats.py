@@ -42,7 +42,7 @@ def as_text(results: Iterable[ThresholdResult], format: Format) -> str:
     """Return results in a format, a row each."""
     if format == "csv":
         return _csv(results)
-    rows = [_row(result) for result in results]
+    rows = [row(result) for result in results]
     return _markdown(rows) if format == "markdown" else _latex(rows)
 
 
@@ -60,7 +60,8 @@ def _csv(results: Iterable[ThresholdResult]) -> str:
     return text.getvalue()
 
 
-def _row(result: ThresholdResult) -> list[str]:
+def row(result: ThresholdResult) -> list[str]:
+    """Return what people read of a result, in the order of `COLUMNS`."""
     bound = "≤ " if result.already_met else ""
     mark = "*" if result.price_assumed else ""
     final = result.final_smoothed_value

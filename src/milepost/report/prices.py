@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from milepost.quote import PriceStep, Quote
+from milepost.report.amounts import UNKNOWN
 from milepost.report.curves import plotext
-from milepost.report.terminal import UNKNOWN
 
 PLOT_HEIGHT = 18
 TICKS = 5

@@ -16,12 +16,16 @@ from rich.table import Table
 from rich.text import Text
 
 from milepost.ledger import Segment
+from milepost.report.amounts import UNKNOWN, usd
+from milepost.report.trail import Trail
 from milepost.thresholds import ThresholdResult
 from milepost.tracked_run import TrackedRun
 
-UNKNOWN = "–"
 PLAIN_EVERY_SECONDS = 10.0
 """How often a line is printed where there is no terminal."""
+
+ROOM_BESIDE_PLOT = 8
+"""Lines that the panel needs beside its thresholds and its plot."""
 
 WIDE = 120
 """Columns where there is no terminal to ask."""
@@ -46,17 +50,6 @@ def open_console() -> Console:
     """Return a console on standard output; wide where it is no terminal, so that a file or pipe gets nothing cut."""
     console = _Plain()
     return console if console.is_terminal else _Plain(width=WIDE)
-
-
-def usd(value: float | None, *, assumed: bool | None = False) -> str:
-    """Show dollars: to the cent, or to two digits that say something; ``*`` where the price is assumed."""
-    if value is None:
-        return UNKNOWN
-    mark = "*" if assumed else ""
-    if 0 < value < 0.0001:
-        return f"<$0.0001{mark}"
-    digits = 2 if value >= 1 or value == 0 else 4
-    return f"${value:,.{digits}f}{mark}"
 
 
 def results_table(results: Iterable[ThresholdResult]) -> Table:
@@ -180,6 +173,7 @@ class LivePanel:
         self._live = Live(console=self._console, refresh_per_second=4, auto_refresh=False, transient=True)
         self._metrics: Mapping[str, Any] = {}
         self._drawn = 0.0
+        self._trail = Trail()
 
     def __enter__(self) -> "LivePanel":
         if self._console.is_terminal:
@@ -205,6 +199,7 @@ class LivePanel:
         if self._run.here is None or now - self._drawn < (0.25 if self._console.is_terminal else PLAIN_EVERY_SECONDS):
             return
         self._drawn = now
+        self._trail.add(self._run)
         if self._console.is_terminal:
             self._live.update(self.panel(), refresh=True)
         else:
@@ -225,12 +220,11 @@ class LivePanel:
                 self._progress(result),
             )
         others = "  ".join(f"{name} {value:.4g}" for name, value in self._metrics.items() if isinstance(value, float))
-        return Group(
-            Text(self._where(), "bold"),
-            price_line(self._run.ledger.current),
-            table,
-            Text(others, "dim", overflow="fold"),
-        )
+        parts: list[RenderableType] = [Text(self._where(), "bold"), price_line(self._run.ledger.current), table]
+        room = self._console.height - len(results) - ROOM_BESIDE_PLOT
+        if (plot := self._trail.plot(self._run, self._console.width, room)) is not None:
+            parts.append(plot)
+        return Group(*parts, Text(others, "dim", overflow="fold"))
 
     def line(self) -> str:
         """Return the same in one line, for logs."""

@@ -122,10 +122,14 @@ def _read_mark(row: Row) -> Mark:
 
 
 def _read_curves(connection: Connection, run: str) -> tuple[Curve, ...]:
-    query = select(CURVES).where(CURVES.c.run == run).order_by(CURVES.c.metric, CURVES.c.smoothing, CURVES.c.position)
+    columns = (CURVES.c[name] for name in ("metric", "smoothing", *CurvePoint.__struct_fields__))
+    query = select(*columns).where(CURVES.c.run == run)
     points: defaultdict[tuple[str, str], list[CurvePoint]] = defaultdict(list)
-    for row in _rows(connection, query):
-        points[row["metric"], row["smoothing"]].append(CurvePoint(**_fields(row, CurvePoint)))
+    # There are thousands of them: they are taken as they come, and not as a dictionary each.
+    for metric, smoothing, *point in connection.execute(
+        query.order_by(CURVES.c.metric, CURVES.c.smoothing, CURVES.c.position)
+    ):
+        points[metric, smoothing].append(CurvePoint(*point))
     return tuple(
         Curve(metric, msgspec.json.decode(smoothing, type=Smoothing), _stride(kept[-1].position), tuple(kept))
         for (metric, smoothing), kept in points.items()

@@ -66,7 +66,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     has_ended: bool = False
 
 
-class CurvePoint(msgspec.Struct, frozen=True, array_like=True):
+class CurvePoint(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One observation of a metric.
 
     Attributes:

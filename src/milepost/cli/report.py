@@ -1,0 +1,205 @@
+"""``milepost report``: pictures of runs, as one HTML file, or one by one."""
+
+import json
+import time
+from collections.abc import Sequence
+from glob import glob
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from milepost.cli.logs import (
+    ConfigName,
+    GroupBy,
+    InstanceType,
+    LogFormat,
+    Match,
+    Nodes,
+    PricePerHour,
+    Provider,
+    Region,
+    RunColumn,
+    SamplesColumn,
+    Source,
+    Spot,
+    Thresholds,
+    TimeColumn,
+    TimeUnitName,
+    given_instance,
+    log_progress,
+    summarise,
+)
+from milepost.cli.stores import StoreOption, find_runs, has_store, open_store
+from milepost.errors import ConfigError
+from milepost.replay import replay as replay_logs
+from milepost.report.figures import NAMES, chart_of, draw, image
+from milepost.report.terminal import open_console
+from milepost.store.snapshot import Kept
+
+Format = Literal["html", "png", "svg"]
+
+
+def report(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN|PATH]...", help="Kept runs, or logs that are replayed first; every kept run."),
+    ] = None,
+    group: Annotated[list[str] | None, typer.Option(help="Kept runs of this group; may be repeated.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="The file; report.html.")] = None,
+    format: Annotated[Format, typer.Option(help="One HTML file of everything, or single pictures.")] = "html",
+    picture: Annotated[
+        str | None, typer.Option(metavar="NAME", help=f"With png and svg, only this one: {', '.join(NAMES)}.")
+    ] = None,
+    over: Annotated[
+        Literal["samples", "minutes", "dollars"] | None, typer.Option(help="With --picture: over what.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="With --picture: of which metric.")] = None,
+    theme: Annotated[Literal["light", "dark", "paper"] | None, typer.Option(help="With png and svg.")] = None,
+    threshold: Thresholds = None,
+    config: ConfigName = None,
+    log_format: LogFormat = None,
+    match: Match = None,
+    group_by: GroupBy = None,
+    samples_column: SamplesColumn = None,
+    time_column: TimeColumn = None,
+    time_unit: TimeUnitName = None,
+    run_column: RunColumn = None,
+    instance: InstanceType = None,
+    nodes: Nodes = None,
+    spot: Spot = None,
+    region: Region = None,
+    provider: Provider = None,
+    source: Source = None,
+    price_per_hour: PricePerHour = None,
+    store: StoreOption = None,
+    as_json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line: one file each.")] = False,
+) -> None:
+    """Draw what runs took: when, for how much, on what. One HTML file that needs nothing else, or PNG and SVG."""
+    _check(format, picture, over, metric, theme)
+    logs, runs = _sorted(what or [], store)
+    busy = Console(stderr=True)
+    with busy.status("reading …"):
+        every = _kept(runs, group or [], store, is_all=not logs)
+    if logs:
+        with log_progress() as on_progress:
+            results = replay_logs(
+                logs,
+                thresholds=threshold or None,
+                config=config,
+                format=log_format,
+                match=match,
+                group_by=group_by,
+                samples_column=samples_column,
+                time_column=time_column,
+                time_unit=time_unit,
+                run_column=run_column,
+                instance=given_instance(provider, instance, nodes, region, spot),
+                price_per_hour=price_per_hour,
+                source=source,
+                on_progress=on_progress,
+                on_kept=every.append,
+            )
+        summarise(results)
+    with busy.status("drawing …"):
+        if format == "html":
+            written = [_write_page(every, out or Path("report.html"))]
+        else:
+            chosen = {"over": over, "metric": metric}
+            written = _write_images(every, picture, chosen, theme or "light", format, out or Path(f"report.{format}"))
+    _say(written, len(every), as_json=as_json_lines)
+
+
+def _check(format: Format, picture: str | None, over: str | None, metric: str | None, theme: str | None) -> None:
+    """Refuse what the format has no use for.
+
+    Raises:
+        ConfigError: Says what.
+    """
+    given = {"--picture": picture, "--over": over, "--metric": metric, "--theme": theme}
+    for flag, value in given.items():
+        if value is not None and format == "html":
+            raise ConfigError(f"{flag}: found {value!r}, expected it with --format png or svg: a page has everything")
+        if value is not None and flag in ("--over", "--metric") and picture is None:
+            raise ConfigError(f"{flag}: found {value!r} without --picture, expected the one picture that it is for")
+    if picture is not None and picture not in NAMES:
+        raise ConfigError(f"--picture: found {picture!r}, expected one of {', '.join(NAMES)}")
+
+
+def _sorted(what: Sequence[str], store: str | None) -> tuple[list[str], list[str]]:
+    """Tell logs from runs: what is kept under just that name is a run, else what lies there is a log."""
+    known: set[str] = set()
+    if what and has_store(store):
+        opened = open_store(store)
+        known = {run.id for run in opened.runs()}
+        opened.close()
+    logs = [each for each in what if each not in known and ("://" in each or Path(each).exists() or glob(each))]
+    return logs, [each for each in what if each not in logs]
+
+
+def _kept(runs: Sequence[str], groups: Sequence[str], store: str | None, *, is_all: bool) -> list[Kept]:
+    """Return runs of the store, each once: those named, those of groups, or all where nothing is asked for."""
+    if not runs and not groups and not is_all:
+        return []
+    opened = open_store(store)
+    try:
+        found = [kept for group in groups for kept in find_runs(opened, (), group, curves=True)]
+        if runs or not groups:
+            found += find_runs(opened, runs, curves=True)
+    finally:
+        opened.close()
+    return list({kept.run.id: kept for kept in found}.values())
+
+
+def _write_page(every: Sequence[Kept], out: Path) -> Path:
+    from milepost.report.page import page
+
+    return _write(out, page(every, time.time()).encode(errors="replace"))
+
+
+def _write_images(
+    every: Sequence[Kept],
+    picture: str | None,
+    chosen: dict[str, str | None],
+    theme: Any,
+    format: Literal["png", "svg"],
+    out: Path,
+) -> list[Path]:
+    """Write the picture that is named, or each that has something to draw to a file of its own."""
+    written = []
+    for name in (picture,) if picture else NAMES if len(every) == 1 else NAMES[:-2]:
+        drawn = draw(name, every)
+        if picture is None and not drawn.charts:
+            continue
+        chart = chart_of(drawn, drawn.choose(**chosen), theme)
+        file = out if picture else out.with_name(f"{out.stem}-{name}.{format}")
+        written.append(_write(file, image(chart, format)))
+    if not written:
+        raise ConfigError("report: found nothing to draw, expected runs with thresholds")
+    return written
+
+
+def _write(out: Path, content: bytes) -> Path:
+    """Write a file whole or not at all.
+
+    Raises:
+        ConfigError: It can't be written.
+    """
+    try:
+        beside = out.with_name(f".{out.name}.new")
+        beside.write_bytes(content)
+        beside.replace(out)
+    except OSError as error:
+        raise ConfigError(f"-o {out}: expected a file that can be written, found: {error.strerror}") from error
+    return out
+
+
+def _say(written: Sequence[Path], runs: int, *, as_json: bool) -> None:
+    for file in written:
+        size = file.stat().st_size
+        if as_json:
+            typer.echo(json.dumps({"file": str(file), "bytes": size, "runs": runs}))
+        else:
+            open_console().print(Text(f"wrote {file} ({runs:,} run{'s' * (runs != 1)}, {size / 1e6:.1f} MB)"))

@@ -1,0 +1,50 @@
+"""All that is known of a run that was replayed, as a store would tell it."""
+
+from milepost.crossing import Position
+from milepost.replay.engine import Replayed
+from milepost.replay.pricing import stable_id
+from milepost.store.snapshot import Kept, Run, RunEvent
+from milepost.thresholds import PerformanceThreshold
+from milepost.tracked_run.identity import flat_config
+
+STATUS = "replayed"
+"""Status of a run that was read from its log: another replay of it takes its place."""
+
+
+def kept_of(replayed: Replayed, thresholds: tuple[PerformanceThreshold, ...]) -> Kept:
+    """Return all that is known of a run, with its curves where they were asked for."""
+    history, ledger = replayed.history, replayed.ledger
+    here = ledger.here
+    assert here is not None
+    run = Run(
+        id=history.run,
+        group=replayed.results[0].group if replayed.results else history.group,
+        config=flat_config(history.config),
+        seed=history.seed,
+        status=STATUS,
+        started_at=ledger.segments[0].marks[0].wall_time,
+        alive_at=here.wall_time,
+    )
+    by_position: dict[Position, list[str]] = {}
+    for name, crossing in replayed.crossings.items():
+        by_position.setdefault(crossing.position, []).append(name)
+    events = [
+        RunEvent(
+            id=stable_id(history.run, "crossing", *names),
+            kind="crossing",
+            position=at,
+            detail={"thresholds": names},
+        )
+        for at, names in by_position.items()
+    ]
+    return Kept(
+        run=run,
+        processes=(),
+        thresholds=thresholds,
+        results=replayed.results,
+        crossings=replayed.crossings,
+        ledger=ledger,
+        opened_by={},
+        curves=replayed.curves,
+        events=tuple(events),
+    )

@@ -1,0 +1,164 @@
+"""The pictures as one HTML file that needs nothing else: it opens by double click, and asks no network for anything."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
+from itertools import product
+from typing import Any
+
+import msgspec
+
+from milepost import __version__
+from milepost.report.figures import VEGA_LITE, require_altair
+from milepost.report.page.summary import summary
+from milepost.report.pictures import PICTURES
+from milepost.report.pictures.curves import curves
+from milepost.report.pictures.ledger import ledger
+from milepost.report.pictures.notes import count
+from milepost.report.pictures.picture import Picture, Row
+from milepost.report.pictures.themes import theme
+from milepost.store.snapshot import Kept, Run
+
+MOST_DETAILED = 50
+"""So many runs can be looked at one by one in a page; all are in its tables."""
+
+MOST_POINTS = 6_000
+"""Of the lines of these runs, together."""
+
+
+class Detail(msgspec.Struct, frozen=True):
+    """One run by itself: the run, and its pictures by their places in the page."""
+
+    run: Run
+    pictures: dict[str, Picture]
+
+
+def page(every: Sequence[Kept], now: float) -> str:
+    """Return an HTML page of runs.
+
+    What runs are called stays text wherever it stands: the template escapes it, data stand in an element that is not
+    run, and a Content-Security-Policy lets nothing run but the two scripts whose hashes it names.
+
+    Args:
+        every: The runs.
+        now: When it is written, Unix seconds (UTC).
+
+    Raises:
+        MissingExtra: Altair or vl-convert is not installed.
+    """
+    require_altair()
+    import vl_convert
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    parts = files(__package__)
+    library = vl_convert.javascript_bundle(None, VEGA_LITE)  # type: ignore[arg-type]  # its stub knows no default
+    script, style = (parts.joinpath(name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
+    pictures = {name: draw(every) for name, draw in PICTURES.items()} if every else {}
+    details = _details(every)
+    charts = _Charts()
+    placed = pictures | {place: picture for detail in details for place, picture in detail.pictures.items()}
+    environment = Environment(
+        loader=PackageLoader(__package__, ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("page.html")
+    packed = {name: _packed(each, charts) for name, each in placed.items()}
+    return template.render(
+        policy=_policy(scripts=(library, script), style=style),
+        library=library,
+        script=script,
+        style=style,
+        report=_json({"pictures": packed, "charts": charts.specifications(), "config": theme("page")}),
+        title=_title(every),
+        summary=list(summary(every)),
+        pictures=pictures,
+        details=details,
+        left_out=len(every) - len(details),
+        written=f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M} UTC",
+        version=__version__,
+    )
+
+
+class _Charts:
+    """The charts of a page, each once: runs that log the same share theirs, and differ in their data."""
+
+    def __init__(self) -> None:
+        self._every: list[Any] = []
+        self._places: dict[int, int] = {}
+
+    def place(self, chart: Any) -> int:
+        """Return the place of a chart, which it is given if it has none."""
+        if id(chart) not in self._places:
+            self._places[id(chart)] = len(self._every)
+            self._every.append(chart)
+        return self._places[id(chart)]
+
+    def specifications(self) -> list[dict[str, Any]]:
+        """Return the charts as Vega-Lite; not validated, which tests do, and which would take most of the time."""
+        return [chart.to_dict(validate=False) for chart in self._every]
+
+
+def _details(every: Sequence[Kept]) -> list[Detail]:
+    """Return the runs that started last, newest first, each by itself."""
+    shown = every[-MOST_DETAILED:][::-1]
+    lines = sum(len(kept.curves) for kept in shown) or 1
+    points = max(60, min(500, MOST_POINTS // lines))
+    return [
+        Detail(kept.run, {f"run-{at}-curves": curves(kept, points), f"run-{at}-ledger": ledger(kept)})
+        for at, kept in enumerate(shown)
+    ]
+
+
+def _title(every: Sequence[Kept]) -> str:
+    if len(every) == 1:
+        return every[0].run.id
+    groups = {kept.run.group for kept in every if kept.run.group}
+    return count(len(every), "run") + (f" of {count(len(groups), 'group')}" if groups else "")
+
+
+def _packed(picture: Picture, charts: _Charts) -> dict[str, Any]:
+    """Return a picture for the page's script: by the places of what is chosen, the place of its chart."""
+    options = [switch.options for switch in picture.switches]
+    choices = {}
+    for places in product(*(range(len(each)) for each in options)):
+        chosen = tuple(each[place] for each, place in zip(options, places, strict=True))
+        if (chart := picture.charts.get(chosen)) is not None:
+            choices[",".join(map(str, places))] = charts.place(chart)
+    return {"charts": choices, "data": {name: _columns(rows) for name, rows in picture.data.items()}}
+
+
+def _columns(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return rows as columns, in which a text that comes again and again is said once."""
+    columns: dict[str, Any] = {}
+    for key in dict.fromkeys(key for row in rows for key in row):
+        values = [row.get(key) for row in rows]
+        if any(isinstance(value, str) for value in values):
+            words = {word: at for at, word in enumerate(dict.fromkeys(values))}
+            columns[key] = {"words": list(words), "at": [words[value] for value in values]}
+        else:
+            columns[key] = values
+    return columns
+
+
+def _json(value: Any) -> str:
+    """Return JSON that can stand in a script element: ``<`` would end it."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _policy(scripts: Sequence[str], style: str) -> str:
+    """Return the Content-Security-Policy: what may run and show is here, and nothing is fetched."""
+    hashes = " ".join(_hash(script) for script in scripts)
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src {_hash(style)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,97 @@
+"""A run's curve: the part of it that led to where the run is, what was lost, and what it had cost by then."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+from milepost.costs import costs_along
+from milepost.report.pictures.reach import has_clock
+from milepost.store.snapshot import Curve, CurvePoint, Kept
+from milepost.thresholds import PerformanceThreshold, Smoothing
+
+T = TypeVar("T")
+
+
+class Level(NamedTuple):
+    """Where a curve came.
+
+    Attributes:
+        point: The observation.
+        usd: USD of the training time that led there; None where that is not known.
+    """
+
+    point: CurvePoint
+    usd: float | None
+
+    @property
+    def value(self) -> float:
+        """The smoothed value."""
+        return self.point.smoothed
+
+
+def is_raw(smoothing: Smoothing) -> bool:
+    """Say whether a smoothing leaves values as they are."""
+    return smoothing.half_life is None and smoothing.smoothing_factor == 1
+
+
+def name_of(watched: Curve | PerformanceThreshold) -> str:
+    """Name a metric under a smoothing; the usual one goes without saying."""
+    smoothing = watched.smoothing
+    if smoothing == Smoothing():
+        return watched.metric
+    if (half_life := smoothing.half_life) is not None:
+        amount = f"{half_life.samples:,g} samples" if half_life.samples else f"{half_life.seconds:,g} s"
+        how = f"half-life {amount}"
+    else:
+        how = "raw" if is_raw(smoothing) else f"α = {smoothing.smoothing_factor:g}"
+    return f"{watched.metric} ({how}{'' if smoothing.bias_correction else ', uncorrected'})"
+
+
+def on_the_way(curve: Curve) -> list[CurvePoint]:
+    """Return the points that led to where the run is: what a rewind or resume went back behind is not among them."""
+    led: list[CurvePoint] = []
+    before: CurvePoint | None = None
+    for point in curve.points:
+        if before is not None and (point.samples < before.samples or point.elapsed_seconds < before.elapsed_seconds):
+            while led and (led[-1].samples >= point.samples or led[-1].elapsed_seconds >= point.elapsed_seconds):
+                led.pop()
+        led.append(point)
+        before = point
+    return led
+
+
+def lost_of(curve: Curve) -> list[list[CurvePoint]]:
+    """Return the stretches of points that were lost, each with the point before it, from which it went on."""
+    led = {point.position for point in on_the_way(curve)}
+    stretches: list[list[CurvePoint]] = []
+    before: CurvePoint | None = None
+    for point in curve.points:
+        if point.position in led:
+            before = point
+            continue
+        if not stretches or stretches[-1][-1] is not before or point.samples < stretches[-1][-1].samples:
+            stretches.append([] if before is None or before.position not in led else [before])
+        stretches[-1].append(point)
+        before = point
+    return stretches
+
+
+def with_usd(kept: Kept, points: Sequence[CurvePoint]) -> list[Level]:
+    """Return points that led to where a run is with what the training time until then had cost."""
+    here = kept.ledger.here
+    if here is None or not has_clock(kept):
+        return [Level(point, None) for point in points]
+    spent = costs_along(kept.ledger, here, [point.elapsed_seconds for point in points])
+    return [Level(point, usd) for point, usd in zip(points, spent, strict=True)]
+
+
+def short(value: float | None) -> float | None:
+    """Return a value to six digits: a line is no more exact than its pixels, and a page with many is to be small."""
+    return None if value is None else float(f"{value:.6g}")
+
+
+def thinned(points: Sequence[T], most: int) -> list[T]:
+    """Return so many of the points at most, spread evenly, the first and the last among them."""
+    if len(points) <= most:
+        return list(points)
+    step = (len(points) - 1) / (most - 1)
+    return [points[round(at * step)] for at in range(most)]

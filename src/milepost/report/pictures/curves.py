@@ -1,0 +1,119 @@
+"""A run's metrics."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import altair as alt
+
+from milepost.report.amounts import usd
+from milepost.report.pictures.axes import along, chart, known, layered, said, tooltip
+from milepost.report.pictures.curve import Level, is_raw, lost_of, name_of, on_the_way, short, thinned, with_usd
+from milepost.report.pictures.picture import Picture, Row, Switch, Table
+from milepost.report.pictures.reach import DOLLARS, QUANTITIES, Quantity, Reach, at_crossing, before_crossing, has_clock
+from milepost.report.pictures.targets import HEIGHT, target_labels, target_lines, target_rows, values
+from milepost.store.snapshot import Curve, CurvePoint, Kept
+
+SAYS = """\
+The thin line is what was logged, the thick line the smoothed metric, which is what counts. Dashed lines across are
+targets, dots are crossings, each at the end of its bracket (the band). Dotted pieces are work that was lost."""
+
+MOST_POINTS = 600
+"""Of a line; the store keeps more."""
+
+TABLE_POINTS = 12
+"""Rows of a curve's table."""
+
+
+def curves(kept: Kept, most_points: int = MOST_POINTS) -> Picture:
+    """Return a run's metrics, raw and smoothed, with targets, crossings, brackets and what was lost."""
+    charts: dict[tuple[str, ...], Any] = {}
+    data: dict[str, list[Row]] = {}
+    cells: list[tuple[str, ...]] = []
+    for at, curve in enumerate(kept.curves):
+        levels = with_usd(kept, on_the_way(curve))
+        _add(kept, curve, levels, at, data, most_points)
+        for name, quantity in QUANTITIES.items():
+            if any(row[quantity.field] is not None for row in data[f"led{at}"]):
+                is_smoothed = not is_raw(curve.smoothing)
+                charts[name_of(curve), name] = _chart(curve.metric, quantity, at, is_smoothed=is_smoothed)
+        cells += [_point_cells(curve, level) for level in thinned(levels, TABLE_POINTS)]
+    metrics, over = (tuple(dict.fromkeys(key[place] for key in charts)) for place in (0, 1))
+    return Picture(
+        name="curves",
+        title="Its metrics",
+        says=SAYS,
+        charts=charts,
+        switches=(Switch("metric", metrics), Switch("over", over)),
+        data=data if charts else {},
+        table=Table(("metric", "samples", "minutes", "USD", "raw", "smoothed"), tuple(cells), numbers=5),
+        notes=() if charts else ("This run has logged no metric that a threshold watches.",),
+    )
+
+
+def _add(
+    kept: Kept, curve: Curve, levels: Sequence[Level], at: int, data: dict[str, list[Row]], most_points: int
+) -> None:
+    """Put the data sets of a curve among those of the picture."""
+    watching = [each for each in kept.thresholds if name_of(each) == name_of(curve)]
+    names, timed = {each.name for each in watching}, has_clock(kept)
+    data[f"led{at}"] = [_point(level.point, level.usd, timed=timed) for level in thinned(levels, most_points)]
+    data[f"lost{at}"] = [
+        _point(point, None, timed=timed) | {"stretch": number}
+        for number, stretch in enumerate(lost_of(curve))
+        for point in thinned(stretch, most_points)
+    ]
+    data[f"crossings{at}"] = [
+        {"threshold": result.threshold, "smoothed": result.smoothed_value_at_threshold}
+        | at_crossing(result).fields()
+        | before_crossing(result).fields("after_")
+        for result in kept.results
+        if result.achieved and result.threshold in names
+    ]
+    points = [
+        (row["minutes" if timed else "samples"], row[name]) for row in data[f"led{at}"] for name in ("raw", "smoothed")
+    ]
+    data[f"targets{at}"] = target_rows(watching, points)
+
+
+def _point(point: CurvePoint, spent: float | None, *, timed: bool) -> Row:
+    reach = Reach(point.samples or None, short(point.elapsed_seconds / 60) if timed else None, short(spent))
+    return reach.fields() | {"raw": short(point.raw), "smoothed": short(point.smoothed)}
+
+
+@cache
+def _chart(metric: str, quantity: Quantity, at: int, *, is_smoothed: bool) -> alt.LayerChart:
+    """Return a chart over the data sets of a curve; runs that log the same share it."""
+    x, field = along(quantity), quantity.field
+    y = values("smoothed", metric)
+    led, crossings = known(chart(f"led{at}"), field), known(chart(f"crossings{at}"), field)
+    crossed = said("threshold", f"{field}:,.6~g")
+    told = tooltip(("threshold", "threshold", ""), (field, quantity.title, ",.6~g"), ("smoothed", metric, ",.4~g"))
+    order = alt.Order(f"{field}:Q")
+    layers = [
+        known(chart(f"crossings{at}"), field, f"after_{field}")
+        .mark_rect(style="bracket", aria=False)
+        .encode(x=alt.X(f"after_{field}:Q"), x2=alt.X2(f"{field}:Q")),
+        target_lines(f"targets{at}", metric),
+        led.mark_line(style="smoothed", description=f"{metric}, smoothed").encode(x=x, y=y, order=order),
+        crossings.mark_point(style="crossing", filled=True, size=100, opacity=1, description=crossed).encode(
+            x=x, y=y, tooltip=told
+        ),
+    ]
+    if is_smoothed:
+        layers.insert(
+            1,
+            led.mark_line(style="raw", description=f"{metric}, raw").encode(x=x, y=values("raw", metric), order=order),
+        )
+    if quantity is not QUANTITIES[DOLLARS]:
+        lost = known(chart(f"lost{at}"), field).mark_line(style="lost", description="lost work")
+        layers.append(lost.encode(x=x, y=y, detail=alt.Detail("stretch:N"), order=order))
+    return layered(*layers, *target_labels(f"targets{at}", metric), height=HEIGHT)
+
+
+def _point_cells(curve: Curve, level: Level) -> tuple[str, ...]:
+    point = level.point
+    return (
+        *(name_of(curve), f"{point.samples:,}", f"{point.elapsed_seconds / 60:,.2f}", usd(level.usd)),
+        *(f"{point.raw:.4g}", f"{point.smoothed:.4g}"),
+    )

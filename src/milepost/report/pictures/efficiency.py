@@ -1,0 +1,115 @@
+"""How much it took to reach each threshold, group by group, with the runs that never got there."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import altair as alt
+
+from milepost.report.amounts import UNKNOWN, usd
+from milepost.report.pictures.axes import NO_GROUP, along, chart, colour, known, said, tooltip
+from milepost.report.pictures.notes import count
+from milepost.report.pictures.picture import Picture, Row, Switch, Table
+from milepost.report.pictures.reach import QUANTITIES, Quantity, Reach, at_crossing, at_end
+from milepost.report.pictures.rows import Rows
+from milepost.store.snapshot import Kept
+from milepost.thresholds import ThresholdResult
+
+SAYS = """\
+A row is a threshold and a group. A filled dot is a run that reached it, at what that took; an open dot is a run that
+never did, at where it stopped: none is left out. ≤ says that it was met from the start."""
+
+LANES = 3
+"""Dots of a row lie in so many lanes, so that those of like runs can be told apart."""
+
+Members = list[tuple[ThresholdResult, Reach]]
+
+
+def efficiency(every: Sequence[Kept]) -> Picture:
+    """Return what each threshold took, as dots: a row a group and threshold."""
+    groups = sorted({kept.run.group or NO_GROUP for kept in every})
+    members = _members(every)
+    rows, data = Rows(), dict[str, list[Row]](reached=[], open=[])
+    for (group, threshold), results in members.items():
+        reached = sum(result.achieved for result, _ in results)
+        lanes = rows.add(f"{threshold} · {group}", f"{reached:,} of {len(results):,} reached it", lanes=LANES)
+        ordered = sorted(results, key=lambda each: (not each[0].achieved, each[1].samples or 0))
+        for at, (result, reach) in enumerate(ordered):
+            named = {"run": result.run, "group": group, "threshold": threshold, "y": lanes[(at + 1) % LANES]}
+            bound = "≤" if result.already_met else ""
+            data["reached" if result.achieved else "open"].append(named | reach.fields() | {"bound": bound})
+    data["labels"] = rows.labels
+    charts: dict[tuple[str, ...], Any] = {
+        (name,): _chart(quantity, rows, groups)
+        for name, quantity in QUANTITIES.items()
+        if any(dot[quantity.field] is not None for part in ("reached", "open") for dot in data[part])
+    }
+    return Picture(
+        name="efficiency",
+        title="What each threshold took",
+        says=SAYS,
+        charts=charts,
+        switches=(Switch("over", tuple(name for (name,) in charts)),),
+        data=data if charts else {},
+        table=Table(
+            ("threshold", "group", "reached", "run", "crossed or stopped", "samples", "minutes", "USD"),
+            tuple(_cells(members)),
+            numbers=3,
+        ),
+        notes=tuple(_notes(members)),
+    )
+
+
+def _members(every: Sequence[Kept]) -> dict[tuple[str, str], Members]:
+    """Return the results of each group and threshold, with what it took, or where the run stopped."""
+    members: defaultdict[tuple[str, str], Members] = defaultdict(list)
+    for kept in every:
+        end = at_end(kept)
+        for result in kept.results:
+            reach = at_crossing(result) if result.achieved else end
+            members[kept.run.group or NO_GROUP, result.threshold].append((result, reach))
+    order = {name: at for at, (_, name) in enumerate(members)}
+    return dict(sorted(members.items(), key=lambda each: (order[each[0][1]], each[0][0])))
+
+
+def _chart(quantity: Quantity, rows: Rows, groups: Sequence[str]) -> alt.LayerChart:
+    x, y, field = along(quantity), rows.y(), quantity.field
+    hues = colour("group", groups, has_legend=False)
+    told = tooltip(("run", "run", ""), ("group", "group", ""), (field, quantity.title, ",.6~g"))
+    read = said("run", "threshold", f"{field}:,.6~g")
+    reached, open_ends = known(chart("reached"), field), known(chart("open"), field)
+    return rows.layer(
+        reached.mark_circle(size=70, opacity=0.8, description=read).encode(x=x, y=y, color=hues, tooltip=told),
+        reached.transform_filter("datum.bound != ''")
+        .mark_text(style="bound", aria=False, dx=-10, baseline="middle")
+        .encode(x=x, y=y, text=alt.Text("bound:N")),
+        open_ends.mark_point(size=70, filled=False, strokeWidth=1.8, description=read).encode(
+            x=x, y=y, color=hues, tooltip=told
+        ),
+    )
+
+
+def _cells(members: dict[tuple[str, str], Members]) -> Iterator[tuple[str, ...]]:
+    for (group, threshold), results in members.items():
+        reached = f"{sum(result.achieved for result, _ in results):,} of {len(results):,}"
+        for result, reach in results:
+            bound = "≤ " if result.already_met else ""
+            yield (
+                *(threshold, group, reached, result.run or UNKNOWN),
+                "crossed" if result.achieved else f"{result.status.replace('_', ' ')}, stopped at",
+                UNKNOWN if reach.samples is None else f"{bound}{reach.samples:,}",
+                UNKNOWN if reach.minutes is None else f"{bound}{reach.minutes:,.2f}",
+                UNKNOWN if reach.usd is None else bound + usd(reach.usd, assumed=result.price_assumed),
+            )
+
+
+def _notes(members: dict[tuple[str, str], Members]) -> Iterator[str]:
+    for name, quantity in QUANTITIES.items():
+        unknown = {
+            result.run
+            for results in members.values()
+            for result, reach in results
+            if getattr(reach, quantity.field) is None
+        }
+        if unknown:
+            yield f"{count(len(unknown), 'run')} with no known {name}: no dot over {name}, yet counted in “k of n”."

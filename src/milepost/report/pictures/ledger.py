@@ -1,0 +1,120 @@
+"""What a run ran on, and at what price."""
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import altair as alt
+
+from milepost.report.amounts import UNKNOWN, lasted, moment, usd
+from milepost.report.ledgers import fleet, has_clock, price_notes, source, used
+from milepost.report.pictures.axes import LEGEND, chart, layered, said, tooltip
+from milepost.report.pictures.picture import Picture, Row, Table
+from milepost.store.snapshot import Kept
+
+SAYS = """\
+Each block is time on one machine or fleet at one price: as wide as it lasted, as high as an hour cost, so that its area
+is money. A step is a price change, a dashed line time without a known price; lines across say how a stretch ended."""
+
+
+def ledger(kept: Kept) -> Picture:
+    """Return what a run ran on: prices over time, whose area is money."""
+    pieces, marks = list(_pieces(kept)), list(_marks(kept))
+    timed = has_clock(kept.ledger)
+    is_priced = any(piece["priced"] for piece in pieces)
+    drawn = any(piece["end"] > piece["start"] for piece in pieces)
+    return Picture(
+        name="ledger",
+        title="What it ran on, and at what price",
+        says=SAYS,
+        charts={(): _chart(_time_format(kept) if timed else None, is_priced)} if drawn else {},
+        data={"pieces": pieces, "ends": marks} if drawn else {},
+        table=Table(
+            ("from (UTC)", "machine", "price from", "wall time", "USD an hour", "USD"), tuple(_cells(kept)), numbers=3
+        ),
+        notes=tuple(price_notes(kept.ledger)),
+    )
+
+
+def _pieces(kept: Kept) -> Iterator[Row]:
+    """Yield the stretches of time at one price."""
+    for use in used(kept.ledger):
+        segment, quote = use.segment, use.segment.quote
+        inside = [step.since for step in quote.steps if use.start < step.since < use.end] if quote else []
+        for left, right in pairwise([use.start, *inside, use.end]):
+            rate = 0.0 if quote is None else quote.usd_per_hour_at(left) * segment.instance.nodes_charged
+            yield {
+                "start": _shown(left, kept),
+                "end": _shown(right, kept),
+                "usd_per_hour": rate,
+                "ground": 0,
+                "fleet": fleet(segment),
+                "source": source(segment),
+                "priced": quote is not None,
+            }
+
+
+def _marks(kept: Kept) -> Iterator[Row]:
+    segments = kept.ledger.segments
+    start, end = segments[0].billed_from, segments[-1].marks[-1].wall_time
+    for segment in segments:
+        if (last := segment.end) is not None and last.name not in (None, "closed"):
+            is_late = last.wall_time - start > 0.5 * (end - start)
+            yield {"at": _shown(last.wall_time, kept), "why": last.name, "is_late": is_late}
+
+
+def _shown(wall_time: float, kept: Kept) -> float:
+    """Return a moment as the chart has it: milliseconds of UTC, or minutes where no clock tells the date."""
+    if has_clock(kept.ledger):
+        return wall_time * 1000
+    return (wall_time - kept.ledger.segments[0].billed_from) / 60
+
+
+def _time_format(kept: Kept) -> str:
+    """Return how moments are told apart over the time that a run took, as d3-time-format has it."""
+    segments = kept.ledger.segments
+    hours = (segments[-1].marks[-1].wall_time - segments[0].billed_from) / 3600
+    return "%H:%M:%S" if hours < 0.2 else "%b %d, %H:%M" if hours < 72 else "%b %d"
+
+
+@cache
+def _chart(time_format: str | None, is_priced: bool) -> alt.LayerChart:
+    few = alt.ExprRef("max(2, min(6, width / 110))")
+    if time_format:
+        axis = alt.Axis(tickCount=few, labelOverlap=True, format=time_format)
+        x = alt.X("start:T", title="time (UTC)", axis=axis, scale=alt.Scale(type="utc"))
+    else:
+        x = alt.X("start:Q", title="training time (minutes)", axis=alt.Axis(tickCount=few))
+    kind = "T" if time_format else "Q"
+    y = alt.Y("usd_per_hour:Q", title="USD an hour, all nodes", axis=alt.Axis(format="$,~f", tickCount=4))
+    legend = alt.Legend(**LEGEND, columns=1, labelLimit=320, symbolType="square") if is_priced else None
+    hues = alt.Color("fleet:N", title=None, legend=legend)
+    told = tooltip(("fleet", "machine", ""), ("usd_per_hour", "USD an hour", "$,.4~f"), ("source", "price from", ""))
+    pieces = chart("pieces")
+    ends = chart("ends").encode(x=alt.X(f"at:{kind}"), y=alt.value(0), text=alt.Text("why:N"))
+    text: dict[str, Any] = {"style": "target-label", "aria": False, "baseline": "top", "dy": 2}
+    return layered(
+        pieces.transform_filter("datum.priced")
+        .mark_rect(opacity=0.75, description=said("fleet", "usd_per_hour:$,.4~f", "source"))
+        .encode(x=x, x2=alt.X2("end"), y=y, y2=alt.Y2("ground"), color=hues, tooltip=told),
+        pieces.transform_filter("!datum.priced")
+        .mark_rect(style="unpriced", aria=False)
+        .encode(x=x, x2=alt.X2("end"), y=alt.Y("ground:Q"), y2=alt.Y2("ground"), tooltip=told),
+        chart("ends").mark_rule(style="stop", description=said("why")).encode(x=alt.X(f"at:{kind}")),
+        ends.transform_filter("datum.is_late").mark_text(**text, align="right", dx=-4),
+        ends.transform_filter("!datum.is_late").mark_text(**text, align="left", dx=4),
+        height=170,
+    )
+
+
+def _cells(kept: Kept) -> Iterator[tuple[str, ...]]:
+    for use in used(kept.ledger):
+        segment, quote = use.segment, use.segment.quote
+        rate = None if quote is None else quote.mean_usd_per_hour(use.start, use.end) * segment.instance.nodes_charged
+        assumed = quote is not None and quote.assumed
+        yield (
+            moment(use.start) if segment.has_wall_clock else UNKNOWN,
+            *(fleet(segment), source(segment), lasted(use.end - use.start)),
+            *(usd(each, assumed=assumed) for each in (rate, use.usd)),
+        )

@@ -1,0 +1,95 @@
+"""How far a run had come: in samples, training minutes and dollars."""
+
+import msgspec
+
+from milepost.costs import cost
+from milepost.crossing import Position
+from milepost.ledger import Mark, Segment
+from milepost.store.snapshot import Kept
+from milepost.thresholds import ThresholdResult
+
+SAMPLES, MINUTES, DOLLARS = "samples", "minutes", "dollars"
+
+
+class Quantity(msgspec.Struct, frozen=True):
+    """Something that a run takes.
+
+    Attributes:
+        field: Its name in a data set.
+        title: Title of its axis, with the unit.
+        format: How its axis shows numbers, as d3-format has it.
+    """
+
+    field: str
+    title: str
+    format: str
+
+
+QUANTITIES: dict[str, Quantity] = {
+    SAMPLES: Quantity("samples", "samples", "~s"),
+    MINUTES: Quantity("minutes", "training time (minutes)", ",~f"),
+    DOLLARS: Quantity("usd", "cost of training time (USD)", "$,~f"),
+}
+"""By what a switch calls them."""
+
+
+class Reach(msgspec.Struct, frozen=True):
+    """How far a run had come; None for what is not known.
+
+    Attributes:
+        samples: Samples.
+        minutes: Elapsed minutes of training.
+        usd: USD for the elapsed time that led there.
+    """
+
+    samples: int | None = None
+    minutes: float | None = None
+    usd: float | None = None
+
+    def fields(self, prefix: str = "") -> dict[str, float | None]:
+        """Return it as fields of a data set."""
+        return {prefix + name: getattr(self, name) for name in self.__struct_fields__}
+
+
+def at_crossing(result: ThresholdResult) -> Reach:
+    """Return how far a run had come where it crossed a threshold."""
+    return Reach(result.samples_to_threshold, result.minutes_to_threshold, result.cost_to_threshold)
+
+
+def before_crossing(result: ThresholdResult) -> Reach:
+    """Return how far it had come at the observation before: the bracket's beginning."""
+    return Reach(result.after_samples, result.after_minutes, result.after_cost)
+
+
+def at_end(kept: Kept) -> Reach:
+    """Return how far a run has come."""
+    here = kept.ledger.here
+    return Reach() if here is None else _reach(kept, here)
+
+
+def stops(kept: Kept) -> list[tuple[str, Reach]]:
+    """Return why and where a run was stopped and had to go on, or was lost: preemptions, kills, failures."""
+    segments = kept.ledger.segments
+    return [
+        (end.name or "ended", _reach(kept, _position(segment, end)))
+        for segment in segments
+        if (end := segment.end) is not None and end.name not in (None, "closed")
+    ]
+
+
+def has_clock(kept: Kept) -> bool:
+    """Say whether anything tells the run's time."""
+    return not kept.results or any(result.elapsed_source is not None for result in kept.results)
+
+
+def _position(segment: Segment, end: Mark) -> Position:
+    return Position(end.samples, end.elapsed_seconds, end.wall_time, segment.id, len(segment.marks))
+
+
+def _reach(kept: Kept, at: Position) -> Reach:
+    timed = has_clock(kept)
+    return Reach(
+        samples=at.samples or None,
+        minutes=at.elapsed_seconds / 60 if timed else None,
+        usd=cost(kept.ledger, at) if timed else None,
+    )

@@ -1,0 +1,111 @@
+"""When each run reached each threshold: over samples, minutes and dollars."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from milepost.report.formats import COLUMNS, row
+from milepost.report.pictures.axes import along, chart, colour, from_zero, known, said, shape, tooltip
+from milepost.report.pictures.notes import count
+from milepost.report.pictures.picture import Picture, Row, Switch, Table
+from milepost.report.pictures.reach import QUANTITIES, Quantity, at_crossing, at_end, before_crossing, stops
+from milepost.report.pictures.rows import LANE, Rows
+from milepost.store.snapshot import Kept
+
+SAYS = """\
+A row is a run, a lane in it a threshold, and a grey line how far the run came. A filled mark is where the smoothed
+metric crossed, the thick bar before it the bracket: it crossed in there. An open mark is a run that never got there, at
+where it stopped; an upright stroke is where it was preempted, killed or interrupted; ≤ says that the threshold was met
+from the start, so that the figure is an upper bound."""
+
+MOST_RUNS = 100
+"""So many runs are drawn; the table has them all."""
+
+
+def timeline(every: Sequence[Kept]) -> Picture:
+    """Return when each run reached each threshold: a row a run, a lane a threshold."""
+    drawn = [kept for kept in every if kept.results][-MOST_RUNS:]
+    rows, data, thresholds = Rows(), _no_data(), list(dict.fromkeys(_names(drawn)))
+    for kept in drawn:
+        _add(kept, rows, data)
+    data["labels"] = rows.labels
+    charts: dict[tuple[str, ...], Any] = {
+        (name,): _chart(quantity, rows, thresholds)
+        for name, quantity in QUANTITIES.items()
+        if any(extent[quantity.field] is not None for extent in data["extents"])
+    }
+    results = [result for kept in every for result in kept.results]
+    return Picture(
+        name="timeline",
+        title="When each threshold was reached",
+        says=SAYS,
+        charts=charts,
+        switches=(Switch("over", tuple(name for (name,) in charts)),),
+        data=data if charts else {},
+        table=Table(COLUMNS, tuple(tuple(row(result)) for result in results), numbers=5),
+        notes=_notes(every, drawn, results == []),
+    )
+
+
+def _names(every: Sequence[Kept]) -> list[str]:
+    return [result.threshold for kept in every for result in kept.results]
+
+
+def _no_data() -> dict[str, list[Row]]:
+    return {name: [] for name in ("extents", "crossings", "open", "stops")}
+
+
+def _add(kept: Kept, rows: Rows, data: dict[str, list[Row]]) -> None:
+    run, end = kept.run, at_end(kept)
+    lanes = rows.add(f"{run.id} · {run.group}" if run.group else run.id, lanes=len(kept.results))
+    for result, y in zip(kept.results, lanes, strict=True):
+        named = {"run": run.id, "threshold": result.threshold, "y": y}
+        data["extents"].append(named | end.fields() | {"zero": 0})
+        if result.achieved:
+            bracket = before_crossing(result).fields("after_")
+            bound = "≤" if result.already_met else ""
+            data["crossings"].append(named | at_crossing(result).fields() | bracket | {"bound": bound})
+        else:
+            data["open"].append(named | end.fields())
+    for why, where in stops(kept):
+        ends = {"y": lanes[0] - LANE / 2, "y2": lanes[-1] + LANE / 2}
+        data["stops"].append({"run": run.id, "why": why} | ends | where.fields())
+
+
+def _chart(quantity: Quantity, rows: Rows, thresholds: Sequence[str]) -> alt.LayerChart:
+    field, x, y = quantity.field, along(quantity), rows.y()
+    hues, shapes = colour("threshold", thresholds), shape("threshold", thresholds)
+    told = tooltip(("run", "run", ""), ("threshold", "threshold", ""), (field, quantity.title, ",.6~g"))
+    crossed = said("run", "threshold", f"{field}:,.6~g")
+    why = tooltip(("run", "run", ""), ("why", "ended", ""), (field, quantity.title, ",.6~g"))
+    crossings, open_ends, stopped = (known(chart(name), field) for name in ("crossings", "open", "stops"))
+    return rows.layer(
+        from_zero("extents", quantity, style="extent").encode(y=y),
+        stopped.mark_rule(style="stop", description=said("run", "why")).encode(
+            x=x, y=y, y2=alt.Y2("y2:Q"), tooltip=why
+        ),
+        known(chart("crossings"), field, f"after_{field}")
+        .mark_rule(strokeWidth=7, opacity=0.45, aria=False)
+        .encode(x=along(quantity, field=f"after_{field}"), x2=alt.X2(f"{field}:Q"), y=y, color=hues),
+        crossings.mark_point(filled=True, size=90, opacity=1, description=crossed).encode(
+            x=x, y=y, color=hues, shape=shapes, tooltip=told
+        ),
+        crossings.transform_filter("datum.bound != ''")
+        .mark_text(style="bound", aria=False, dx=-11, baseline="middle")
+        .encode(x=x, y=y, text=alt.Text("bound:N")),
+        open_ends.mark_point(filled=False, size=90, strokeWidth=1.8, description=said("run", "threshold")).encode(
+            x=x, y=y, color=hues, shape=shapes, tooltip=told
+        ),
+    )
+
+
+def _notes(every: Sequence[Kept], drawn: Sequence[Kept], has_none: bool) -> tuple[str, ...]:
+    notes = []
+    if has_none:
+        notes.append("No run has a threshold: there is nothing to reach.")
+    elif (without := sum(not kept.results for kept in every)) > 0:
+        notes.append(f"{count(without, 'run')} without a threshold: not drawn.")
+    if len(every) > MOST_RUNS:
+        notes.append(f"The {len(drawn):,} runs that started last are drawn; the table has all {len(every):,}.")
+    return tuple(notes)

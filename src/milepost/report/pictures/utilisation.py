@@ -1,0 +1,115 @@
+"""What machines cost an hour, by type, market and region."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import msgspec
+
+from milepost.costs import billed_use, uses
+from milepost.report.amounts import lasted, usd
+from milepost.report.ledgers import machine, price_notes
+from milepost.report.pictures.axes import from_zero, said, tooltip
+from milepost.report.pictures.notes import untimed_note
+from milepost.report.pictures.picture import Picture, Row, Table
+from milepost.report.pictures.reach import Quantity
+from milepost.report.pictures.rows import Rows
+from milepost.store.snapshot import Kept
+
+SAYS = """\
+A bar is a kind of machine: what an hour of one node of it cost, at the prices of the time that it was used. Above it
+is what was billed, with billing minimum and without what was free; storage and network are not in it."""
+
+PER_HOUR = Quantity("usd_per_hour", "USD an hour, of one node", "$,~f")
+
+
+class Used(msgspec.Struct):
+    """What one kind of machine was used for.
+
+    Attributes:
+        runs: Ids of the runs that used it.
+        node_seconds: Wall-clock seconds of nodes that are charged for, at a known price.
+        unpriced_seconds: The same without a known price.
+        usd: USD of that time, at its prices.
+        billed_usd: USD billed for it: with the billing minimum, without what was free.
+        assumed: Whether a price of it was assumed.
+    """
+
+    runs: set[str]
+    node_seconds: float = 0.0
+    unpriced_seconds: float = 0.0
+    usd: float = 0.0
+    billed_usd: float = 0.0
+    assumed: bool = False
+
+    @property
+    def usd_per_hour(self) -> float | None:
+        """Mean USD an hour of one node over the time that it was used."""
+        return None if self.node_seconds <= 0 else self.usd / self.node_seconds * 3600
+
+
+def utilisation(every: Sequence[Kept]) -> Picture:
+    """Return what each kind of machine cost an hour, and how long it was used."""
+    used = _used(every)
+    rows, bars = Rows(), list[Row]()
+    for name, each in used.items():
+        (y,) = rows.add(name, _detail(each))
+        bars.append({"machine": name, "usd_per_hour": each.usd_per_hour, "usd": each.billed_usd, "zero": 0, "y": y})
+    drawn = any(bar["usd_per_hour"] is not None for bar in bars)
+    return Picture(
+        name="utilisation",
+        title="What machines cost an hour",
+        says=SAYS,
+        charts={(): _chart(rows)} if drawn else {},
+        data={"bars": bars, "labels": rows.labels} if drawn else {},
+        table=Table(
+            ("machine", "runs", "node-hours", "USD a node-hour", "USD billed"),
+            tuple(_cells(name, each) for name, each in used.items()),
+            numbers=4,
+        ),
+        notes=(*untimed_note(every), *price_notes(*(kept.ledger for kept in every))),
+    )
+
+
+def _used(every: Sequence[Kept]) -> dict[str, Used]:
+    used: dict[str, Used] = {}
+    for kept in every:
+        if (here := kept.ledger.here) is None:
+            continue
+        for use in uses(kept.ledger, here):
+            segment = use[-1].segment
+            each = used.setdefault(machine(segment), Used(set()))
+            each.runs.add(kept.run.id)
+            seconds = sum((part.end - part.start) * part.segment.instance.nodes_charged for part in use)
+            if (billed := billed_use(kept.ledger, use)) is None:
+                each.unpriced_seconds += seconds
+                continue
+            each.node_seconds += seconds
+            each.usd += sum(part.usd(part.start, part.end) or 0.0 for part in use)
+            each.billed_usd += billed
+            each.assumed |= any(part.segment.quote is not None and part.segment.quote.assumed for part in use)
+    return dict(sorted(used.items(), key=lambda each: (-each[1].billed_usd, each[0])))
+
+
+def _chart(rows: Rows) -> alt.LayerChart:
+    told = tooltip(("machine", "machine", ""), ("usd_per_hour", PER_HOUR.title, "$,.4~f"), ("usd", "billed", "$,.4~f"))
+    return rows.layer(
+        from_zero("bars", PER_HOUR, style="bar", description=said("machine", "usd_per_hour:$,.4f")).encode(
+            y=rows.y(), tooltip=told
+        )
+    )
+
+
+def _detail(used: Used) -> str:
+    if used.usd_per_hour is None:
+        return f"no known price × {lasted(used.unpriced_seconds)}"
+    rate, billed = (usd(each, assumed=used.assumed) for each in (used.usd_per_hour, used.billed_usd))
+    more = f" (and {lasted(used.unpriced_seconds)} without a price)" if used.unpriced_seconds else ""
+    return f"{rate} an hour × {lasted(used.node_seconds)}, billed {billed}{more}"
+
+
+def _cells(name: str, used: Used) -> tuple[str, ...]:
+    rate = used.usd_per_hour
+    return (
+        *(name, f"{len(used.runs):,}", f"{(used.node_seconds + used.unpriced_seconds) / 3600:,.3f}"),
+        *(usd(each, assumed=used.assumed) for each in (rate, None if rate is None else used.billed_usd)),
+    )

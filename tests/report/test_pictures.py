@@ -1,0 +1,192 @@
+"""What the pictures show, against figures worked out by hand: their data, their notes and their tables."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from milepost.costs import costs_along
+from milepost.report.amounts import usd
+from milepost.report.formats import row
+from milepost.report.pictures import OF_ONE_RUN, PICTURES
+from milepost.report.pictures.cost_performance import cost_performance
+from milepost.report.pictures.curve import lost_of, on_the_way, thinned
+from milepost.report.pictures.curves import curves
+from milepost.report.pictures.efficiency import efficiency
+from milepost.report.pictures.ledger import ledger as ledger_picture
+from milepost.report.pictures.money import money
+from milepost.report.pictures.picture import Picture
+from milepost.report.pictures.targets import target_rows
+from milepost.report.pictures.timeline import MOST_RUNS, timeline
+from milepost.report.pictures.utilisation import utilisation
+from milepost.spending import spending
+from milepost.store.snapshot import Curve, CurvePoint, Kept
+from milepost.thresholds import Smoothing
+from tests.helpers import START, ledger, threshold
+from tests.report.tracked import HOSTILE, copies, every_run, make_store
+
+
+@pytest.fixture(scope="module")
+def every(tmp_path_factory: pytest.TempPathFactory) -> list[Kept]:
+    return every_run(make_store(tmp_path_factory.mktemp("store") / "milepost.db"))
+
+
+def rows_of(picture: Picture, data: str, **wanted: Any) -> list[dict[str, Any]]:
+    return [row for row in picture.data[data] if all(row[key] == value for key, value in wanted.items())]
+
+
+def test_timeline_has_crossings_brackets_open_ends_and_preemptions(every: list[Kept]) -> None:
+    picture = timeline(every)
+    (crossing,) = rows_of(picture, "crossings", run="seed-1", threshold="two")
+    # The metric is 0.06 a second: 2 is reached at 34 s (340 samples), after 33 s; a second costs a dollar.
+    assert (crossing["samples"], crossing["after_samples"]) == (340, 330)
+    assert (crossing["minutes"], crossing["usd"]) == pytest.approx((34 / 60, 34.0))
+    (stopped,) = rows_of(picture, "open", run="seed-2")
+    assert (stopped["threshold"], stopped["samples"]) == ("five", 1200)
+    (stop,) = picture.data["stops"]
+    assert (stop["run"], stop["why"], stop["samples"], stop["usd"]) == (HOSTILE, "preempted", 600, pytest.approx(60.0))
+    assert {row["run"] for row in rows_of(picture, "crossings", bound="≤")} == {"ready"}
+    assert [choice for (choice,) in picture.charts] == ["samples", "minutes", "dollars"]
+    results = [result for kept in every for result in kept.results]
+    assert picture.table.rows == tuple(tuple(row(result)) for result in results)
+
+
+def test_every_run_counts_in_what_a_threshold_took(every: list[Kept]) -> None:
+    picture = efficiency(every)
+    labels = [label["label"] for label in picture.data["labels"]]
+    assert labels[labels.index("five · seeds") + 1] == "1 of 2 reached it"
+    assert len(picture.data["reached"]) + len(picture.data["open"]) == sum(len(kept.results) for kept in every)
+    (stopped,) = rows_of(picture, "open", group="seeds")
+    assert (stopped["run"], stopped["samples"], stopped["usd"]) == ("seed-2", 1200, pytest.approx(120.0))
+    assert "1 run with no known dollars: no dot over dollars, yet counted in “k of n”." in picture.notes
+
+
+def test_frontier_is_the_cheapest_way_to_each_level(every: list[Kept]) -> None:
+    picture = cost_performance(every[:2])
+    frontier = picture.data["frontier0"]
+    spent, values = ([step[key] for step in frontier] for key in ("usd", "value"))
+    assert spent == sorted(spent)
+    assert values == sorted(values)
+    # seed-1 is the better one for every dollar up to its end at 100; nothing that seed-2 does beats its 6.
+    assert (values[-2], spent[-1], values[-1]) == (6.0, pytest.approx(120.0), 6.0)
+    (crossing,) = rows_of(picture, "crossings0", run="seed-1", threshold="five")
+    assert (crossing["usd"], crossing["value"]) == pytest.approx((84.0, 5.04))
+    assert {line["group"] for line in picture.data["lines0"]} == {"seeds"}
+
+
+def test_lines_stand_where_the_dollars_of_results_are(every: list[Kept]) -> None:
+    kept = every[2]  # resumed: its lineage has two prices
+    here = kept.ledger.here
+    assert here is not None
+    for result in kept.results:
+        assert result.minutes_to_threshold is not None
+        along = costs_along(kept.ledger, here, [result.minutes_to_threshold * 60])
+        assert along == [pytest.approx(result.cost_to_threshold, rel=1e-9)]
+
+
+def test_dollars_along_a_run_follow_price_steps_and_stop_where_no_price_is_known() -> None:
+    book = ledger(3600.0, (10.0, 7200.0))
+    book = book.marked("end", msgspec.structs.replace(_here(book), elapsed_seconds=20.0, wall_time=START + 20))
+    assert costs_along(book, _here(book), [0.0, 5.0, 15.0, 99.0]) == pytest.approx([0.0, 5.0, 20.0, 30.0])
+    unpriced = book.opened(wall_time=START + 20, elapsed_seconds=20.0)
+    unpriced = unpriced.marked("end", msgspec.structs.replace(_here(unpriced), elapsed_seconds=30.0))
+    assert costs_along(unpriced, _here(unpriced), [20.0, 21.0]) == [pytest.approx(30.0), None]
+
+
+def _here(book: Any) -> Any:
+    assert book.here is not None
+    return book.here
+
+
+def test_money_adds_up_to_what_each_run_spent(every: list[Kept]) -> None:
+    picture = money(every)
+    priced = [kept for kept in every if kept.run.id != "unpriced"]
+    parts = [spent.usd or 0.0 for kept in priced for spent in spending(kept.ledger, _here(kept.ledger))]
+    assert sum(bar["usd"] for bar in picture.data["bars"]) == pytest.approx(sum(parts), abs=0.005)
+    assert picture.table.rows[-1][2] == usd(sum(parts))
+    bars = {bar["purpose"]: bar["usd"] for bar in picture.data["bars"]}
+    assert bars["lost work"] == pytest.approx(20.0)  # 60 s less the 40 that were saved, at a dollar a second
+    assert bars["phase evaluation"] == pytest.approx(10.0)
+    assert picture.notes == ("1 run without a known price: not in it (unpriced).",)
+
+
+def test_machines_cost_their_price_and_what_is_billed_is_beside_it(every: list[Kept]) -> None:
+    picture = utilisation(every[:4])
+    assert picture.data["labels"][1]["label"] == "$1,800.00 an hour × 12:40, billed $380.00 (and 2:40 without a price)"
+    bars = {bar["machine"]: bar for bar in picture.data["bars"]}
+    assert {name: bar["usd_per_hour"] for name, bar in bars.items()} == {
+        "own.8x on-demand here": pytest.approx(1800.0),
+        "own.16x on-demand here": pytest.approx(1800.0),
+    }
+    billed = [spent.usd or 0.0 for kept in every[:3] for spent in spending(kept.ledger, _here(kept.ledger))]
+    assert sum(bar["usd"] for bar in bars.values()) == pytest.approx(sum(billed))
+    unpriced = utilisation(every[3:4])
+    assert (unpriced.charts, unpriced.notes) == ({}, ("price unknown: prices: off",))
+
+
+def test_one_run_shows_what_was_lost_and_each_price_step(every: list[Kept]) -> None:
+    points = [(0, 10, 1.0), (1, 20, 2.0), (2, 30, 3.0), (3, 20, 2.5), (4, 30, 3.5)]
+    curve = Curve(
+        "m", Smoothing(), 1, tuple(CurvePoint(at, samples, seconds, 0.0, 0.0) for at, samples, seconds in points)
+    )
+    assert [point.position for point in on_the_way(curve)] == [0, 3, 4]
+    assert [[point.position for point in stretch] for stretch in lost_of(curve)] == [[0, 1, 2]]
+    book = ledger(3.6, (60.0, 7.2), num_nodes=2)
+    book = book.marked("end", msgspec.structs.replace(_here(book), wall_time=START + 120), "preempted")
+    picture = ledger_picture(msgspec.structs.replace(every[0], ledger=book))
+    pieces = [(piece["start"] / 1000 - START, piece["end"] / 1000 - START) for piece in picture.data["pieces"]]
+    assert pieces == [(0.0, 60.0), (60.0, 120.0)]
+    assert [piece["usd_per_hour"] for piece in picture.data["pieces"]] == [7.2, 14.4]
+    assert [end["why"] for end in picture.data["ends"]] == ["preempted"]
+
+
+def test_resumed_run_has_its_lost_work_apart(every: list[Kept]) -> None:
+    picture = curves(every[2])
+    led = [point["samples"] for point in picture.data["led0"]]
+    assert led == sorted(set(led))
+    assert {point["samples"] for point in picture.data["lost0"]} == set(range(400, 601, 10))
+
+
+def test_runs_without_anything_to_draw_say_so(every: list[Kept]) -> None:
+    bare = [msgspec.structs.replace(every[0], results=(), thresholds=(), curves=(), crossings={})]
+    notes = [note for name in ("timeline", "cost_performance") for note in PICTURES[name](bare).notes]
+    assert notes == [
+        "No run has a threshold: there is nothing to reach.",
+        "No run has logged a metric that a threshold watches: there is nothing to draw over dollars.",
+    ]
+    assert cost_performance(every[3:4]).notes == ("Without a price or a clock, and not drawn over dollars: unpriced.",)
+    assert curves(bare[0]).notes == ("This run has logged no metric that a threshold watches.",)
+
+
+def test_run_without_a_clock_is_not_drawn_over_time(every: list[Kept]) -> None:
+    results = tuple(msgspec.structs.replace(result, elapsed_source=None) for result in every[1].results)
+    untimed = msgspec.structs.replace(every[1], results=results)
+    assert [switch.options for switch in curves(untimed).switches] == [("m (raw)",), ("samples",)]
+    assert timeline([untimed]).data["open"][0]["minutes"] is None
+
+
+def test_many_runs_are_thinned_and_counted(every: list[Kept]) -> None:
+    many = copies(every[0], 400)
+    assert len({crossing["run"] for crossing in timeline(many).data["crossings"]}) == MOST_RUNS
+    assert timeline(many).notes == ("The 100 runs that started last are drawn; the table has all 400.",)
+    assert len(timeline(many).table.rows) == 800
+    assert len(cost_performance(many).data["lines0"]) <= 400 * 24
+    assert thinned(range(1000), 3) == [0, 500, 999]
+
+
+def test_labels_of_targets_stand_clear_of_one_another_and_of_the_lines() -> None:
+    targets = [threshold(value, name=f"t{value:g}") for value in (1.0, 1.01, 1.02, 9.0)]
+    crowded_on_the_left = [(x / 100, 9.1) for x in range(40)]
+    rows = target_rows(targets, [(0.0, 0.0), (1.0, 10.0), *crowded_on_the_left])
+    assert [row["side"] for row in rows] == ["left", "right", "", "right"]
+    assert rows[0]["label"] == "t1: >= 1"
+
+
+@pytest.mark.parametrize("name", [*PICTURES, *OF_ONE_RUN])
+def test_charts_are_what_vega_lite_expects(name: str, every: list[Kept]) -> None:
+    picture = PICTURES[name](every) if name in PICTURES else OF_ONE_RUN[name](every[2])
+    assert picture.charts
+    for chart in picture.charts.values():
+        specification = chart.to_dict(validate=True)
+        named = {layer["data"]["name"] for layer in specification["layer"]}
+        assert named <= set(picture.data)
