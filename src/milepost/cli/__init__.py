@@ -8,6 +8,7 @@ from milepost import __version__, log
 from milepost.cli.detect import detect
 from milepost.cli.doctor import doctor
 from milepost.cli.init import init
+from milepost.cli.launch import launch
 from milepost.cli.price import price
 from milepost.cli.replay import replay
 from milepost.cli.reprice import reprice
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 for command in (init, replay, results, reprice, price, detect, doctor):
     app.command()(command)
+app.add_typer(launch)
 
 
 @app.callback(invoke_without_command=True)
