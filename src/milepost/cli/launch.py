@@ -141,8 +141,7 @@ def _doctor(plan: Plan) -> list[Finding]:
         num_nodes=plan.estimate.nodes,
     )
     environ = {**task.task.get("envs", {}), **task.secrets}
-    because = plan.estimate.unknown_because
-    return examine_elsewhere(plan.settings, instance, quote, unpriced_because=because, environ=environ)
+    return examine_elsewhere(plan.settings, instance, quote, environ)
 
 
 def _show_tasks(plan: Plan, as_json: bool) -> None:
@@ -178,7 +177,7 @@ def _figures(estimate: Estimate, quote: Quote | None) -> dict[str, Any] | None:
 
 def _say(plan: Plan, findings: list[Finding]) -> None:
     """Say on standard error what the launch will cost, and what would spoil it."""
-    estimate, console = plan.estimate, Console(stderr=True)
+    estimate, console = plan.estimate, Console(stderr=True, soft_wrap=True)
     runs = f"{estimate.copies} runs, " if estimate.copies > 1 else ""
     nodes = f"{estimate.nodes} node{'s' * (estimate.nodes > 1)}"
     kind = "a managed job on spot machines" if plan.tasks[0].managed else "a cluster of on-demand machines"
@@ -190,9 +189,9 @@ def _say(plan: Plan, findings: list[Finding]) -> None:
         if estimate.cheapest == estimate.dearest:
             offers = {"cost": estimate.cheapest}
         for name, quote in offers.items():
-            console.print(_price_line(name, estimate, quote), soft_wrap=True)
+            console.print(_price_line(name, estimate, quote))
     for note in plan.notes:
-        console.print(Text(f"note: {note}", "cyan"), soft_wrap=True)
+        console.print(Text(f"note: {note}", "cyan"))
     print_findings(findings, console)
 
 

@@ -56,8 +56,6 @@ def examine_elsewhere(
     settings: Config | None,
     instance: Instance,
     quote: Quote | None,
-    *,
-    unpriced_because: str | None = None,
     environ: Mapping[str, str],
 ) -> list[Finding]:
     """Return what would spoil a run on another machine, the worst first; what only that machine knows is left out.
@@ -65,18 +63,18 @@ def examine_elsewhere(
     Args:
         settings: The configuration of the run.
         instance: What a node will be, as far as is known.
-        quote: Its price.
-        unpriced_because: Why none is known.
+        quote: Its price; None where only the machine itself will tell.
         environ: Environment variables that the run will have.
     """
     case = Case(
         settings=settings or Config(thresholds=()),
         detection=Detection(instance, 0, "launch"),
         quote=quote,
-        unpriced_because=unpriced_because,
         environ={"NETRC": os.devnull, **environ},  # keys that lie here don't lie there
     )
-    checks = (prices.check, sinks.check, store.check_elsewhere, *((thresholds.check,) if settings is not None else ()))
+    checks: list[Check] = [sinks.check, store.check_elsewhere]
+    checks += [thresholds.check] if settings is not None else []
+    checks += [prices.check] if quote is not None else []
     findings = [finding for check in checks for finding in check(case)]
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 

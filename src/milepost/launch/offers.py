@@ -21,6 +21,8 @@ CLOUDS = (
 SOURCES = ("user", "skypilot", "list", "fallback")
 """The price sources that are asked: each lies on this machine."""
 
+OWN = ("user", "skypilot")
+
 REFRESH = "`milepost price --refresh` fetches the catalogs of all clouds"
 
 
@@ -32,8 +34,10 @@ class Shelf:
     """
 
     def __init__(self, quotes: Iterable[Quote] | None = None) -> None:
-        self._quotes = list(PriceBook(sources=SOURCES).every_quote() if quotes is None else quotes)
-        self._catalogs = {quote.provider for quote in self._quotes if quote.source == "skypilot"}
+        known = list(PriceBook(sources=SOURCES).every_quote() if quotes is None else quotes)
+        self._catalogs = {quote.provider for quote in known if quote.source == "skypilot"}
+        # What a cloud's catalog lacks, SkyPilot can't launch, whatever the bundled tables say.
+        self._quotes = [each for each in known if each.source in OWN or each.provider not in self._catalogs]
 
     def checked(self, wish: Wish) -> Wish:
         """Return a wish with its words as the providers write them.

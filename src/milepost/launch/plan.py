@@ -90,8 +90,10 @@ def make_plan(order: Order, *, shelf: Shelf | None = None, environ: Mapping[str,
     wish = shelf.checked(Wish.of(order, template["resources"]))
     offers = shelf.allowed(wish)
     nodes = nodes_of(order, template)
-    allowed = None if order.max_usd_per_hour is None else _affordable(offers, order.max_usd_per_hour, nodes)
-    resources = resources_of(template["resources"], order, wish, allowed)
+    capped = order.max_usd_per_hour is not None
+    if order.max_usd_per_hour is not None:
+        offers = _affordable(offers, order.max_usd_per_hour, nodes)
+    resources = resources_of(template["resources"], order, wish, offers, capped=capped)
     if order.bucket is None and "BUCKET" in template["envs"]:
         order = msgspec.structs.replace(order, bucket=environ.get("MILEPOST_BUCKET") or own_bucket())
     group = order.group or (new_run_id(_plain(name)) if order.copies > 1 else None)
@@ -105,14 +107,13 @@ def make_plan(order: Order, *, shelf: Shelf | None = None, environ: Mapping[str,
         task["envs"] = {name: value for name, value in task["envs"].items() if name not in secrets}
         managed = wish.market == "spot"
         tasks.append(RunTask(run=run, group=group, seed=seed, task=task, secrets=secrets, managed=managed))
-    within = offers if allowed is None else allowed
     estimate = Estimate(
-        cheapest=within[0] if within else None,
-        dearest=within[-1] if within else None,
+        cheapest=offers[0] if offers else None,
+        dearest=offers[-1] if offers else None,
         nodes=nodes,
         copies=order.copies,
         max_runtime_seconds=order.max_runtime_seconds,
-        unknown_because=None if within else _why_unknown(wish),
+        unknown_because=None if offers else _why_unknown(wish),
     )
     return Plan(
         name=name,

@@ -15,7 +15,7 @@ from milepost.config import names_a_file
 from milepost.errors import ConfigError, require
 from milepost.launch.order import Order
 from milepost.launch.secrets import ARGUMENTS
-from milepost.launch.wish import Wish
+from milepost.launch.wish import Model, Wish
 from milepost.quote import Quote
 from milepost.tracked_run.identity import USER_OF_URL
 
@@ -113,7 +113,7 @@ def nodes_of(order: Order, template: Mapping[str, Any]) -> int:
 
 
 def resources_of(
-    template: Mapping[str, Any], order: Order, wish: Wish, allowed: Sequence[Quote] | None
+    template: Mapping[str, Any], order: Order, wish: Wish, offers: Sequence[Quote], *, capped: bool
 ) -> dict[str, Any]:
     """Return the ``resources`` of a task.
 
@@ -121,8 +121,9 @@ def resources_of(
         template: The template's own.
         order: What is to be launched.
         wish: Which machines are allowed.
-        allowed: The offers that are, each by its type and region, where a price cap leaves some out: SkyPilot's own
-            ``max_hourly_cost`` does not hold for an instance type, and chooses zones that are dearer.
+        offers: What they cost, where that is known.
+        capped: Whether no other than these offers are allowed. SkyPilot's own ``max_hourly_cost`` does not hold for an
+            instance type, nor for the zone that it chooses.
     """
     filled = {"infra", "cloud", "region", "zone", "accelerators", "instance_type", "use_spot", "cpus"}
     common = {name: value for name, value in template.items() if name not in filled}
@@ -131,16 +132,26 @@ def resources_of(
     if wish.cpus is not None:
         common["cpus"] = wish.cpus
     common["use_spot"] = wish.market == "spot"
-    if allowed is not None:
-        entries = [_of_quote(quote, wish) for quote in allowed]
+    if capped:
+        entries = [_of_quote(quote, wish) for quote in offers]
     else:
         kind = {"instance_type": wish.instance_type} if wish.instance_type else {}
         entries = [
-            {**_infra(wish.provider, region), **kind, **({"accelerators": f"{model[0]}:{model[1]}"} if model else {})}
+            {**infra, **kind, **({"accelerators": f"{model[0]}:{model[1]}"} if model else {})}
             for model in wish.models or (None,)
-            for region in wish.regions or (None,)
+            for infra in _places(wish, offers, model)
         ]
     return {**entries[0], **common} if len(entries) == 1 else {**common, "any_of": entries}
+
+
+def _places(wish: Wish, offers: Sequence[Quote], model: Model | None) -> list[dict[str, str]]:
+    """Return where a node may be. SkyPilot refuses a region that several clouds have unless it is told which."""
+    if wish.provider is None and wish.regions:
+        fitting = [quote for quote in offers if model in (None, (quote.gpu, quote.gpus))]
+        known = sorted({(quote.provider, quote.region) for quote in fitting if quote.provider and quote.region})
+        if {region for _, region in known} == set(wish.regions):
+            return [_infra(provider, region) for provider, region in known]
+    return [_infra(wish.provider, region) for region in wish.regions or (None,)]
 
 
 def _of_quote(quote: Quote, wish: Wish) -> dict[str, str]:

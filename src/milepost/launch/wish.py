@@ -91,10 +91,8 @@ def _models(order: Order, template: Any) -> tuple[Model, ...]:
 def _template_models(accelerators: Any) -> list[Model]:
     if accelerators is None:
         return []
-    named = isinstance(accelerators, dict)
-    pairs: list[tuple[Any, Any]] = (
-        list(accelerators.items()) if named else [tuple(str(accelerators).partition(":")[::2])]
-    )
+    model, _, number = str(accelerators).partition(":")
+    pairs: list[tuple[Any, Any]] = list(accelerators.items()) if isinstance(accelerators, dict) else [(model, number)]
     fits = len(pairs) == 1 and re.fullmatch(r"[1-9]\d{0,3}", str(pairs[0][1] or 1)) is not None
     require(fits, "resources.accelerators", accelerators, "one model, such as A10G:1")
-    return [(str(model), int(number or 1)) for model, number in pairs]
+    return [(str(pairs[0][0]), int(pairs[0][1] or 1))]
