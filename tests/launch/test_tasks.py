@@ -45,8 +45,8 @@ def launch(home: Path, *arguments: str, cwd: Path = ROOT, **environ: str) -> sub
     )
 
 
-def planned(home: Path, *arguments: str, **environ: str) -> list[dict[str, Any]]:
-    done = launch(home, *arguments, "--dry-run", "--json", **environ)
+def planned(home: Path, *arguments: str, cwd: Path = ROOT, **environ: str) -> list[dict[str, Any]]:
+    done = launch(home, *arguments, "--dry-run", "--json", cwd=cwd, **environ)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
