@@ -8,11 +8,12 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -38,8 +39,9 @@ SAMPLES = 2 * NUM_AGENTS * EPISODE_STEPS
 """Of one iteration: an episode of one arena on each of two nodes."""
 
 ZONE = "placement/availability-zone-id"
-ITERATIONS, CONFIRM = 16, 10
+ITERATIONS, CONFIRM = 20, 12
 THRESHOLDS = {
+    "heartbeat_seconds": 0.2,
     "thresholds": [
         {"name": "steady", "metric": "env_agent/heart.gained", "target_value": 0, "smoothing_factor": 1}
         | {"confirm": CONFIRM},
@@ -51,6 +53,16 @@ WEST = {**EC2, "instance-type": "g5.2xlarge", "placement/region": "us-west-2", Z
 SPOT_USD_PER_HOUR = {"g5.xlarge": 0.402, "g5.2xlarge": 0.485}
 MINIMUM_SECONDS = 60
 """What AWS bills at least for a start of an instance."""
+
+
+MARK = "NODE_OF_THE_TEST"
+
+
+class Node(NamedTuple):
+    """One of the machines: its script's process, and the mark that all it starts bears."""
+
+    process: subprocess.Popen[str]
+    mark: str
 
 
 @pytest.fixture
@@ -71,15 +83,13 @@ def machine(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def nodes(
-    home: Path, skypilot: SkyPilot, task: str, values: Mapping[str, str], region: str
-) -> Iterator[list[subprocess.Popen[str]]]:
+def nodes(home: Path, skypilot: SkyPilot, task: str, values: Mapping[str, str], region: str) -> Iterator[list[Node]]:
     """Start a task on both nodes, as SkyPilot does: its script, with its variables. Whatever is left is killed."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     info = {"cluster_name": "pair", "cloud": "AWS", "region": region, "zone": None}
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("MILEPOST_", "SKY", "AWS_"))}
-    processes = []
+    started = []
     for rank in range(len(ADDRESSES)):
         variables = {
             "SKYPILOT_NODE_IPS": "\n".join(ADDRESSES),
@@ -92,44 +102,63 @@ def nodes(
         }
         script = skypilot.read(task, variables=variables)["script"]
         environ = bare | values | {"HOME": str(home), "SKY_RUNTIME_DIR": str(home), "OMP_NUM_THREADS": "1"}
-        processes.append(
-            subprocess.Popen(
-                ["bash", "-c", script],
-                env=environ | {"MASTER_PORT": str(port), "WANDB_MODE": "disabled"},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            )
+        mark = uuid.uuid4().hex
+        process = subprocess.Popen(
+            ["bash", "-c", script],
+            env=environ | {"MASTER_PORT": str(port), "WANDB_MODE": "disabled", MARK: mark},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
+        started.append(Node(process, mark))
     try:
-        yield processes
+        yield started
     finally:
-        for process in processes:
-            take_away(process)
-            process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
+        for node in started:
+            take_away(node)
+            node.process.wait()
+            assert node.process.stdout is not None
+            node.process.stdout.close()
 
 
-def take_away(node: subprocess.Popen[str]) -> None:
-    """Kill all that a node runs, at once and whatever its process group, as when its machine is gone."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            session = int((folder / "stat").read_text().rpartition(")")[2].split()[3])
-            if session == node.pid:
+def take_away(node: Node) -> None:
+    """Kill all that a node runs, as when its machine is gone: torchrun's workers have sessions of their own."""
+    while True:
+        alive = [folder for folder in Path("/proc").glob("[0-9]*") if _is_of(folder, node)]
+        if not alive:
+            return
+        for folder in alive:
+            with suppress(ProcessLookupError):
                 os.kill(int(folder.name), signal.SIGKILL)
-        except (OSError, IndexError):
-            continue  # it has just ended
+        node.process.poll()
+        time.sleep(0.02)
 
 
-def wait_until(holds: Callable[[], bool], processes: list[subprocess.Popen[str]]) -> None:
+def _is_of(folder: Path, node: Node) -> bool:
+    """Say whether a process was started on a node: what runs there inherits its variables; what has ended has none."""
+    try:
+        return f"{MARK}={node.mark}".encode() in (folder / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def wait_until(holds: Callable[[], bool], started: list[Node]) -> None:
     deadline = time.monotonic() + 240
     while not holds():
-        ended = [process for process in processes if process.poll() is not None]
+        ended = [node.process for node in started if node.process.poll() is not None]
         assert not ended, ended[0].communicate()[0]
         assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def outputs_of(started: list[Node]) -> list[str]:
+    """Return what each said until it ended. One that doesn't end is killed, so that all can be shown."""
+    deadline = time.monotonic() + 240
+    while any(node.process.poll() is None for node in started) and time.monotonic() < deadline:
         time.sleep(0.02)
+    for node in started:
+        take_away(node)
+    return [str(node.process.communicate()[0]) for node in started]
 
 
 def kept_in(path: Path) -> Kept:
@@ -169,10 +198,9 @@ def test_lost_node_costs_what_was_worked_out_by_hand(machine: Path) -> None:
         with nodes(machine, skypilot, task, values, "us-east-1") as (first, second):
             wait_until(lambda: steps() >= SAMPLES, [first, second])
             shutil.copy(checkpoint, on_bucket)
-            at_least = steps() + 2 * SAMPLES
-            wait_until(lambda: steps() >= at_least, [first, second])
+            at_least = int(read_checkpoint(on_bucket)["agent_steps"]) + 2 * SAMPLES
+            wait_until(lambda: kept_in(store).ledger.segments[-1].marks[-1].samples >= at_least, [first, second])
             take_away(second)
-            second.wait()
             take_away(first)  # the controller tears down what is left of the cluster
     began = (folder / "started").read_text()
     on_bucket.replace(checkpoint)
@@ -182,8 +210,8 @@ def test_lost_node_costs_what_was_worked_out_by_hand(machine: Path) -> None:
     with serving(like_ec2(WEST)) as metadata:
         values = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.url}
         with nodes(machine, skypilot, task, values, "us-west-2") as both:
-            said = [node.communicate(timeout=240)[0] for node in both]
-            assert [node.returncode for node in both] == [0, 0], said
+            said = outputs_of(both)
+            assert [node.process.returncode for node in both] == [0, 0], said
     skypilot.close()
     assert "What it took" in said[0]
     assert "What it took" not in said[1]
@@ -237,7 +265,7 @@ def test_time_that_is_used_up_is_used_up_over_recoveries(machine: Path) -> None:
     started.parent.mkdir(parents=True)
     started.write_text(str(int(time.time()) - 3601))
     with nodes(machine, skypilot, yaml.safe_dump(plan["task"]), {}, "us-east-1") as both:
-        said = [node.communicate(timeout=120)[0] for node in both]
-        assert [node.returncode for node in both] == [124, 124]
+        said = outputs_of(both)
+        assert [node.process.returncode for node in both] == [124, 124]
     skypilot.close()
     assert "the run's 3600 seconds are used up" in said[0]
