@@ -46,7 +46,7 @@ THRESHOLDS = {
         {"name": "steady", "metric": "env_agent/heart.gained", "target_value": 0, "smoothing_factor": 1}
         | {"confirm": CONFIRM},
         {"name": "never", "metric": "env_agent/heart.gained", "target_value": 1e6},
-    ]
+    ],
 }
 EAST = {**EC2, "instance-type": "g5.xlarge", "placement/region": "us-east-1", ZONE: "use1-az1"}
 WEST = {**EC2, "instance-type": "g5.2xlarge", "placement/region": "us-west-2", ZONE: "usw2-az1"}
