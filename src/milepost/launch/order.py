@@ -70,9 +70,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         has_gpus = bool(self.gpu) or self.gpus is not None
-        require(
-            self.instance_type is None or not has_gpus, "--instance-type", self.instance_type, "either it or --gpu and --gpus"
-        )
+        fits = self.instance_type is None or not has_gpus
+        require(fits, "--instance-type", self.instance_type, "either it or --gpu and --gpus")
         require(not (self.gpu and self.gpus == 0), "--gpus", self.gpus, "1 or more beside --gpu")
         require(
             self.cpus is None or CPUS.fullmatch(self.cpus) is not None,

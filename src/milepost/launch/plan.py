@@ -20,7 +20,7 @@ from milepost.launch.wish import Wish
 from milepost.quote import Quote
 from milepost.tracked_run.identity import new_run_id
 
-MOST_NAME_CHARACTERS = 30
+MOST_NAME_CHARACTERS = 40
 """Of a run's name in its id: clouds cut the names of machines."""
 
 
