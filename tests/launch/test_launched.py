@@ -85,8 +85,9 @@ def test_copies_are_launched_whatever_becomes_of_one_of_them(launcher: Launcher,
     assert [task["envs"]["SEED"] for task in sent] == ["1", "2", "3"]
     assert {task["envs"]["MILEPOST_RUN_ID"] for task in sent} == {each["run"] for each in kept}
     assert [task["secrets"]["WANDB_API_KEY"] for task in sent] == ["s3cr3t"] * 3
-    (failed,) = [each for each in kept if each["seed"] == 2]
-    assert f"{failed['run']} (seed 2): not launched, or failed. Again: sky jobs launch -n" in done.stderr
+    (failed,) = [each["run"] for each in kept if each["seed"] == 2]
+    assert f"{failed} (seed 2): not launched, or failed. Again: sky jobs launch -n {failed}" in done.stderr
+    assert f"milepost launch stop {failed}" in done.stderr
     files = "".join(path.read_text() for path in (launcher.folder / ".milepost" / "launches").iterdir())
     assert "s3cr3t" not in done.stdout + done.stderr + files
 
@@ -126,8 +127,9 @@ def test_cluster_has_skypilots_estimate_beside_the_ledgers(launcher: Launcher, a
     (kept,) = launcher.kept()
     run = kept["run"]
     (body,) = api.bodies("launch")
-    assert (body["cluster_name"], body["down"]) == (run, True)
-    assert yaml.safe_load(body["task"].split("---")[-1])["num_nodes"] == 2
+    task = list(yaml.safe_load_all(body["task"]))[-1]
+    assert (body["cluster_name"], task["num_nodes"]) == (run, 2)
+    assert task["resources"]["autostop"] == {"idle_minutes": 0, "down": True}
     api.answers["status"] = [{**CLUSTER, "name": run, "metadata": {}, "labels": {}}]
     report = {"name": run, "total_cost": 1.25, "status": "UP", "resources": None, "duration": 10, "num_nodes": 2}
     api.answers["cost_report"] = [report | {"launched_at": 1, "cluster_hash": "h", "usage_intervals": None}]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from milepost.errors import ConfigError
+from milepost.instance import MARKETS
 from milepost.launch.offers import Shelf
 from milepost.launch.order import Order, parse_duration
 from milepost.launch.plan import Plan, make_plan, own_bucket
@@ -32,7 +33,7 @@ SHELF = Shelf(
         market=market,
     )
     for kind, gpu, number, region, on_demand, spot in OFFERS
-    for market, usd in (("on_demand", on_demand), ("spot", spot))
+    for market, usd in zip(MARKETS, (on_demand, spot), strict=False)
 )
 
 

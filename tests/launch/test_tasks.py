@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -12,7 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
+from milepost.errors import ConfigError
 from milepost.launch.offers import CLOUDS
+from milepost.launch.order import Order
+from milepost.launch.plan import make_plan
 from milepost.launch.template import CONFIG_KEYS, RECOVERY_KEYS, TASK_KEYS
 from tests.launch.skypilot import EXCERPTS, ROOT, SkyPilot, lay_catalogs, needs_skypilot
 
@@ -158,9 +162,9 @@ def test_no_secret_is_in_the_task_or_in_anything_printed(home: Path, skypilot: S
     hidden = {"WANDB_API_KEY": "s3cr3t-1", "MILEPOST_STORE": "postgresql+psycopg://me:s3cr3t-2@db/runs"}
     call = ["train", "run=quiet", "--secret", "WANDB_API_KEY", "--secret", "MILEPOST_STORE"]
     call += ["--env", "HF_TOKEN=s3cr3t-3", "--env", "PLAIN=seen", "hub.api_key=s3cr3t-4", "--dry-run"]
-    done = launch(home, *call, **hidden)
+    done = launch(home, *call, cwd=ROOT, **hidden)
     assert done.returncode == 0, done.stderr
-    as_json = launch(home, *call, "--json", **hidden)
+    as_json = launch(home, *call, "--json", cwd=ROOT, **hidden)
     assert "s3cr3t" not in done.stdout + done.stderr + as_json.stdout + as_json.stderr
     plan = json.loads(as_json.stdout)
     assert plan["secrets"] == ["ARGUMENTS", "HF_TOKEN", "MILEPOST_STORE", "WANDB_API_KEY"]
@@ -210,15 +214,16 @@ MISTAKES = (
 
 @pytest.mark.parametrize(("before", "after", "said", "skypilots"), MISTAKES)
 def test_template_with_a_mistake_is_refused(
-    home: Path, skypilot: SkyPilot, tmp_path: Path, before: str, after: str, said: str, skypilots: bool
-) -> None:
+    home: Path, skypilot: SkyPilot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    before: str, after: str, said: str, skypilots: bool,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("SKY_RUNTIME_DIR", str(home))
+    monkeypatch.chdir(ROOT)
     text = (ROOT / "devops" / "skypilot" / "train.yaml").read_text()
     assert before in text
     own = tmp_path / "own.yaml"
     own.write_text(text.replace(before, after, 1))
-    done = launch(home, str(own), "run=x", "--dry-run")
-    assert done.returncode == 2
-    assert said in " ".join(done.stderr.split())
-    assert "hf_abc" not in done.stderr
-    assert done.stdout == ""
+    with pytest.raises(ConfigError, match=re.escape(said)) as caught:
+        make_plan(Order(task=str(own)), environ={})
+    assert "hf_abc" not in str(caught.value)
     assert (skypilot.refusal(own.read_text()) != "None") is skypilots  # what SkyPilot alone would have said

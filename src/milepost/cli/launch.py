@@ -216,7 +216,11 @@ def _launch(plan: Plan, sky: str, *, detach: bool) -> int:
     for launched, _ in launches:
         if launched in failed:
             retry = " ".join(["sky", *launch_command(launched, detach=detach)])
-            typer.echo(f"{launched.run} (seed {launched.seed}): not launched, or failed. Again: {retry}", err=True)
+            typer.echo(
+                f"{launched.run} (seed {launched.seed}): not launched, or failed. Again: {retry}\n"
+                f"Machines that it left up cost money until: milepost launch stop {launched.run}",
+                err=True,
+            )
         else:
             typer.echo(f"{launched.run}  milepost launch status {launched.run}", err=True)
     return int(bool(failed))

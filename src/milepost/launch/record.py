@@ -73,6 +73,7 @@ def find_launched(wanted: str | None = None) -> list[Launched]:
             )
         if found:
             return found
-    nearest = get_close_matches(wanted, [each.run for each in known], n=3, cutoff=0.3)
-    hint = f"nearest: {', '.join(nearest)}" if nearest else f"none was launched from this folder ({FOLDER})"
+    runs = [each.run for each in known]
+    nearest = get_close_matches(wanted, runs, n=3, cutoff=0.3)
+    hint = f"nearest: {', '.join(nearest or runs[-3:])}" if runs else f"none was launched from this folder ({FOLDER})"
     raise ConfigError(f"RUN: found no launch {wanted!r}; {hint}")
