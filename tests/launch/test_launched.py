@@ -86,7 +86,7 @@ def test_copies_are_launched_whatever_becomes_of_one_of_them(launcher: Launcher,
     assert {task["envs"]["MILEPOST_RUN_ID"] for task in sent} == {each["run"] for each in kept}
     assert [task["secrets"]["WANDB_API_KEY"] for task in sent] == ["s3cr3t"] * 3
     (failed,) = [each["run"] for each in kept if each["seed"] == 2]
-    assert f"{failed} (seed 2): not launched, or failed. Again: sky jobs launch -n {failed}" in done.stderr
+    assert f"{failed} (seed 2): not launched, failed or interrupted. Again: sky jobs launch -n {failed}" in done.stderr
     assert f"milepost launch stop {failed}" in done.stderr
     files = "".join(path.read_text() for path in (launcher.folder / ".milepost" / "launches").iterdir())
     assert "s3cr3t" not in done.stdout + done.stderr + files
@@ -95,6 +95,7 @@ def test_copies_are_launched_whatever_becomes_of_one_of_them(launcher: Launcher,
 @needs_skypilot
 def test_managed_job_is_asked_after_followed_and_stopped(launcher: Launcher, api: ApiServer) -> None:
     assert launcher("train", "run=one", "--spot", "--yes", "--detach").returncode == 0
+    assert "is lost with its disk" in launcher("train", "--spot", "--dry-run").stderr
     (kept,) = launcher.kept()
     run = kept["run"]
     job = {"job_id": 1, "job_name": run, "status": "RUNNING", "recovery_count": 2, "cloud": "AWS"}
@@ -151,6 +152,22 @@ def test_without_skypilot_a_dry_run_works_and_a_launch_says_what_to_install(tmp_
     done = command("launch", "train", "run=x", "--yes", cwd=ROOT, **bare)
     assert done.returncode == 2
     assert "uv tool install 'skypilot[aws]>=0.14,<0.15'" in done.stderr
+
+
+def test_interrupted_copies_are_all_known_by_their_ids(launcher: Launcher, tmp_path: Path) -> None:
+    script = tmp_path / "sky"
+    script.write_text(
+        f'#!/bin/sh\necho "$4" >> {tmp_path}/started\n[ $(wc -l < {tmp_path}/started) = 1 ] || kill -INT $PPID\n'
+    )
+    script.chmod(0o755)
+    launcher.environ["MILEPOST_SKY"] = str(script)
+    done = launcher("train", "run=seeds", "--spot", "--copies", "3", "--yes")
+    assert done.returncode == 1
+    runs = [each["run"] for each in sorted(launcher.kept(), key=lambda each: int(each["seed"]))]
+    assert (tmp_path / "started").read_text().split() == runs[:2]
+    assert f"{runs[0]}  milepost launch status {runs[0]}" in done.stderr
+    for seed in (2, 3):
+        assert f"{runs[seed - 1]} (seed {seed}): not launched, failed or interrupted" in done.stderr
 
 
 def test_launch_without_an_answer_is_no_launch(launcher: Launcher) -> None:

@@ -114,7 +114,7 @@ def test_cheapest_and_dearest_of_what_is_allowed(
         assert quote is not None
         assert (quote.instance_type, quote.region, quote.usd_per_hour) == expected
         assert estimate.usd_per_hour(quote) == pytest.approx(expected[2] * 2 * 3)
-        assert estimate.most_usd(quote) == pytest.approx(expected[2] * 2 * 3 * 1.5)
+        assert estimate.usd_for_max_runtime(quote) == pytest.approx(expected[2] * 2 * 3 * 1.5)
 
 
 def test_cap_leaves_out_what_is_dearer_and_says_so_to_skypilot_by_type_and_region() -> None:

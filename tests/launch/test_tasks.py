@@ -114,7 +114,7 @@ def test_task_is_what_was_asked_for_and_costs_what_was_said(
     assert best["run_usd_per_hour"] == pytest.approx(usd)
     if plan["cheapest"] is not None and "--cpus" not in call:
         assert plan["cheapest"]["run_usd_per_hour"] == pytest.approx(usd)
-        assert plan["cheapest"]["run_usd_at_most"] == pytest.approx(3 * usd)
+        assert plan["cheapest"]["run_usd_for_max_runtime"] == pytest.approx(3 * usd)
         assert plan["cheapest"]["source"] == "skypilot"
     assert plan["managed"] is spot
     assert plan["command"].startswith("sky jobs launch -n" if spot else "sky launch -c")
@@ -124,9 +124,9 @@ def test_printed_task_is_one_that_skypilot_reads(home: Path, skypilot: SkyPilot)
     done = launch(home, "train", "run=printed", "--dry-run", "--max-runtime", "2h", "--nodes", "3")
     said = skypilot.read(done.stdout)
     assert said["num_nodes"] == 3
-    assert "cheapest: $3.02/h, $6.04 at most" in done.stderr
+    assert "cheapest: $3.02/h, $6.04 for --max-runtime" in done.stderr
     assert (
-        "dearest: $4.00/h, $8.00 at most  ($1.33/h × 3, aws g5.2xlarge on-demand us-west-2; source: skypilot"
+        "dearest: $4.00/h, $8.00 for --max-runtime  ($1.33/h × 3, aws g5.2xlarge on-demand us-west-2; source: skypilot"
         in done.stderr
     )
     assert not (ROOT / ".milepost" / "launches").exists() or not list(

@@ -171,7 +171,7 @@ def _figures(estimate: Estimate, quote: Quote | None) -> dict[str, Any] | None:
     of_one = msgspec.structs.replace(estimate, copies=1)
     return {name: getattr(quote, name) for name in names} | {
         "run_usd_per_hour": of_one.usd_per_hour(quote),
-        "run_usd_at_most": of_one.most_usd(quote),
+        "run_usd_for_max_runtime": of_one.usd_for_max_runtime(quote),
     }
 
 
@@ -196,8 +196,8 @@ def _say(plan: Plan, findings: list[Finding]) -> None:
 
 
 def _price_line(name: str, estimate: Estimate, quote: Quote) -> Text:
-    most = estimate.most_usd(quote)
-    limit = "" if most is None else f", {usd(most, assumed=quote.assumed)} at most"
+    most = estimate.usd_for_max_runtime(quote)
+    limit = "" if most is None else f", {usd(most, assumed=quote.assumed)} for --max-runtime"
     source = ", as of ".join(filter(None, (f"source: {quote.source}", quote.as_of)))
     what = " ".join(
         filter(None, (quote.provider, quote.instance_type, (quote.market or "").replace("_", "-"), quote.region))
@@ -210,17 +210,23 @@ def _price_line(name: str, estimate: Estimate, quote: Quote) -> Text:
 
 
 def _launch(plan: Plan, sky: str, *, detach: bool) -> int:
-    """Launch each run, whatever becomes of the others; return the exit status."""
+    """Launch each run, whatever becomes of the others; return the exit status. Ctrl-C leaves out what is to come."""
     launches = [(keep(task), task) for task in plan.tasks]
-    failed = [launched for launched, task in launches if not start(sky, launched, task.secrets, detach=detach)]
-    for launched, _ in launches:
-        if launched in failed:
-            retry = " ".join(["sky", *launch_command(launched, detach=detach)])
-            typer.echo(
-                f"{launched.run} (seed {launched.seed}): not launched, or failed. Again: {retry}\n"
-                f"Machines that it left up cost money until: milepost launch stop {launched.run}",
-                err=True,
-            )
-        else:
+    is_interrupted, status = False, 0
+    for launched, task in launches:
+        is_launched = False
+        try:
+            is_launched = not is_interrupted and start(sky, launched, task.secrets, detach=detach)
+        except KeyboardInterrupt:
+            is_interrupted = True
+        if is_launched:
             typer.echo(f"{launched.run}  milepost launch status {launched.run}", err=True)
-    return int(bool(failed))
+            continue
+        status = 1
+        retry = " ".join(["sky", *launch_command(launched, detach=detach)])
+        typer.echo(
+            f"{launched.run} (seed {launched.seed}): not launched, failed or interrupted. Again: {retry}\n"
+            f"Machines that it left up cost money until: milepost launch stop {launched.run}",
+            err=True,
+        )
+    return status

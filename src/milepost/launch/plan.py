@@ -32,7 +32,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         dearest: The one that costs most.
         nodes: Nodes of one run.
         copies: Runs.
-        max_runtime_seconds: The longest that a run may take.
+        max_runtime_seconds: The longest that a run may train; set-up comes on top.
         unknown_because: Why no price is known.
     """
 
@@ -47,8 +47,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         """Return what all nodes of all runs cost an hour at an offer, in USD."""
         return quote.usd_per_hour * self.nodes * self.copies
 
-    def most_usd(self, quote: Quote) -> float | None:
-        """Return what all runs cost if each takes as long as it may, in USD; None where there is no limit."""
+    def usd_for_max_runtime(self, quote: Quote) -> float | None:
+        """Return what all runs cost if each trains as long as it may, in USD; None where there is no limit."""
         return None if self.max_runtime_seconds is None else self.usd_per_hour(quote) * self.max_runtime_seconds / 3600
 
 
