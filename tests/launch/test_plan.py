@@ -14,11 +14,12 @@ from milepost.quote import Quote
 from tests.launch.skypilot import ROOT
 
 OFFERS = (
-    # type, GPU, number, region, on-demand, spot
-    ("g5.xlarge", "A10G", 1, "us-east-1", 1.0, 0.4),
-    ("g5.xlarge", "A10G", 1, "eu-west-1", 1.2, 0.5),
-    ("g5.12xlarge", "A10G", 4, "us-east-1", 5.6, 2.2),
-    ("g6.xlarge", "L4", 1, "us-east-1", 0.8, 0.3),
+    # type, GPU, number, vCPUs, region, on-demand, spot
+    ("g5.xlarge", "A10G", 1, 4, "us-east-1", 1.0, 0.4),
+    ("g5.xlarge", "A10G", 1, 4, "eu-west-1", 1.2, 0.5),
+    ("g5.12xlarge", "A10G", 4, 48, "us-east-1", 5.6, 2.2),
+    ("g6.xlarge", "L4", 1, 4, "us-east-1", 0.8, 0.3),
+    ("g6.2xlarge", "L4", 1, 8, "us-east-1", 1.1, 0.35),
 )
 SHELF = Shelf(
     Quote(
@@ -29,10 +30,11 @@ SHELF = Shelf(
         instance_type=kind,
         gpu=gpu,
         gpus=number,
+        vcpus=vcpus,
         region=region,
         market=market,
     )
-    for kind, gpu, number, region, on_demand, spot in OFFERS
+    for kind, gpu, number, vcpus, region, on_demand, spot in OFFERS
     for market, usd in zip(MARKETS, (on_demand, spot), strict=False)
 )
 
@@ -65,6 +67,7 @@ def plan(*arguments: str, task: str = "train", **order: Any) -> Plan:
         ({"cloud": "asw"}, "--cloud: found 'asw', which is not known; nearest: aws"),
         ({"regions": ("us-esat-1",)}, "--region: found 'us-esat-1', which is not known; nearest: us-east-1"),
         ({"gpu": ("L4",), "regions": ("eu-west-1",)}, "no on-demand L4:1 in eu-west-1 is offered; it is offered in "),
+        ({"gpu": ("L4",), "cpus": "6"}, "no on-demand L4:1 with 6 CPUs is offered"),
         ({"cpus": "many"}, "--cpus: found 'many', expected such as 8, or 8\\+"),
         ({"max_usd_per_hour": 1.5, "nodes": 2}, "found 1.5, expected 2 or more: that is what 2 × g5.xlarge cost"),
         ({"config": "arean"}, "--config: found 'arean', expected a file, or the name of an environment"),
@@ -102,6 +105,7 @@ def test_what_is_no_duration(text: str) -> None:
         ({"spot": True}, ("g5.xlarge", "us-east-1", 0.4), ("g5.xlarge", "eu-west-1", 0.5)),
         ({"gpu": ("a10g", "l4"), "gpus": 1}, ("g6.xlarge", "us-east-1", 0.8), ("g5.xlarge", "eu-west-1", 1.2)),
         ({"max_usd_per_hour": 2.2}, ("g5.xlarge", "us-east-1", 1.0), ("g5.xlarge", "us-east-1", 1.0)),
+        ({"gpu": ("L4",), "cpus": "8+"}, ("g6.2xlarge", "us-east-1", 1.1), ("g6.2xlarge", "us-east-1", 1.1)),
         ({"regions": ("EU-west-1",)}, ("g5.xlarge", "eu-west-1", 1.2), ("g5.xlarge", "eu-west-1", 1.2)),
         ({"instance_type": "g5.12xlarge"}, ("g5.12xlarge", "us-east-1", 5.6), ("g5.12xlarge", "us-east-1", 5.6)),
     ],

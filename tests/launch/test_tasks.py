@@ -93,6 +93,7 @@ CALLS: tuple[tuple[list[str], str, str, bool, float], ...] = (
         False,
         1.212,
     ),
+    (["--cpus", "8+", "--max-usd-per-hour", "1.3"], "g5.2xlarge", "us-east-1", False, 1.212),
     (["--gpus", "0", "--cpus", "8"], "m6i.2xlarge", "us-east-1", False, 0.384),
 )
 
@@ -112,7 +113,7 @@ def test_task_is_what_was_asked_for_and_costs_what_was_said(
     assert (best["instance_type"], best["use_spot"]) == (kind, spot)
     assert best["region"] == region or not region
     assert best["run_usd_per_hour"] == pytest.approx(usd)
-    if plan["cheapest"] is not None and "--cpus" not in call:
+    if plan["cheapest"] is not None:
         assert plan["cheapest"]["run_usd_per_hour"] == pytest.approx(usd)
         assert plan["cheapest"]["run_usd_for_max_runtime"] == pytest.approx(3 * usd)
         assert plan["cheapest"]["source"] == "skypilot"

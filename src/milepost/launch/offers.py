@@ -71,6 +71,7 @@ class Shelf:
         if not wish.models and wish.instance_type is None:
             return []
         of_kind = [quote for quote in self._of(wish) if quote.market == wish.market and _is_of(quote, wish)]
+        of_kind = [quote for quote in of_kind if _has_cpus(quote, wish.cpus)]
         regions = {each.casefold() for each in wish.regions}
         there = [quote for quote in of_kind if not regions or (quote.region or "").casefold() in (*regions, "")]
         if not there and of_kind and not any(quote.provider in self._catalogs for quote in of_kind):
@@ -128,6 +129,14 @@ def _is_of(quote: Quote, wish: Wish) -> bool:
     return model in wish.models
 
 
+def _has_cpus(quote: Quote, cpus: str | None) -> bool:
+    """Say whether a machine may have these virtual CPUs: bundled tables don't tell."""
+    if cpus is None or quote.vcpus is None:
+        return True
+    wanted = float(cpus.removesuffix("+"))
+    return quote.vcpus >= wanted if cpus.endswith("+") else quote.vcpus == wanted
+
+
 def _standing_in(quote: Quote, regions: Sequence[str]) -> Quote:
     because = f"no price in {' or '.join(regions)} lies here: that of {quote.region} stands in; {REFRESH}"
     return msgspec.structs.replace(
@@ -139,4 +148,5 @@ def _shown(wish: Wish) -> str:
     what = wish.instance_type or " or ".join(f"{model}:{number}" for model, number in wish.models)
     where = " or ".join(wish.regions)
     of = f" of {wish.provider}" if wish.provider else ""
-    return f"{wish.market.replace('_', '-')} {what}{of}{f' in {where}' if where else ''}"
+    cpus = f" with {wish.cpus} CPUs" if wish.cpus else ""
+    return f"{wish.market.replace('_', '-')} {what}{cpus}{of}{f' in {where}' if where else ''}"

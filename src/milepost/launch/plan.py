@@ -121,7 +121,7 @@ def make_plan(order: Order, *, shelf: Shelf | None = None, environ: Mapping[str,
         tasks=tuple(tasks),
         estimate=estimate,
         settings=_settings(order, tasks[0]),
-        notes=tuple(_notes(order, wish)),
+        notes=tuple(_notes(order, wish, offers)),
     )
 
 
@@ -175,12 +175,12 @@ def _why_unknown(wish: Wish) -> str:
     return "no source on this machine knows it; `milepost price --refresh` fetches the catalogs of all clouds"
 
 
-def _notes(order: Order, wish: Wish) -> list[str]:
+def _notes(order: Order, wish: Wish, offers: Sequence[Quote]) -> list[str]:
     options = {"nodes", "gpus", "gpu", "cloud", "region", "spot", "cpus", "copies", "image"}
     keys = [each.partition("=")[0] for each in order.arguments]
     notes = [f"{key}=… goes to the training script; the launcher's is --{key}" for key in keys if key in options]
-    if wish.cpus is not None and (wish.models or wish.instance_type):
-        notes.append("prices are of all machines with these GPUs: catalogs are read without their CPUs")
+    if wish.cpus is not None and any(quote.vcpus is None for quote in offers):
+        notes.append("how many CPUs some of these machines have is not known here: not all may be allowed")
     if order.max_runtime_seconds is None:
         notes.append("no --max-runtime: a run that never ends never stops costing")
     return notes
