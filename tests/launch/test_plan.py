@@ -78,7 +78,7 @@ def plan(*arguments: str, task: str = "train", **order: Any) -> Plan:
         ({"envs": ("PLAIN",)}, "--env: found 'PLAIN', expected NAME=VALUE"),
         ({"secrets": ("TOKEN=hidden",)}, "--secret: found 'TOKEN', expected the name of a variable"),
         ({"secrets": ("NOT_SET",)}, "--secret: found no variable NOT_SET here"),
-        ({"copies": 2, "arguments": ("trainer.seed=1",)}, "trainer.seed: found it beside --copies, expected --seed N"),
+        ({"copies": 2, "arguments": ("trainer.seed=1",)}, "seed: found it as key=value beside --copies"),
     ],
 )  # fmt: skip
 def test_mistakes_are_named_with_what_was_meant(order: dict[str, Any], said: str) -> None:
@@ -149,3 +149,14 @@ def test_commit_is_checked_out_in_place_of_a_copy(tmp_path: Path) -> None:
     assert workdir == {"url": "https://example.org/milepost.git", "ref": "main"}
     with pytest.raises(ConfigError, match="has no git remote named origin"):
         plan(git_ref="main", workdir=str(tmp_path))
+
+
+def test_cluster_of_ones_own_has_no_price_and_no_names_to_check() -> None:
+    found = plan(cloud="Kubernetes", gpu=("H100",), gpus=8)
+    assert found.estimate.cheapest is None
+    assert "no source on this machine knows it" in (found.estimate.unknown_because or "")
+    assert found.tasks[0].task["resources"]["infra"] == "kubernetes"
+
+
+def test_seed_of_the_training_scripts_own_is_not_the_launchers() -> None:
+    assert [plan(*arguments).tasks[0].seed for arguments in ((), ("trainer.seed=3",))] == [1, None]

@@ -12,6 +12,7 @@ from milepost.cli.doctor import print_findings
 from milepost.cli.launched import logs, status, stop
 from milepost.doctor.examine import examine_elsewhere
 from milepost.doctor.finding import Finding
+from milepost.errors import ConfigError
 from milepost.instance import Instance
 from milepost.launch.order import Order, parse_duration
 from milepost.launch.plan import Estimate, Plan, make_plan
@@ -85,6 +86,8 @@ def start_runs(
     ] = False,
 ) -> None:
     """Launch a training task. Exit status 1 if the doctor finds an error, or a launch fails."""
+    if as_json and not dry_run:
+        raise ConfigError("launch: expected --dry-run beside --json")
     order = Order(
         task=task,
         arguments=tuple(arguments or ()),
@@ -223,9 +226,10 @@ def _launch(plan: Plan, sky: str, *, detach: bool) -> int:
             typer.echo(f"{launched.run}  milepost launch status {launched.run}", err=True)
             continue
         status = 1
+        seed = "" if launched.seed is None else f" (seed {launched.seed})"
         retry = " ".join(["sky", *launch_command(launched, detach=detach)])
         typer.echo(
-            f"{launched.run} (seed {launched.seed}): not launched, failed or interrupted. Again: {retry}\n"
+            f"{launched.run}{seed}: not launched, failed or interrupted. Again: {retry}\n"
             f"Machines that it left up cost money until: milepost launch stop {launched.run}",
             err=True,
         )

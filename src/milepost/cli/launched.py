@@ -12,7 +12,7 @@ from milepost.cli.stores import StoreOption, open_store
 from milepost.costs import billed_cost
 from milepost.errors import MilepostError
 from milepost.launch.record import find_launched
-from milepost.launch.sky import find_sky, follow_logs, status_of
+from milepost.launch.sky import find_sky, follow_logs, statuses_of
 from milepost.launch.sky import stop as stop_run
 from milepost.report.terminal import UNKNOWN, open_console, usd
 
@@ -34,7 +34,7 @@ def status(
     launches = find_launched(run)
     sky = find_sky()
     with Console(stderr=True).status("asking SkyPilot …"):
-        answers = [(launched, status_of(sky, launched)) for launched in launches]
+        answers = list(zip(launches, statuses_of(sky, launches), strict=True))
     table = Table(title="Launched", title_justify="left")
     for column in ("run", "group", "seed", "status", "where", "recoveries", "USD billed (ledger)", "USD (SkyPilot)"):
         table.add_column(column, overflow="fold")

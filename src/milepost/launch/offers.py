@@ -47,6 +47,8 @@ class Shelf:
         """
         if wish.provider is not None:
             _known(wish.provider, CLOUDS, "--cloud")
+            if not self._of(wish):
+                return wish  # a cluster of one's own, or a cloud whose catalog does not lie here: SkyPilot knows
         models = tuple((self._gpu(model, wish), number) for model, number in wish.models)
         for model, number in models:
             self._require_number(model, number, wish)
@@ -76,7 +78,8 @@ class Shelf:
         there = [quote for quote in of_kind if not regions or (quote.region or "").casefold() in (*regions, "")]
         if not there and of_kind and not any(quote.provider in self._catalogs for quote in of_kind):
             there = [_standing_in(quote, wish.regions) for quote in of_kind]
-        if not there and (of_kind or self._catalogs):
+        is_known = bool(self._catalogs) if wish.provider is None else wish.provider in self._catalogs
+        if not there and (of_kind or is_known):
             where = sorted({quote.region for quote in of_kind if quote.region})
             more = f"; it is offered in {', '.join(where[:8])}" if where else ""
             raise ConfigError(f"no {_shown(wish)} is offered{more}")

@@ -91,8 +91,13 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
                 "the name of a variable that is set here: on the command line, others could read its value",
             )
         _require_pairs(self.arguments)
-        if self.copies > 1 and (keys := [key for key in _keys(self.arguments) if key.rpartition(".")[2] == "seed"]):
-            raise ConfigError(f"{keys[0]}: found it beside --copies, expected --seed N: copies count on from there")
+        if self.copies > 1 and self.gives_seed:
+            raise ConfigError("seed: found it as key=value beside --copies, expected --seed N: copies count on from N")
+
+    @property
+    def gives_seed(self) -> bool:
+        """Whether a ``key=value`` gives the training script its seed, such as ``trainer.seed=3``."""
+        return any(key.rpartition(".")[2] == "seed" for key in _keys(self.arguments))
 
     @property
     def name(self) -> str:

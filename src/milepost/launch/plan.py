@@ -105,8 +105,9 @@ def make_plan(order: Order, *, shelf: Shelf | None = None, environ: Mapping[str,
         task = filled_in(template, order, run=run, group=group, seed=seed, resources=resources)
         secrets = take_secrets(task["envs"], order.arguments, secret_names, environ)
         task["envs"] = {name: value for name, value in task["envs"].items() if name not in secrets}
+        said = None if order.gives_seed else seed
         managed = wish.market == "spot"
-        tasks.append(RunTask(run=run, group=group, seed=seed, task=task, secrets=secrets, managed=managed))
+        tasks.append(RunTask(run=run, group=group, seed=said, task=task, secrets=secrets, managed=managed))
     estimate = Estimate(
         cheapest=offers[0] if offers else None,
         dearest=offers[-1] if offers else None,

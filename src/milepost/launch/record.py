@@ -17,14 +17,14 @@ class Launched(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         run: Id of the run, and SkyPilot's name of its cluster or managed job.
         group: What it belongs to.
-        seed: Its seed.
+        seed: Its seed, where the launcher gave it.
         managed: Whether it is a managed job.
         secrets: Names of the secrets that it was given.
     """
 
     run: str
     group: str | None
-    seed: int
+    seed: int | None
     managed: bool
     secrets: tuple[str, ...] = ()
 

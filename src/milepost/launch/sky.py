@@ -88,16 +88,26 @@ def stop(sky: str, launched: Launched) -> bool:
     return subprocess.run([sky, *call], check=False).returncode == 0
 
 
-def status_of(sky: str, launched: Launched) -> SkyStatus:
-    """Ask SkyPilot how a run does.
+def statuses_of(sky: str, launches: Sequence[Launched]) -> list[SkyStatus]:
+    """Ask SkyPilot how runs do; each question is asked once.
 
     Raises:
         SkyFailed: It could not be asked.
     """
-    if launched.managed:
-        return _job_status(_asked(sky, "jobs", "queue", "--all", "-o", "json"), launched)
-    cluster = next(iter(_asked(sky, "status", launched.run, "-o", "json")), {})
-    reports = _asked(sky, "cost-report", "--all", "--days", "0", "-o", "json")
+    names = [launched.run for launched in launches if not launched.managed]
+    jobs = _asked(sky, "jobs", "queue", "--all", "-o", "json") if len(names) < len(launches) else []
+    clusters = _asked(sky, "status", *names, "-o", "json") if names else []
+    reports = _asked(sky, "cost-report", "--all", "--days", "0", "-o", "json") if names else []
+    return [
+        _job_status(jobs, launched) if launched.managed else _cluster_status(clusters, reports, launched)
+        for launched in launches
+    ]
+
+
+def _cluster_status(
+    clusters: Sequence[Mapping[str, Any]], reports: Sequence[Mapping[str, Any]], launched: Launched
+) -> SkyStatus:
+    cluster = next((each for each in clusters if each.get("name") == launched.run), {})
     costs = [float(each["total_cost"]) for each in reports if each.get("name") == launched.run]
     return SkyStatus(
         status=cluster.get("status") or ("TERMINATED" if costs else None),

@@ -34,7 +34,7 @@ class RunTask(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         run: Id of the run, which is also SkyPilot's name of its cluster or managed job.
         group: What it belongs to.
-        seed: Its seed.
+        seed: Its seed; None where a ``key=value`` of the training script says it.
         task: The SkyPilot task, without secrets.
         secrets: Their values, by name.
         managed: Whether it is a managed job, which SkyPilot recovers, or a cluster of its own.
@@ -42,7 +42,7 @@ class RunTask(msgspec.Struct, frozen=True, kw_only=True):
 
     run: str
     group: str | None
-    seed: int
+    seed: int | None
     task: dict[str, Any]
     secrets: dict[str, str]
     managed: bool

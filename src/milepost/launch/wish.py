@@ -65,8 +65,9 @@ def _place(resources: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """Return provider and region, from ``infra: aws/us-east-1`` or from a key each."""
     parts = [part.strip() for part in str(resources.get("infra") or "").split("/")]
     if not any(parts):
-        parts = [str(resources.get(key) or "") for key in ("cloud", "region")]
-    provider, region = [None if part in ("", "*") else part for part in (*parts, "")][:2]
+        parts = [str(resources.get(key) or "") for key in ("cloud", "region", "zone")]
+    provider, region, zone = [None if part in ("", "*") else part for part in (*parts, "", "")][:3]
+    require(zone is None, "resources", zone, "a cloud and a region in the template, and no zone")
     return (provider.lower() if provider else None), region
 
 
