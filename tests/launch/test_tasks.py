@@ -143,6 +143,17 @@ def test_template_is_a_task_by_itself(skypilot: SkyPilot) -> None:
         assert subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True).stderr == ""
 
 
+def test_what_skypilots_client_lets_pass_is_seen_here(skypilot: SkyPilot) -> None:
+    task = {
+        "run": "true",
+        "resources": {"infra": "aws", "accelerators": "A10G:1", "job_recovery": {"stratgy": "FAILOVER"}},
+        "config": {"kubernets": {}},
+        "secrets": {"HF_TOKEN": None},
+    }
+    said = skypilot.read(yaml.safe_dump(task))
+    assert said["unknown"] == ["job_recovery.stratgy", "config.kubernets", "secrets.HF_TOKEN"]
+
+
 ODD = ['run=it\'s "here"', "trainer.note=a b\tc", "x=$HOME `id` \\ !", "y=*", "z=", "line=one\ntwo", "ünï=ö"]
 
 
