@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+SKY    := .venv-sky
 
 .PHONY: demo demo-preemption test soak bench clean
 
@@ -11,7 +12,7 @@ demo: $(VENV)/.demo
 demo-preemption: $(VENV)/.demo
 	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/arena_preempted.sh
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev $(SKY)/.made
 	$(BIN)/python .ci/stages.py
 
 soak: $(VENV)/.dev
@@ -33,5 +34,11 @@ $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	command -v chromium > /dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-liberation; }
 	touch $@ $(VENV)/.demo
 
+# SkyPilot wants another click: an environment of its own, made anew when the pin changes.
+$(SKY)/.made: tests/launch/skypilot.txt
+	$(PYTHON) -m venv --clear $(SKY)
+	$(SKY)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SKY) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -60,6 +60,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         assumed_because: What was substituted by what, in a sentence.
         provisional: Whether it stands in for a live answer that is under way.
         steps: Price changes in order of time.
+        vcpus: Virtual CPUs of the instance, where the source tells.
     """
 
     usd_per_hour: float
@@ -77,6 +78,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     market: Market | None = None
     gpus: int | None = None
     gpu: str | None = None
+    vcpus: float | None = None
 
     def usd_per_hour_at(self, wall_time: float) -> float:
         """Return the USD an hour that was in force at ``wall_time`` (Unix seconds)."""

@@ -159,3 +159,18 @@ def test_empty_type_is_refused() -> None:
     done = milepost("price", "")
     assert (done.returncode, done.stdout) == (2, "")
     assert "found an empty TYPE" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environ", "lines"),
+    [
+        ({}, ""),
+        ({"MILEPOST_INSTANCE_TYPE": "a b"}, "export SKYPILOT_INSTANCE_TYPE='a b'\n"),
+        ({"SKYPILOT_USE_SPOT": "1"}, "export SKYPILOT_USE_SPOT=true\n"),
+        ({"MILEPOST_MARKET": "on_demand"}, "export SKYPILOT_USE_SPOT=false\n"),
+        ({"MILEPOST_MARKET": "reserved"}, "export MILEPOST_MARKET=reserved\n"),
+    ],
+)
+def test_what_is_known_of_a_machine_is_exported_to_a_shell(environ: dict[str, str], lines: str) -> None:
+    done = milepost("detect", "--export", cwd=None, **environ)
+    assert (done.returncode, done.stdout) == (0, lines), done.stderr

@@ -9,8 +9,8 @@ import typer
 from milepost import __version__, log
 from milepost.errors import MilepostError
 
-COMMANDS = ("init", "replay", "results", "reprice", "report", "price", "detect", "doctor", "wandb-board")
-"""In the order in which they are shown: each is a function of its file."""
+COMMANDS = ("init", "replay", "results", "reprice", "report", "launch", "price", "detect", "doctor", "wandb-board")
+"""In the order in which they are shown: each is a function of its file, or a group of commands."""
 
 
 def build_app(names: Collection[str] = COMMANDS) -> typer.Typer:
@@ -24,7 +24,11 @@ def build_app(names: Collection[str] = COMMANDS) -> typer.Typer:
     app.callback(invoke_without_command=True)(_options)
     for name in names:
         function = name.replace("-", "_")
-        app.command(name)(getattr(import_module(f"milepost.cli.{function}"), function))
+        command = getattr(import_module(f"milepost.cli.{function}"), function)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
     return app
 
 

@@ -1,5 +1,6 @@
 """``milepost detect``: what this machine is taken for, field by field, and why."""
 
+import shlex
 from typing import Annotated, Any
 
 import msgspec
@@ -9,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from milepost.instance import FIELDS
+from milepost.instances.detect import Detection
 from milepost.instances.detect import detect as find_out
 from milepost.report.amounts import UNKNOWN
 from milepost.report.terminal import open_console
@@ -16,10 +18,16 @@ from milepost.report.terminal import open_console
 
 def detect(
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object.")] = False,
+    export: Annotated[
+        bool, typer.Option("--export", help="Type and market as a shell's export lines; nothing where not known.")
+    ] = False,
 ) -> None:
     """Say what this machine is taken for, field by field, where each is known from, and what each probe answered."""
     with Console(stderr=True).status("asking metadata services …"):
         found = find_out(probe=True)
+    if export:
+        typer.echo(_exports(found), nl=False)
+        return
     fields: dict[str, Any] = {
         name: {"value": getattr(found.instance, name), "source": found.instance.sources.get(name)} for name in FIELDS
     }
@@ -38,6 +46,18 @@ def detect(
     for warning in (found.misfit, found.assumed_because and f"assumed: {found.assumed_because}"):
         if warning:
             console.print(Text(warning, "yellow"))
+
+
+def _exports(found: Detection) -> str:
+    """Return lines for a shell, as SkyPilot's tasks are expected to have them."""
+    variables = {}
+    instance = found.instance
+    if "instance_type" not in found.unknown and instance.instance_type is not None:
+        variables["SKYPILOT_INSTANCE_TYPE"] = instance.instance_type
+    if "market" not in found.unknown and instance.market is not None:
+        use_spot = {"spot": "true", "on_demand": "false"}.get(instance.market)
+        variables |= {"SKYPILOT_USE_SPOT": use_spot} if use_spot else {"MILEPOST_MARKET": instance.market}
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
 
 
 def _table(columns: tuple[str, ...], rows: list[list[Any]]) -> Table:

@@ -1,5 +1,6 @@
 """``milepost doctor``: what would spoil a run, before it costs money."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from milepost.config import load_performance_thresholds
 from milepost.doctor.examine import examine
+from milepost.doctor.finding import Finding
 from milepost.errors import ConfigError
 from milepost.report.terminal import open_console
 
@@ -32,15 +34,21 @@ def doctor(
     settings = None if config is None else load_performance_thresholds(config, strict=True)
     with Console(stderr=True).status("looking …"):
         findings = examine(settings, checkpoints=checkpoints, logs=logs or ())
-    console = open_console()
-    for finding in findings:
-        if as_json:
+    if as_json:
+        for finding in findings:
             typer.echo(msgspec.json.encode(finding).decode())
-            continue
+    else:
+        console = open_console()
+        print_findings(findings, console)
+        if not findings:
+            console.print("nothing to worry about")
+    raise typer.Exit(int(any(finding.severity == "error" for finding in findings)))
+
+
+def print_findings(findings: Iterable[Finding], console: Console) -> None:
+    """Print findings for people."""
+    for finding in findings:
         console.print(
             Text(f"{finding.severity}: {finding.check}: ", COLOURS[finding.severity]).append(finding.what, "")
         )
         console.print(Text(f"    {finding.do}"))
-    if not (findings or as_json):
-        console.print("nothing to worry about")
-    raise typer.Exit(int(any(finding.severity == "error" for finding in findings)))

@@ -9,6 +9,9 @@ from milepost.config import Config
 from milepost.doctor import clock, machine, prices, sinks, store, thresholds
 from milepost.doctor import logs as earlier_logs
 from milepost.doctor.finding import SEVERITIES, Case, Check, Finding
+from milepost.instance import Instance
+from milepost.instances.detect import Detection
+from milepost.quote import Quote
 from milepost.replay.survey import Survey, survey
 from milepost.tracked_run.opening import Pricer, detect_for
 
@@ -45,6 +48,33 @@ def examine(
     known = survey(logs) if logs else None
     case = _case(settings or Config(thresholds=()), checkpoints, os.environ if environ is None else environ, known)
     checks = CHECKS if settings is not None else [check for check in CHECKS if check is not thresholds.check]
+    findings = [finding for check in checks for finding in check(case)]
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def examine_elsewhere(
+    settings: Config | None,
+    instance: Instance,
+    quote: Quote | None,
+    environ: Mapping[str, str],
+) -> list[Finding]:
+    """Return what would spoil a run on another machine, the worst first; what only that machine knows is left out.
+
+    Args:
+        settings: The configuration of the run.
+        instance: What a node will be, as far as is known.
+        quote: Its price; None where only the machine itself will tell.
+        environ: Environment variables that the run will have.
+    """
+    case = Case(
+        settings=settings or Config(thresholds=()),
+        detection=Detection(instance, 0, "launch"),
+        quote=quote,
+        environ={"NETRC": os.devnull, **environ},  # keys that lie here don't lie there
+    )
+    checks: list[Check] = [sinks.check, store.check_elsewhere]
+    checks += [thresholds.check] if settings is not None else []
+    checks += [prices.check] if quote is not None else []
     findings = [finding for check in checks for finding in check(case)]
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 

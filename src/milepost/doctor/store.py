@@ -27,11 +27,19 @@ def check(case: Case) -> Iterator[Finding]:
             f"the store is on a network file system ({network}): it is kept without a write-ahead log, which is slower."
         )
         yield Finding("note", "store", what, "Name a store on a local disk, where that outlives the machine.")
-    elif case.detection.instance.market == "spot" and "://" not in where:
+    else:
+        yield from check_elsewhere(case)
+
+
+def check_elsewhere(case: Case) -> Iterator[Finding]:
+    """Look at whether the store outlives its machine, without opening it."""
+    where = store_of(None, case.settings, case.environ)
+    if case.detection.instance.market == "spot" and "://" not in where and where != "off":
         yield Finding(
             "warning",
             "store",
             f"this is a spot machine, and the store {where} is lost with its disk: after a preemption, only the state "
             "in the trainer's checkpoint knows the run.",
-            "Save run.state_dict() in the checkpoint, and keep the store on a disk that outlives the machine.",
+            "Save run.state_dict() in the checkpoint, and keep the store on a disk that outlives the machine, or in a "
+            "database (MILEPOST_STORE).",
         )

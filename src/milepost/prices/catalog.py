@@ -18,7 +18,7 @@ from typing import NamedTuple
 from milepost.errors import PriceUnavailable
 
 NEEDED = ("InstanceType", "Region", "Price")
-OTHERS = ("AvailabilityZone", "SpotPrice", "AcceleratorName", "AcceleratorCount")
+OTHERS = ("AvailabilityZone", "SpotPrice", "AcceleratorName", "AcceleratorCount", "vCPUs")
 MAX_BYTES = 256 * 2**20
 """The largest catalog has a few MiB."""
 
@@ -34,6 +34,7 @@ class Row(NamedTuple):
         spot_usd_per_hour: Spot, USD an hour; None where it is not offered.
         gpu: Model of its accelerators; empty where it has none.
         gpus: How many of them.
+        vcpus: Virtual CPUs.
     """
 
     instance_type: str
@@ -43,6 +44,7 @@ class Row(NamedTuple):
     spot_usd_per_hour: float | None
     gpu: str
     gpus: float | None
+    vcpus: float | None
 
 
 class Catalog:
@@ -162,8 +164,9 @@ class Catalog:
             raise self._broken(f"a row has {len(record)} fields where the header has {self._width}: {record[:3]}")
         columns = self._columns
         fields = [record[columns[name]] if name in columns else "" for name in (*NEEDED, *OTHERS)]
-        kind, region, usd, zone, spot, gpu, gpus = fields
-        return Row(kind, region, zone, self._number(usd), self._number(spot), gpu, self._number(gpus))
+        kind, region, usd, zone, spot, gpu, gpus, vcpus = fields
+        prices = self._number(usd), self._number(spot)
+        return Row(kind, region, zone, *prices, gpu, self._number(gpus), self._number(vcpus))
 
     def _number(self, text: str) -> float | None:
         """Return a number above 0; None for what says that there is none: nothing, 0, NaN or less."""

@@ -60,6 +60,7 @@ class Offer(NamedTuple):
         spot_usd_per_hour: Spot; None where it is not offered.
         gpu: Model of its accelerators; empty where none are known.
         gpus: How many of them.
+        vcpus: Virtual CPUs.
         is_suspect: Whether a part of its on-demand price is too near to the same part's spot price to be one.
     """
 
@@ -69,6 +70,7 @@ class Offer(NamedTuple):
     spot_usd_per_hour: float | None
     gpu: str
     gpus: float | None
+    vcpus: float | None
     is_suspect: bool = False
 
     def price(self, market: Market) -> float | None:
@@ -99,7 +101,7 @@ def offers_of(catalog: Catalog, cloud: str, rows: Sequence[Row], instance: Insta
         because = None
         if gpus is None and MAY_HAVE_GPUS.match(kind):
             because = f"whether GPUs are attached to this {kind} is not known: its price without any stands in"
-        return [Offer(row.region, row.zone, *row[3:5], "", None) for row in rows], because
+        return [Offer(row.region, row.zone, *row[3:5], "", None, row.vcpus) for row in rows], because
     parts = {row[1:3]: row for row in catalog.of_accelerator(gpu) if not row.instance_type and row.gpus == gpus}
     if not parts:
         raise PriceUnavailable(f"it has no price of the {gpus} × {gpu} of {kind}")
@@ -132,7 +134,7 @@ def _together(host: Row, gpus: Row) -> Offer:
         and part.spot_usd_per_hour > HIGHEST_SPOT_SHARE * part.usd_per_hour
         for part in (host, gpus)
     )
-    return Offer(host.region, host.zone, prices[0], prices[1], gpus.gpu, gpus.gpus, is_suspect)
+    return Offer(host.region, host.zone, prices[0], prices[1], gpus.gpu, gpus.gpus, host.vcpus, is_suspect)
 
 
 def quote_of(file: CatalogFile, kind: str, offers: Sequence[Offer], instance: Instance) -> Quote:
@@ -240,6 +242,7 @@ def _in_region(file: CatalogFile, kind: str, offers: Sequence[Offer], market: Ma
         region=region or None,
         zone=zone if there else (dearest.zone or None) if usd > least else None,
         market=market,
+        vcpus=dearest.vcpus,
         **_gpus(kind, dearest),  # type: ignore[arg-type]
     )
 

@@ -1,0 +1,236 @@
+"""``milepost launch``: a training task on the cloud, tracked."""
+
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.text import Text
+from typer.core import TyperGroup
+
+from milepost.cli.doctor import print_findings
+from milepost.cli.launched import logs, status, stop
+from milepost.doctor.examine import examine_elsewhere
+from milepost.doctor.finding import Finding
+from milepost.errors import ConfigError
+from milepost.instance import Instance
+from milepost.launch.order import Order, parse_duration
+from milepost.launch.plan import Estimate, Plan, make_plan
+from milepost.launch.record import Launched, keep
+from milepost.launch.sky import find_sky, launch_command, start
+from milepost.quote import Quote
+from milepost.report.terminal import usd
+
+
+class _Group(TyperGroup):
+    """A group whose first word may be a task: ``milepost launch train …`` is ``milepost launch start train …``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the word in where no command is named."""
+        if args and args[0] not in (*self.commands, "--help"):
+            args = ["start", *args]
+        return super().parse_args(ctx, args)
+
+
+launch = typer.Typer(
+    name="launch",
+    cls=_Group,
+    no_args_is_help=True,
+    help="Train on the cloud with tracking on, through SkyPilot: milepost launch TASK [key=value]… [OPTIONS].",
+)
+for command in (status, logs, stop):
+    launch.command()(command)
+
+
+@launch.command("start")
+def start_runs(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="A template: devops/skypilot/TASK.yaml, or a path.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[key=value]...", help="Goes to the training script, untouched.")
+    ] = None,
+    nodes: Annotated[int | None, typer.Option(help="Nodes of a run.", min=1)] = None,
+    gpus: Annotated[int | None, typer.Option(help="GPUs of a node; 0 is a CPU machine.", min=0)] = None,
+    gpu: Annotated[str | None, typer.Option(help="Models, any of which will do: A10G,L4 or A100:8.")] = None,
+    instance_type: Annotated[
+        str | None, typer.Option(help="The provider's name of a machine, such as g5.12xlarge.")
+    ] = None,
+    cloud: Annotated[str | None, typer.Option(help="aws, gcp, azure, lambda …")] = None,
+    region: Annotated[list[str] | None, typer.Option(help="Give several, or a,b: any of them will do.")] = None,
+    spot: Annotated[
+        bool | None, typer.Option("--spot/--no-spot", help="Spot machines, as a job that SkyPilot recovers.")
+    ] = None,
+    cpus: Annotated[str | None, typer.Option(help="Virtual CPUs of a node: 8, or 8+ for at least 8.")] = None,
+    max_usd_per_hour: Annotated[
+        float | None, typer.Option(help="The most that all nodes of a run may cost an hour.", min=0.0)
+    ] = None,
+    max_runtime: Annotated[str | None, typer.Option(help="The longest a run may take: 90m, 24h, 2d.")] = None,
+    config: Annotated[str | None, typer.Option(help="Thresholds file, or the name of an environment.")] = None,
+    env: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A variable of the task.")] = None,
+    secret: Annotated[
+        list[str] | None, typer.Option(metavar="K", help="A variable that is set here, for the task alone to see.")
+    ] = None,
+    image: Annotated[str | None, typer.Option(help="Image of the machines, or docker:NAME.")] = None,
+    workdir: Annotated[str | None, typer.Option(help="Folder for the machines, or a git repository's URL.")] = None,
+    git_ref: Annotated[str | None, typer.Option(help="Branch, tag or commit for them, in place of a copy.")] = None,
+    copies: Annotated[int, typer.Option(help="Runs that differ by their seed.", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the first of them.", min=0)] = 1,
+    group: Annotated[str | None, typer.Option(help="What the runs belong to.")] = None,
+    bucket: Annotated[
+        str | None, typer.Option(help="Bucket of the checkpoints; else MILEPOST_BUCKET, else one of your own.")
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Don't follow the logs; several runs never do.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show task and cost; start nothing, ask nobody.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --dry-run: one JSON object a line: one run each.")
+    ] = False,
+) -> None:
+    """Launch a training task. Exit status 1 if the doctor finds an error, or a launch fails."""
+    if as_json and not dry_run:
+        raise ConfigError("launch: expected --dry-run beside --json")
+    order = Order(
+        task=task,
+        arguments=tuple(arguments or ()),
+        nodes=nodes,
+        gpus=gpus,
+        gpu=_several([gpu] if gpu is not None else []),
+        instance_type=instance_type,
+        cloud=cloud,
+        regions=_several(region or []),
+        spot=spot,
+        cpus=cpus,
+        max_usd_per_hour=max_usd_per_hour,
+        max_runtime_seconds=None if max_runtime is None else parse_duration(max_runtime),
+        config=config,
+        envs=tuple(env or ()),
+        secrets=tuple(secret or ()),
+        image=image,
+        workdir=workdir,
+        git_ref=git_ref,
+        copies=copies,
+        seed=seed,
+        group=group,
+        bucket=bucket,
+    )
+    plan = make_plan(order)
+    findings = _doctor(plan)
+    if dry_run:
+        _show_tasks(plan, as_json)
+    _say(plan, findings)
+    if dry_run:
+        return
+    sky = find_sky()
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)
+    if not yes:
+        typer.confirm("Launch?", abort=True, err=True)
+    raise typer.Exit(_launch(plan, sky, detach=detach or copies > 1))
+
+
+def _several(given: list[str]) -> tuple[str, ...]:
+    return tuple(part.strip() for each in given for part in each.split(",") if part.strip())
+
+
+def _doctor(plan: Plan) -> list[Finding]:
+    """Return what would spoil the runs, on the dearest machine that is allowed."""
+    quote, task = plan.estimate.dearest, plan.tasks[0]
+    wish = plan.wish
+    instance = Instance.known(
+        "launch",
+        provider=wish.provider,
+        instance_type=wish.instance_type,
+        region=wish.regions[0] if len(wish.regions) == 1 else None,
+        market=wish.market,
+        num_nodes=plan.estimate.nodes,
+    )
+    environ = {**task.task.get("envs", {}), **task.secrets}
+    return examine_elsewhere(plan.settings, instance, quote, environ)
+
+
+def _show_tasks(plan: Plan, as_json: bool) -> None:
+    for at, task in enumerate(plan.tasks):
+        command = f"sky {' '.join(launch_command(Launched.of(task), detach=len(plan.tasks) > 1))}"
+        if as_json:
+            estimate = plan.estimate
+            typer.echo(
+                msgspec.json.encode(
+                    {"run": task.run, "group": task.group, "seed": task.seed, "managed": task.managed}
+                    | {"command": command, "task": task.task, "secrets": sorted(task.secrets)}
+                    | {"nodes": estimate.nodes, "max_runtime_seconds": estimate.max_runtime_seconds}
+                    | {"cheapest": _figures(estimate, estimate.cheapest)}
+                    | {"dearest": _figures(estimate, estimate.dearest)}
+                ).decode()
+            )
+            continue
+        typer.echo(f"{'---' + chr(10) if at else ''}# {command}")
+        typer.echo(task.as_yaml, nl=False)
+
+
+def _figures(estimate: Estimate, quote: Quote | None) -> dict[str, Any] | None:
+    """Return what a run costs at an offer."""
+    if quote is None:
+        return None
+    names = ("provider", "instance_type", "region", "market", "usd_per_hour", "source", "as_of", "assumed")
+    of_one = msgspec.structs.replace(estimate, copies=1)
+    return {name: getattr(quote, name) for name in names} | {
+        "run_usd_per_hour": of_one.usd_per_hour(quote),
+        "run_usd_for_max_runtime": of_one.usd_for_max_runtime(quote),
+    }
+
+
+def _say(plan: Plan, findings: list[Finding]) -> None:
+    """Say on standard error what the launch will cost, and what would spoil it."""
+    estimate, console = plan.estimate, Console(stderr=True, soft_wrap=True)
+    runs = f"{estimate.copies} runs, " if estimate.copies > 1 else ""
+    nodes = f"{estimate.nodes} node{'s' * (estimate.nodes > 1)}"
+    kind = "a managed job on spot machines" if plan.tasks[0].managed else "a cluster of on-demand machines"
+    console.print(f"{plan.name}: {runs}{nodes}{' each' if runs else ''}, {kind}", highlight=False)
+    if estimate.cheapest is None or estimate.dearest is None:
+        console.print(Text(f"cost: not known: {estimate.unknown_because}", "yellow"))
+    else:
+        offers = {"cheapest": estimate.cheapest, "dearest": estimate.dearest}
+        if estimate.cheapest == estimate.dearest:
+            offers = {"cost": estimate.cheapest}
+        for name, quote in offers.items():
+            console.print(_price_line(name, estimate, quote))
+    for note in plan.notes:
+        console.print(Text(f"note: {note}", "cyan"))
+    print_findings(findings, console)
+
+
+def _price_line(name: str, estimate: Estimate, quote: Quote) -> Text:
+    most = estimate.usd_for_max_runtime(quote)
+    limit = "" if most is None else f", {usd(most, assumed=quote.assumed)} for --max-runtime"
+    source = ", as of ".join(filter(None, (f"source: {quote.source}", quote.as_of)))
+    what = " ".join(
+        filter(None, (quote.provider, quote.instance_type, (quote.market or "").replace("_", "-"), quote.region))
+    )
+    times = " × ".join(str(each) for each in (estimate.nodes, estimate.copies) if each > 1)
+    return Text(
+        f"{name}: {usd(estimate.usd_per_hour(quote), assumed=quote.assumed)}/h{limit}  "
+        f"({usd(quote.usd_per_hour)}/h{f' × {times}' if times else ''}, {what}; {source})"
+    )
+
+
+def _launch(plan: Plan, sky: str, *, detach: bool) -> int:
+    """Launch each run, whatever becomes of the others; return the exit status. Ctrl-C leaves out what is to come."""
+    launches = [(keep(task), task) for task in plan.tasks]
+    is_interrupted, status = False, 0
+    for launched, task in launches:
+        is_launched = False
+        try:
+            is_launched = not is_interrupted and start(sky, launched, task.secrets, detach=detach)
+        except KeyboardInterrupt:
+            is_interrupted = True
+        if is_launched:
+            typer.echo(f"{launched.run}  milepost launch status {launched.run}", err=True)
+            continue
+        status = 1
+        seed = "" if launched.seed is None else f" (seed {launched.seed})"
+        retry = " ".join(["sky", *launch_command(launched, detach=detach)])
+        typer.echo(
+            f"{launched.run}{seed}: not launched, failed or interrupted. Again: {retry}\n"
+            f"Machines that it left up cost money until: milepost launch stop {launched.run}",
+            err=True,
+        )
+    return status

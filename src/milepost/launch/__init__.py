@@ -1,0 +1,1 @@
+"""Starts training tasks through SkyPilot, tracked. SkyPilot itself is a command of its own, and never imported."""

@@ -1,0 +1,155 @@
+"""Which machines are allowed and what they cost, out of what lies on this machine: nobody is asked."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+import msgspec
+
+from milepost.data import machines
+from milepost.errors import ConfigError
+from milepost.launch.wish import Model, Wish
+from milepost.prices.book import PriceBook
+from milepost.quote import Quote
+
+CLOUDS = (
+    *("aws", "azure", "cudo", "do", "fluidstack", "gcp", "hyperbolic", "ibm", "kubernetes", "lambda", "mithril"),
+    *("nebius", "oci", "paperspace", "primeintellect", "runpod", "scp", "seeweb", "shadeform", "slurm", "ssh"),
+    *("vast", "verda", "vsphere", "yotta"),
+)
+"""Where SkyPilot 0.14 can launch (``ALL_CLOUDS`` of ``sky/skylet/constants.py``)."""
+
+SOURCES = ("user", "skypilot", "list", "fallback")
+"""The price sources that are asked: each lies on this machine."""
+
+OWN = ("user", "skypilot")
+
+REFRESH = "`milepost price --refresh` fetches the catalogs of all clouds"
+
+
+class Shelf:
+    """All offers that are known here.
+
+    Args:
+        quotes: A price each; those of SkyPilot's catalogs where they lie here, else of the bundled tables.
+    """
+
+    def __init__(self, quotes: Iterable[Quote] | None = None) -> None:
+        known = list(PriceBook(sources=SOURCES).every_quote() if quotes is None else quotes)
+        self._catalogs = {quote.provider for quote in known if quote.source == "skypilot"}
+        # What a cloud's catalog lacks, SkyPilot can't launch, whatever the bundled tables say.
+        self._quotes = [each for each in known if each.source in OWN or each.provider not in self._catalogs]
+
+    def checked(self, wish: Wish) -> Wish:
+        """Return a wish with its words as the providers write them.
+
+        Raises:
+            ConfigError: A cloud, GPU, type or region is not known; names the nearest.
+        """
+        if wish.provider is not None:
+            _known(wish.provider, CLOUDS, "--cloud")
+            if not self._of(wish):
+                return wish  # a cluster of one's own, or a cloud whose catalog does not lie here: SkyPilot knows
+        models = tuple((self._gpu(model, wish), number) for model, number in wish.models)
+        for model, number in models:
+            self._require_number(model, number, wish)
+        if wish.instance_type is not None:
+            types = {quote.instance_type for quote in self._of(wish)} | set(machines())
+            _known(wish.instance_type, types, "--instance-type", self._hint(wish))
+        provider = wish.provider
+        if provider is None and wish.instance_type is not None:
+            owners = {quote.provider for quote in self._quotes if quote.instance_type == wish.instance_type}
+            provider = owners.pop() if len(owners) == 1 else None
+        wish = msgspec.structs.replace(wish, models=models, provider=provider)
+        return msgspec.structs.replace(wish, regions=tuple(self._region(each, wish) for each in wish.regions))
+
+    def allowed(self, wish: Wish) -> list[Quote]:
+        """Return the offers that a wish allows, the cheapest first; none where no price is known.
+
+        Where only bundled tables know a type, their price stands in for regions that they lack, assumed.
+
+        Raises:
+            ConfigError: Catalogs lie here, and no zone offers it.
+        """
+        if not wish.models and wish.instance_type is None:
+            return []
+        of_kind = [quote for quote in self._of(wish) if quote.market == wish.market and _is_of(quote, wish)]
+        of_kind = [quote for quote in of_kind if _has_cpus(quote, wish.cpus)]
+        regions = {each.casefold() for each in wish.regions}
+        there = [quote for quote in of_kind if not regions or (quote.region or "").casefold() in (*regions, "")]
+        if not there and of_kind and not any(quote.provider in self._catalogs for quote in of_kind):
+            there = [_standing_in(quote, wish.regions) for quote in of_kind]
+        is_known = bool(self._catalogs) if wish.provider is None else wish.provider in self._catalogs
+        if not there and (of_kind or is_known):
+            where = sorted({quote.region for quote in of_kind if quote.region})
+            more = f"; it is offered in {', '.join(where[:8])}" if where else ""
+            raise ConfigError(f"no {_shown(wish)} is offered{more}")
+        return sorted(there, key=lambda quote: (quote.usd_per_hour, quote.provider or "", quote.region or ""))
+
+    def _of(self, wish: Wish) -> list[Quote]:
+        return [quote for quote in self._quotes if wish.provider in (None, quote.provider)]
+
+    def _gpu(self, model: str, wish: Wish) -> str:
+        of_machines = {each.gpu for each in machines().values() if wish.provider in (None, each.provider)}
+        names = {quote.gpu for quote in self._of(wish) if quote.gpu} | of_machines - {""}
+        return _known(model, names, "--gpu", self._hint(wish))
+
+    def _require_number(self, model: str, number: int, wish: Wish) -> None:
+        quotes = [quote for quote in self._of(wish) if quote.gpu == model and quote.gpus]
+        numbers = {quote.gpus for quote in quotes}
+        if numbers and number not in numbers:
+            known = ", ".join(str(each) for each in sorted(each for each in numbers if each))
+            raise ConfigError(f"--gpus: found {number} of {model}, expected one of {known}{self._hint(wish)}")
+
+    def _region(self, region: str, wish: Wish) -> str:
+        """Return a region as its provider writes it; unchecked where no catalog of the provider's lies here."""
+        catalogs = self._catalogs if wish.provider is None else self._catalogs & {wish.provider}
+        if not catalogs:
+            return region
+        return _known(region, {quote.region for quote in self._of(wish) if quote.region}, "--region")
+
+    def _hint(self, wish: Wish) -> str:
+        return "" if wish.provider in self._catalogs else f"; {REFRESH}"
+
+
+def _known(found: str, names: Iterable[str | None], option: str, hint: str = "") -> str:
+    """Return a name as it is written.
+
+    Raises:
+        ConfigError: It is none of those that are known.
+    """
+    written = {name.casefold(): name for name in names if name}
+    if found.casefold() in written:
+        return written[found.casefold()]
+    nearest = [written[each] for each in get_close_matches(found.casefold(), written, n=3, cutoff=0.5)]
+    what = f"nearest: {', '.join(nearest)}" if nearest else "nothing known is like it"
+    raise ConfigError(f"{option}: found {found!r}, which is not known; {what}{hint}")
+
+
+def _is_of(quote: Quote, wish: Wish) -> bool:
+    if wish.instance_type is not None:
+        return quote.instance_type == wish.instance_type
+    model: Model = (quote.gpu or "", quote.gpus or 0)
+    return model in wish.models
+
+
+def _has_cpus(quote: Quote, cpus: str | None) -> bool:
+    """Say whether a machine may have these virtual CPUs: bundled tables don't tell."""
+    if cpus is None or quote.vcpus is None:
+        return True
+    wanted = float(cpus.removesuffix("+"))
+    return quote.vcpus >= wanted if cpus.endswith("+") else quote.vcpus == wanted
+
+
+def _standing_in(quote: Quote, regions: Sequence[str]) -> Quote:
+    because = f"no price in {' or '.join(regions)} lies here: that of {quote.region} stands in; {REFRESH}"
+    return msgspec.structs.replace(
+        quote, region=None, assumed=True, assumed_because="; ".join(filter(None, (quote.assumed_because, because)))
+    )
+
+
+def _shown(wish: Wish) -> str:
+    what = wish.instance_type or " or ".join(f"{model}:{number}" for model, number in wish.models)
+    where = " or ".join(wish.regions)
+    of = f" of {wish.provider}" if wish.provider else ""
+    cpus = f" with {wish.cpus} CPUs" if wish.cpus else ""
+    return f"{wish.market.replace('_', '-')} {what}{cpus}{of}{f' in {where}' if where else ''}"

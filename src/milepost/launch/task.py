@@ -1,0 +1,231 @@
+"""A SkyPilot task, filled in for one run."""
+
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from milepost.config import FOLDER as CONFIG_FOLDER
+from milepost.config import names_a_file
+from milepost.errors import ConfigError, require
+from milepost.launch.order import Order
+from milepost.launch.secrets import ARGUMENTS
+from milepost.launch.wish import Model, Wish
+from milepost.quote import Quote
+from milepost.tracked_run.identity import USER_OF_URL
+
+OWN_ENVS = frozenset(
+    {ARGUMENTS, "MILEPOST_RUN_ID", "MILEPOST_GROUP", "MILEPOST_CONFIG", "SEED", "BUCKET", "MAX_RUNTIME_SECONDS"}
+    | {"SKYPILOT_INSTANCE_TYPE", "SKYPILOT_USE_SPOT"}
+)
+"""Variables that a launch sets by its options."""
+
+CONFIG = "MILEPOST_CONFIG"
+
+
+class RunTask(msgspec.Struct, frozen=True, kw_only=True):
+    """One run's task.
+
+    Attributes:
+        run: Id of the run, which is also SkyPilot's name of its cluster or managed job.
+        group: What it belongs to.
+        seed: Its seed; None where a ``key=value`` of the training script says it.
+        task: The SkyPilot task, without secrets.
+        secrets: Their values, by name.
+        managed: Whether it is a managed job, which SkyPilot recovers, or a cluster of its own.
+    """
+
+    run: str
+    group: str | None
+    seed: int | None
+    task: dict[str, Any]
+    secrets: dict[str, str]
+    managed: bool
+
+    @property
+    def as_yaml(self) -> str:
+        """The task as SkyPilot reads it; scripts as people do."""
+        return yaml.dump(self.task, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def filled_in(
+    template: Mapping[str, Any], order: Order, *, run: str, group: str | None, seed: int, resources: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a template's task, filled in; its ``envs`` may still hold what is to be secret.
+
+    Args:
+        template: As it was read.
+        order: What is to be launched.
+        run: Id of the run.
+        group: Its group.
+        seed: Its seed.
+        resources: Which machines are allowed.
+
+    Raises:
+        ConfigError: The template lacks what an option is to fill in, or a path is wrong.
+    """
+    envs = template["envs"]
+    given = {
+        ARGUMENTS: shlex.join(order.arguments) if order.arguments else None,
+        "SEED": str(seed) if order.copies > 1 or order.seed != 1 else None,
+        "BUCKET": order.bucket,
+        "MAX_RUNTIME_SECONDS": None if order.max_runtime_seconds is None else str(order.max_runtime_seconds),
+        CONFIG: config_of(order, template),
+    }
+    for name, value in given.items():
+        if value is not None and name != CONFIG and name not in envs:
+            raise ConfigError(f"{order.task}: envs: found no {name}, which the call is to set: see devops/skypilot")
+    own = dict(each.split("=", 1) for each in order.envs)
+    for name in own:
+        nearest = get_close_matches(name, OWN_ENVS, n=1, cutoff=0.85 if name.startswith("MILEPOST_") else 1.0)
+        require(not nearest, "--env", name, f"an option in its place: the launcher sets {', '.join(nearest)}")
+    filled = {
+        **envs,
+        **{name: value for name, value in given.items() if value is not None},
+        **own,
+        "MILEPOST_RUN_ID": run,
+        **({"MILEPOST_GROUP": group} if group else {}),
+        # As it was asked for; on the machine, `milepost detect --export` adds what only that knows.
+        "SKYPILOT_USE_SPOT": "true" if resources["use_spot"] else "false",
+        **({"SKYPILOT_INSTANCE_TYPE": resources["instance_type"]} if "instance_type" in resources else {}),
+    }
+    task = {
+        **template,
+        "name": run,
+        "num_nodes": nodes_of(order, template),
+        "workdir": workdir_of(order, template),
+        "resources": dict(resources),
+        "envs": filled,
+    }
+    return {name: value for name, value in task.items() if value not in ({}, None) and name != "secrets"}
+
+
+def nodes_of(order: Order, template: Mapping[str, Any]) -> int:
+    """Return how many nodes a run has."""
+    nodes = template.get("num_nodes") if order.nodes is None else order.nodes
+    require(nodes is None or (isinstance(nodes, int) and nodes >= 1), "num_nodes", nodes, "a whole number, 1 or more")
+    return nodes or 1
+
+
+def resources_of(
+    template: Mapping[str, Any], order: Order, wish: Wish, offers: Sequence[Quote], *, capped: bool
+) -> dict[str, Any]:
+    """Return the ``resources`` of a task.
+
+    Args:
+        template: The template's own.
+        order: What is to be launched.
+        wish: Which machines are allowed.
+        offers: What they cost, where that is known.
+        capped: Whether no other than these offers are allowed. SkyPilot's own ``max_hourly_cost`` does not hold for an
+            instance type, nor for the zone that it chooses.
+    """
+    filled = {"infra", "cloud", "region", "zone", "accelerators", "instance_type", "use_spot", "cpus"}
+    common = {name: value for name, value in template.items() if name not in filled}
+    if order.image is not None:
+        common["image_id"] = order.image
+    if wish.cpus is not None:
+        common["cpus"] = wish.cpus
+    common["use_spot"] = wish.market == "spot"
+    if capped:
+        entries = [_of_quote(quote, wish) for quote in offers]
+    else:
+        kind = {"instance_type": wish.instance_type} if wish.instance_type else {}
+        entries = [
+            {**infra, **kind, **({"accelerators": f"{model[0]}:{model[1]}"} if model else {})}
+            for model in wish.models or (None,)
+            for infra in _places(wish, offers, model)
+        ]
+    return {**entries[0], **common} if len(entries) == 1 else {**common, "any_of": entries}
+
+
+def _places(wish: Wish, offers: Sequence[Quote], model: Model | None) -> list[dict[str, str]]:
+    """Return where a node may be. SkyPilot refuses a region that several clouds have unless it is told which."""
+    if wish.provider is None and wish.regions:
+        fitting = [quote for quote in offers if model in (None, (quote.gpu, quote.gpus))]
+        known = sorted({(quote.provider, quote.region) for quote in fitting if quote.provider and quote.region})
+        if {region for _, region in known} == set(wish.regions):
+            return [_infra(provider, region) for provider, region in known]
+    return [_infra(wish.provider, region) for region in wish.regions or (None,)]
+
+
+def _of_quote(quote: Quote, wish: Wish) -> dict[str, str]:
+    gpus = {"accelerators": f"{quote.gpu}:{quote.gpus}"} if wish.models else {}
+    return {**_infra(quote.provider, quote.region), "instance_type": str(quote.instance_type), **gpus}
+
+
+def _infra(provider: str | None, region: str | None) -> dict[str, str]:
+    if region is not None:
+        return {"infra": f"{provider or '*'}/{region}"}
+    return {"infra": provider} if provider else {}
+
+
+def config_of(order: Order, template: Mapping[str, Any]) -> str | None:
+    """Return the thresholds' file, as the task finds it: relative to its working directory.
+
+    Raises:
+        ConfigError: It lies outside, so that the machines would not have it.
+    """
+    if order.config is None:
+        named: str | None = template["envs"].get(CONFIG)
+        return named
+    file = Path(order.config) if names_a_file(order.config) else CONFIG_FOLDER / f"{order.config}.yaml"
+    folder = order.workdir or template.get("workdir") or "."
+    root = Path.cwd() if "://" in str(folder) or isinstance(folder, dict) else Path(str(folder)).expanduser().resolve()
+    require(file.is_file(), "--config", order.config, f"a file, or the name of an environment: there is no {file}")
+    require(
+        file.resolve().is_relative_to(root), "--config", order.config, f"a file below {folder}, which the machines get"
+    )
+    return file.resolve().relative_to(root).as_posix()
+
+
+def workdir_of(order: Order, template: Mapping[str, Any]) -> Any:
+    """Return what the machines get: a folder's copy, or a commit that they check out."""
+    given = order.workdir or template.get("workdir")
+    if order.git_ref is None:
+        if order.workdir is not None and "://" in order.workdir:
+            return {"url": USER_OF_URL.sub("://", order.workdir)}
+        require(
+            given is None or isinstance(given, dict) or Path(str(given)).expanduser().is_dir(),
+            "--workdir",
+            given,
+            "a folder, or a git repository's URL",
+        )
+        return given
+    url = given["url"] if isinstance(given, dict) else str(given or ".")
+    if "://" not in url and not url.startswith("git@"):
+        url = _origin_of(Path(url).expanduser())
+    return {"url": USER_OF_URL.sub("://", url), "ref": order.git_ref}
+
+
+def _origin_of(folder: Path) -> str:
+    """Return where a folder's repository came from.
+
+    Raises:
+        ConfigError: It is none, or has no remote named origin.
+    """
+    try:
+        said = subprocess.run(
+            ["git", "-C", str(folder), "remote", "get-url", "origin"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        raise ConfigError(
+            f"--git-ref: {folder} has no git remote named origin, expected one, or --workdir URL beside it"
+        ) from None
+    return said.stdout.strip()
+
+
+class _Dumper(yaml.SafeDumper):
+    pass
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _represent_text)

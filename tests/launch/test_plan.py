@@ -1,0 +1,162 @@
+"""Mistakes are named before anything is launched, and prices are those of the offers that are allowed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from milepost.errors import ConfigError
+from milepost.instance import MARKETS
+from milepost.launch.offers import Shelf
+from milepost.launch.order import Order, parse_duration
+from milepost.launch.plan import Plan, make_plan, own_bucket
+from milepost.quote import Quote
+from tests.launch.skypilot import ROOT
+
+OFFERS = (
+    # type, GPU, number, vCPUs, region, on-demand, spot
+    ("g5.xlarge", "A10G", 1, 4, "us-east-1", 1.0, 0.4),
+    ("g5.xlarge", "A10G", 1, 4, "eu-west-1", 1.2, 0.5),
+    ("g5.12xlarge", "A10G", 4, 48, "us-east-1", 5.6, 2.2),
+    ("g6.xlarge", "L4", 1, 4, "us-east-1", 0.8, 0.3),
+    ("g6.2xlarge", "L4", 1, 8, "us-east-1", 1.1, 0.35),
+)
+SHELF = Shelf(
+    Quote(
+        usd_per_hour=usd,
+        source="skypilot",
+        as_of="2026-11-01",
+        provider="aws",
+        instance_type=kind,
+        gpu=gpu,
+        gpus=number,
+        vcpus=vcpus,
+        region=region,
+        market=market,
+    )
+    for kind, gpu, number, vcpus, region, on_demand, spot in OFFERS
+    for market, usd in zip(MARKETS, (on_demand, spot), strict=False)
+)
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def plan(*arguments: str, task: str = "train", **order: Any) -> Plan:
+    order = {"arguments": arguments, **order}
+    return make_plan(Order(task=task, **order), shelf=SHELF, environ={})
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        ({"task": "trian"}, "TASK: found 'trian', .*; nearest: train"),
+        ({"task": "none.yaml"}, "TASK: found 'none.yaml', expected a SkyPilot task file"),
+        ({"arguments": ("rnu=x",)}, "rnu: found no such key of the launcher's, nearest: run"),
+        ({"arguments": ("run=",)}, "run: found '', expected a name"),
+        ({"arguments": ("faster",)}, "found 'faster', expected key=value"),
+        ({"gpu": ("A10H",)}, "--gpu: found 'A10H', which is not known; nearest: .*A10G"),
+        ({"gpu": ("A10G:x",)}, "--gpu: found 'A10G:x', expected a model such as A10G"),
+        ({"gpu": ("A10G:4",), "gpus": 8}, "--gpus: found 8, expected the number in --gpu A10G:4"),
+        ({"gpus": 3}, "--gpus: found 3 of A10G, expected one of 1, 4"),
+        ({"gpu": ("A10G",), "gpus": 0}, "--gpus: found 0, expected 1 or more beside --gpu"),
+        ({"instance_type": "g5.xlagre"}, "--instance-type: found 'g5.xlagre', .*nearest: g5.xlarge"),
+        ({"instance_type": "g5.xlarge", "gpus": 1}, "either it or --gpu and --gpus"),
+        ({"cloud": "asw"}, "--cloud: found 'asw', which is not known; nearest: aws"),
+        ({"regions": ("us-esat-1",)}, "--region: found 'us-esat-1', which is not known; nearest: us-east-1"),
+        ({"gpu": ("L4",), "regions": ("eu-west-1",)}, "no on-demand L4:1 in eu-west-1 is offered; it is offered in "),
+        ({"gpu": ("L4",), "cpus": "6"}, "no on-demand L4:1 with 6 CPUs is offered"),
+        ({"cpus": "many"}, "--cpus: found 'many', expected such as 8, or 8\\+"),
+        ({"max_usd_per_hour": 1.5, "nodes": 2}, "found 1.5, expected 2 or more: that is what 2 × g5.xlarge cost"),
+        ({"config": "arean"}, "--config: found 'arean', expected a file, or the name of an environment"),
+        ({"config": "/etc/hostname"}, "--config: found '/etc/hostname', expected a file below ., which "),
+        ({"workdir": "nowhere"}, "--workdir: found 'nowhere', expected a folder"),
+        ({"envs": ("MILEPOST_RUN_IDS=x",)}, "--env: found 'MILEPOST_RUN_IDS', .*: the launcher sets MILEPOST_RUN_ID"),
+        ({"envs": ("SEED=3",)}, "--env: found 'SEED', expected an option in its place"),
+        ({"envs": ("PLAIN",)}, "--env: found 'PLAIN', expected NAME=VALUE"),
+        ({"secrets": ("TOKEN=hidden",)}, "--secret: found 'TOKEN', expected the name of a variable"),
+        ({"secrets": ("NOT_SET",)}, "--secret: found no variable NOT_SET here"),
+        ({"copies": 2, "arguments": ("trainer.seed=1",)}, "seed: found it as key=value beside --copies"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named_with_what_was_meant(order: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        plan(**order)
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90m", 5400), ("24h", 86400), ("1h30m", 5400), ("2d", 172800)])
+def test_durations(text: str, seconds: int) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "90", "1 h", "h", "0s", "-1h", "1w"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ConfigError, match="expected"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("order", "cheapest", "dearest"),
+    [
+        ({}, ("g5.xlarge", "us-east-1", 1.0), ("g5.xlarge", "eu-west-1", 1.2)),
+        ({"spot": True}, ("g5.xlarge", "us-east-1", 0.4), ("g5.xlarge", "eu-west-1", 0.5)),
+        ({"gpu": ("a10g", "l4"), "gpus": 1}, ("g6.xlarge", "us-east-1", 0.8), ("g5.xlarge", "eu-west-1", 1.2)),
+        ({"max_usd_per_hour": 2.2}, ("g5.xlarge", "us-east-1", 1.0), ("g5.xlarge", "us-east-1", 1.0)),
+        ({"gpu": ("L4",), "cpus": "8+"}, ("g6.2xlarge", "us-east-1", 1.1), ("g6.2xlarge", "us-east-1", 1.1)),
+        ({"regions": ("EU-west-1",)}, ("g5.xlarge", "eu-west-1", 1.2), ("g5.xlarge", "eu-west-1", 1.2)),
+        ({"instance_type": "g5.12xlarge"}, ("g5.12xlarge", "us-east-1", 5.6), ("g5.12xlarge", "us-east-1", 5.6)),
+    ],
+)
+def test_cheapest_and_dearest_of_what_is_allowed(
+    order: dict[str, Any], cheapest: tuple[Any, ...], dearest: tuple[Any, ...]
+) -> None:
+    estimate = plan(nodes=2, copies=3, max_runtime_seconds=5400, **order).estimate
+    for quote, expected in ((estimate.cheapest, cheapest), (estimate.dearest, dearest)):
+        assert quote is not None
+        assert (quote.instance_type, quote.region, quote.usd_per_hour) == expected
+        assert estimate.usd_per_hour(quote) == pytest.approx(expected[2] * 2 * 3)
+        assert estimate.usd_for_max_runtime(quote) == pytest.approx(expected[2] * 2 * 3 * 1.5)
+
+
+def test_cap_leaves_out_what_is_dearer_and_says_so_to_skypilot_by_type_and_region() -> None:
+    resources = plan(max_usd_per_hour=1.1).tasks[0].task["resources"]
+    assert (resources["infra"], resources["instance_type"]) == ("aws/us-east-1", "g5.xlarge")
+    both = plan(max_usd_per_hour=2.4, nodes=2).tasks[0].task["resources"]["any_of"]
+    assert [entry["infra"] for entry in both] == ["aws/us-east-1", "aws/eu-west-1"]
+
+
+def test_names_are_such_as_clouds_take() -> None:
+    run = plan("run=it's 5 o'clock: 2 × A100 / night --- shift, and a tail that is long").tasks[0].run
+    assert run.startswith("it-s-5-o-clock-2-A100-night-shift-and-a-2")
+    assert plan("run=42").tasks[0].run.startswith("run-42-")
+    assert plan("run=a", "run=b").name == "b"
+    assert own_bucket() == own_bucket()
+
+
+def test_bundled_tables_answer_where_no_catalog_lies_here() -> None:
+    estimate = make_plan(Order(task="train", regions=("us-west-2",)), environ={}).estimate
+    assert estimate.cheapest is not None
+    assert (estimate.cheapest.source, estimate.cheapest.assumed) == ("list", True)
+    assert "no price in us-west-2 lies here" in (estimate.cheapest.assumed_because or "")
+
+
+def test_commit_is_checked_out_in_place_of_a_copy(tmp_path: Path) -> None:
+    url = "https://me:token@example.org/milepost.git"
+    workdir = plan(git_ref="main", workdir=url).tasks[0].task["workdir"]
+    assert workdir == {"url": "https://example.org/milepost.git", "ref": "main"}
+    with pytest.raises(ConfigError, match="has no git remote named origin"):
+        plan(git_ref="main", workdir=str(tmp_path))
+
+
+def test_cluster_of_ones_own_has_no_price_and_no_names_to_check() -> None:
+    found = plan(cloud="Kubernetes", gpu=("H100",), gpus=8)
+    assert found.estimate.cheapest is None
+    assert "no source on this machine knows it" in (found.estimate.unknown_because or "")
+    assert found.tasks[0].task["resources"]["infra"] == "kubernetes"
+
+
+def test_seed_of_the_training_scripts_own_is_not_the_launchers() -> None:
+    assert [plan(*arguments).tasks[0].seed for arguments in ((), ("trainer.seed=3",))] == [1, None]
