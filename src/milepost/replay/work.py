@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -88,23 +89,40 @@ class Worker:
 
     def outcomes(self, task: Task) -> Iterator[Outcome]:
         """Yield what comes of each run of a log, in their order; of what can't be read, why."""
+        return map(self.outcome, self.opened(task))
+
+    def opened(self, task: Task, *, with_first_stretch: bool = False) -> Iterator[History | Skipped]:
+        """Yield the runs of a log, in their order; of what can't be read, why.
+
+        Args:
+            task: The log.
+            with_first_stretch: Whether to read the first stretch of each at once, for whoever is to take it up.
+        """
         log = task.log
         wanted = msgspec.structs.replace(self._job.wanted, part=task.part)
         try:
             for history in map(encodable, log.reader.histories(log.files, log.run, wanted)):
-                try:
-                    yield replay_history(
-                        history,
-                        self._job.settings.thresholds,
-                        self._pricer.open_ledger,
-                        group=self._group_of(history),
-                        with_curves=self._job.with_curves,
-                        final=self._job.final,
-                    )
-                except HistoryError as error:
-                    yield Skipped(history.run, str(error))
+                # An outline may tell that nothing need be read.
+                ahead = with_first_stretch and (self._job.final or history.outline is None)
+                yield _begun(history) if ahead else history
         except HistoryError as error:
             yield Skipped(log.files[0], str(error))
+
+    def outcome(self, opened: History | Skipped) -> Outcome:
+        """Return what comes of a run."""
+        if isinstance(opened, Skipped):
+            return opened
+        try:
+            return replay_history(
+                opened,
+                self._job.settings.thresholds,
+                self._pricer.open_ledger,
+                group=self._group_of(opened),
+                with_curves=self._job.with_curves,
+                final=self._job.final,
+            )
+        except HistoryError as error:
+            return Skipped(opened.run, str(error))
 
     def sendable_outcomes(self, task: Task) -> list[Outcome]:
         """Return what comes of each run of a log, as it can be sent to another process."""
@@ -155,6 +173,31 @@ def encodable(history: History) -> History:
         group=None if history.group is None else as_unicode(history.group),
         seed=seed if seed is None or abs(seed) < 2**63 else None,
     )
+
+
+def _begun(history: History) -> History:
+    """Return a history whose first stretch is at hand already."""
+    rows = history.rows()
+    first: list[Rows | HistoryError] = []
+    try:
+        first += islice(rows, 1)
+    except HistoryError as error:
+        first.append(error)
+    waiting = [rows]
+
+    def go_on(*arguments: object) -> Iterator[Rows]:
+        if not waiting:
+            yield from history.rows(*arguments)
+            return
+        rest = waiting.pop()
+        for each in first:
+            if isinstance(each, HistoryError):
+                raise each
+            yield each
+        first.clear()
+        yield from rest
+
+    return msgspec.structs.replace(history, rows=go_on)
 
 
 def _without_rows(replayed: Replayed) -> Replayed:
