@@ -47,6 +47,10 @@ class MissingExtra(MilepostError, ImportError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs {package}: pip install 'milepost[{extra}]'")
+        self._told = package, extra, purpose
+
+    def __reduce__(self) -> tuple[type["MissingExtra"], tuple[str, str, str]]:  # other processes raise it too
+        return MissingExtra, self._told
 
 
 def require(holds: bool, field: str, found: object, expected: str) -> None:

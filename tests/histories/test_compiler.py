@@ -30,11 +30,11 @@ def test_without_numba_python_reads_all(monkeypatch: pytest.MonkeyPatch) -> None
         return None if name == "numba" else ModuleSpec(name, None)
 
     monkeypatch.setattr(compiler, "find_spec", find)
-    compiler._load.cache_clear()
+    compiler.load.cache_clear()
     try:
         assert compiler.scanners(2**40) is None
     finally:
-        compiler._load.cache_clear()
+        compiler.load.cache_clear()
 
 
 def test_where_nothing_can_be_kept_functions_are_compiled_anyway(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,3 +48,26 @@ def test_a_full_disk_keeps_no_function_from_running(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(caching.IndexDataCacheFile, "save", save)
     assert compiler.compiled(types.int64(types.int64))(next_of)(1) == 2
+
+
+def test_a_full_disk_keeps_no_function_from_running_that_is_compiled_when_it_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def save(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(caching.IndexDataCacheFile, "load", lambda *_: None)
+    monkeypatch.setattr(caching.IndexDataCacheFile, "save", save)
+    assert compiler.compiled()(next_of)(1) == 2
+
+
+def test_numba_that_refuses_to_be_loaded_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> None:
+        raise ImportError("Numba needs NumPy 2.2 or less")
+
+    monkeypatch.setattr(compiler, "import_module", refuse)
+    compiler.load.cache_clear()
+    try:
+        assert compiler.load("milepost.replay.bulk") is None
+    finally:
+        compiler.load.cache_clear()

@@ -2,6 +2,7 @@
 
 import math
 import random
+import sys
 from typing import Any
 
 import pytest
@@ -25,13 +26,13 @@ from tests.helpers import START  # noqa: E402
 Rows = dict[str, list[Any]]
 
 
-def feed_of(thresholds: list[PerformanceThreshold]) -> Feed:
+def feed_of(thresholds: list[PerformanceThreshold], *, with_curves: bool = False) -> Feed:
     quote = Quote(usd_per_hour=3.6, source="user")
     ledger = Ledger().opened(Instance(), quote, wall_time=START, instance_start="machine")
     (segment,) = ledger.segments
     ledger = ledger.__class__(segments=(segment.__class__(**{**as_dict(segment), "id": "segment"}),))
     clock = Clock(monotonic=lambda: 0.0, utc=lambda: START)
-    return Feed(PerformanceThresholdTracker(thresholds, ledger=ledger, clock=clock), START, with_curves=True)
+    return Feed(PerformanceThresholdTracker(thresholds, ledger=ledger, clock=clock), START, with_curves=with_curves)
 
 
 def as_dict(struct: Any) -> dict[str, Any]:
@@ -60,8 +61,11 @@ def whole_state(feed: Feed) -> str:
     return repr((channels, watches, results, tracker.crossings, curves, tracker.state_dict()))
 
 
-def same(rows: Rows, thresholds: list[PerformanceThreshold], clocks: str, cuts: list[int]) -> None:
-    singly, at_once = feed_of(thresholds), feed_of(thresholds)
+def same(
+    rows: Rows, thresholds: list[PerformanceThreshold], clocks: str, cuts: list[int], *, with_curves: bool = False
+) -> None:
+    """Hold one against the other. Rows that a curve keeps are taken singly: without curves, whole tiles are."""
+    singly, at_once = (feed_of(thresholds, with_curves=with_curves) for _ in range(2))
     updates = updates_of(rows, clocks)
     for first, stop in zip([0, *cuts], [*cuts, len(updates)], strict=True):
         part = Updates(
@@ -129,6 +133,7 @@ def thresholds_of_all_kinds(draw: st.DrawFn) -> list[PerformanceThreshold]:
     seconds=st.lists(st.sampled_from([1.0, 1.0, 1.0, 0.3, 0.0, -2.0]), min_size=1, max_size=7),
     clocks=st.sampled_from(["e", "w", "ew"]),
     cuts=st.lists(st.integers(0, 90), max_size=2),
+    with_curves=st.booleans(),
 )
 def test_random_histories(
     thresholds: list[PerformanceThreshold],
@@ -137,6 +142,7 @@ def test_random_histories(
     seconds: list[float],
     clocks: str,
     cuts: list[int],
+    with_curves: bool,
 ) -> None:
     rows: Rows = {name: [] for name in (*CLOCKS, *METRICS)}
     samples, elapsed, wall = 100, 0.0, START
@@ -148,7 +154,7 @@ def test_random_histories(
         rows["wall_time"].append(wall)
         for name, column in zip(METRICS, values, strict=True):
             rows[name].append(column[at % len(column)])
-    same(rows, thresholds, clocks, sorted(min(cut, len(steps)) for cut in cuts))
+    same(rows, thresholds, clocks, sorted(min(cut, len(steps)) for cut in cuts), with_curves=with_curves)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -185,4 +191,60 @@ def test_long_histories(seed: int) -> None:
             chance.choice([None, math.nan, math.inf]) if chance.random() < gaps else slope * row + chance.gauss(0, 0.3)
             for row in range(count)
         ]
-    same(rows, thresholds, "ew" if seed % 3 else "w", [1, 2500])
+    same(rows, thresholds, "ew" if seed % 3 else "w", [1, 2500], with_curves=seed > 3)
+
+
+def test_a_sum_that_is_the_greatest_number() -> None:
+    """Its target times its weight is more than that, and it is reached all the same: the quotient is rounded up."""
+    greatest, chance = sys.float_info.max, random.Random(0)
+    tried = 0
+    while tried < 5:
+        factor = chance.uniform(0.2, 0.9)
+        decay, weight = 1 - factor, 0.0
+        while (after := decay * weight + 1.0) != weight:
+            weight = after
+        target = math.nextafter(greatest / weight, 0.0)
+        while weight * target < math.inf:
+            target = math.nextafter(target, math.inf)
+        values, total = [0.5 * greatest / weight] * 803, 0.0
+        for value in values:
+            total = decay * total + value
+        last = greatest - decay * total
+        if greatest / weight < target or decay * total + last != greatest:
+            continue
+        values += [last] + [values[0]] * 20
+        rows: Rows = {name: list(values) for name in METRICS}
+        rows |= {name: list(range(len(values))) for name in CLOCKS}
+        thresholds = [PerformanceThreshold(name, name, target, smoothing_factor=factor) for name in METRICS]
+        feed = feed_of(thresholds)
+        bulk.take_all(feed, updates_of(rows, "e"))
+        assert {each.position.samples for each in feed.tracker.crossings.values()} == {803}
+        same(rows, thresholds, "e", [])
+        tried += 1
+
+
+def test_a_state_that_is_restored_is_gone_on_from() -> None:
+    """Also with a crossing that is half confirmed, and where the average satisfies a threshold that is new."""
+    chance = random.Random(1)
+    thresholds = [
+        PerformanceThreshold(f"t{at}-{target}", name, target, smoothing_factor=factor, confirm=confirm)
+        for at, name in enumerate(METRICS[:9])
+        for target, factor, confirm in ((0.2, 0.1, 1), (0.6, 0.1, 40), (0.9, 1.0, 1), (0.7, 0.5, 3))
+    ]
+    rows: Rows = {name: [at / 400 + chance.gauss(0, 0.05) for at in range(400)] for name in METRICS}
+    rows |= {name: [int(START) + 16 * at for at in range(400)] for name in CLOCKS}
+    updates = updates_of(rows, "ew")
+    head, tail = (
+        Updates(*(each[part] for each in updates))  # type: ignore[index]
+        for part in (slice(0, 250), slice(250, 400))
+    )
+    before = feed_of(thresholds[::2])
+    bulk.take_all(before, head)
+    state = before.tracker.state_dict()
+    singly, at_once = feed_of(thresholds), feed_of(thresholds)
+    for feed in (singly, at_once):
+        feed.tracker.load_state_dict(state)
+    singly.take_each(tail, 0, len(tail))
+    bulk.take_all(at_once, tail)
+    assert whole_state(at_once) == whole_state(singly)
+    assert any(each.already_met for each in at_once.tracker.crossings.values())

@@ -3,6 +3,7 @@
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 polars = pytest.importorskip("polars")
 
 from milepost.config import Config  # noqa: E402
-from milepost.errors import ConfigError  # noqa: E402
+from milepost.errors import ConfigError, MissingExtra  # noqa: E402
 from milepost.histories.find import Log  # noqa: E402
 from milepost.histories.history import History, Rows, Wanted  # noqa: E402
 from milepost.histories.reader import File, Reader  # noqa: E402
@@ -174,15 +175,29 @@ def test_wrong_settings_are_said_before_any_process_starts(folder: Path) -> None
     assert not multiprocessing.active_children()
 
 
+def test_an_engine_that_is_none_is_refused(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="engine: found 'gpu', expected one of auto, here, processes, ray"):
+        replay(folder, thresholds=["reward >= 30"], engine="gpu")  # type: ignore[arg-type]
+
+
+def test_what_another_process_misses_is_said_here() -> None:
+    missed = pickle.loads(pickle.dumps(MissingExtra("pyarrow", "replay", "reading Parquet")))
+    assert isinstance(missed, MissingExtra)
+    assert str(missed) == "reading Parquet needs pyarrow: pip install 'milepost[replay]'"
+
+
 @pytest.mark.filterwarnings("ignore")  # Ray's own
-def test_a_ray_cluster_tells_the_same_and_tries_again(folder: Path, tmp_path: Path) -> None:
+def test_a_ray_cluster_tells_the_same_and_tries_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ray = pytest.importorskip("ray")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    monkeypatch.chdir(tmp_path)  # where the cluster does not stand
     try:
-        on_ray = replay(folder, thresholds=["reward >= 30"], price_per_hour=1.0, engine="ray")
+        on_ray = replay("logs", thresholds=["reward >= 30"], price_per_hour=1.0, engine="ray")
         assert ray.is_initialized()  # it was joined already, and is not ours to leave
-        assert told(on_ray) == told(replay(folder, thresholds=["reward >= 30"], price_per_hour=1.0))
+        assert told(on_ray) == told(replay("logs", thresholds=["reward >= 30"], price_per_hour=1.0))
         outcomes = poisoned("ray", "a", str(tmp_path / "once"), "deadly", "b")
     finally:
         ray.shutdown()

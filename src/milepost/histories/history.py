@@ -70,11 +70,14 @@ class Outline(NamedTuple):
 
     Attributes:
         ranges: Of each stretch, by metric; a metric that is not among them may have any values, or none.
+        following: Of each stretch, the number of the first after it of which other ranges are told: those of a large row
+            group are told of all the stretches that it is read in, and some of these may hold no value.
         rows: How many rows the run has.
         clocks: Which clocks it has, as fields of `Rows`.
     """
 
     ranges: tuple[Mapping[str, Range], ...]
+    following: tuple[int, ...]
     rows: int
     clocks: frozenset[str]
 

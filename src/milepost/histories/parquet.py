@@ -104,6 +104,7 @@ class ParquetTable(Table):
         self.telling = tuple(telling)
         self.stretch_count = len(self._stretches)
         self.height = sum(footer.num_rows for footer in self._footers)
+        self.following = _following(self._stretches)
 
     def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
         """Yield stretches of rows."""
@@ -161,6 +162,16 @@ def _stretches_of(number: int, footer: Any, rows_at_once: int) -> Iterator[Stret
         height += rows
     if groups:
         yield Stretch(number, first_row, height, tuple(groups))
+
+
+def _following(stretches: Sequence[Stretch]) -> tuple[int, ...]:
+    """Return, of each stretch, the number of the first after it that is of other row groups."""
+    following = [len(stretches)] * len(stretches)
+    for at in range(len(stretches) - 2, -1, -1):
+        one, other = stretches[at], stretches[at + 1]
+        same = (one.file, one.groups) == (other.file, other.groups)
+        following[at] = following[at + 1] if same else at + 1
+    return tuple(following)
 
 
 def _range_of(statistics: Any) -> Range | None:

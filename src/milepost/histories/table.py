@@ -53,6 +53,7 @@ class Table(ABC):
             in text. All where None.
         stretch_count: How many stretches it has, where that and their `ranges` are known before it is read; else 0.
         height: How many rows it has, likewise.
+        following: As `Outline` has it, likewise.
     """
 
     where: str
@@ -62,6 +63,7 @@ class Table(ABC):
     telling: tuple[str, ...] | None = None
     stretch_count: int = 0
     height: int = 0
+    following: tuple[int, ...] = ()
     _last: tuple[tuple[str, ...] | None, int, list[Frame]] = (None, -1, [])
 
     @abstractmethod
@@ -230,7 +232,7 @@ def _outline(table: Table, chosen: Chosen, metrics: tuple[str, ...] | None) -> C
             clocks.add("wall_time" if walls.pop() else "elapsed_seconds")
         if chosen.samples and not all(chosen.samples in each for each in ranges):
             return None
-        return Outline(tuple(ranges), table.height, frozenset(clocks))
+        return Outline(tuple(ranges), table.following, table.height, frozenset(clocks))
 
     return outline
 

@@ -8,7 +8,8 @@ that range satisfies a threshold, no smoothed value does.
 Rounding may carry a computed average out of the range. Each step of the recurrence rounds twice, so after n values the
 computed S differs from Σ d^k·x by at most 2n·u·M·Σ d^k to first order, where u = 2⁻⁵³ and M is the largest of |x|; W
 likewise by 2n·u·W, and the quotient rounds once (Higham, Accuracy and Stability of Numerical Algorithms, 2002, § 3.1).
-That adds up to less than 8n·u·M, which is what the range is widened by. A raw value (d = 0) is computed exactly.
+That adds up to less than 8n·u·M, which is what the range is widened by; and by as many of the smallest numbers, which
+products that underflow lose besides. A raw value (d = 0) is computed exactly.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,9 @@ from milepost.thresholds import PerformanceThreshold, Smoothing
 
 UNIT_ROUNDOFF = 2.0**-53
 
+SMALLEST = 2.0**-1074
+"""The least number above 0: what is lost where numbers are so small that rounding is no longer relative to them."""
+
 Watched = Sequence[tuple[Channel, Sequence[Detector]]]
 """What a tracker watches: `PerformanceThresholdTracker.watched`."""
 
@@ -28,7 +32,7 @@ def may_reach(threshold: PerformanceThreshold, values: Range, rows: int) -> bool
     """Say whether the average of up to ``rows`` values in a range may satisfy a threshold."""
     slack = 0.0
     if not is_raw(threshold.smoothing):
-        slack = 8 * rows * UNIT_ROUNDOFF * max(abs(values.low), abs(values.high))
+        slack = 8 * rows * (UNIT_ROUNDOFF * max(abs(values.low), abs(values.high)) + SMALLEST)
     low, high = values.low - slack, values.high + slack
     if threshold.comparison == "==":
         nearest = min(max(threshold.target_value, low), high)
@@ -55,13 +59,13 @@ def may_pass_over(watched: Watched, outline: Outline, stretch: int) -> bool:
 
     That is so where none of the pending thresholds can be satisfied in it or in the next: the observation before a
     crossing then lies in the stretch of the crossing or the one before, for where a range is known there is a finite
-    value. What is smoothed needs all of its values.
+    value. (What has one range in common counts as one stretch for that.) What is smoothed needs all of its values.
     """
     for channel, detectors in watched:
         pending = [each.threshold for each in detectors if each.crossing is None]
         if pending and not is_raw(channel.smoothing):
             return False
-        for ranges in outline.ranges[stretch : stretch + 2]:
+        for ranges in outline.ranges[stretch : outline.following[stretch] + 1]:
             values = ranges.get(channel.metric)
             if any(values is None or may_reach(each, values, outline.rows) for each in pending):
                 return False

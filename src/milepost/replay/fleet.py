@@ -20,7 +20,8 @@ def outcomes_of_fleet(job: Job, tasks: Iterator[Task], workers: int) -> Iterator
     """Yield what comes of each run of the tasks' logs, in their order, as they come.
 
     The cluster is that of ``RAY_ADDRESS``, or one that the program has joined already; else one is started on this
-    machine, and stopped at the end. Its machines need Milepost, and the logs where they are said to be.
+    machine, and stopped at the end. Its machines need Milepost, and the logs where they are said to be: paths count
+    from the same folder there.
 
     Args:
         job: What is to be done with each log.
@@ -57,12 +58,12 @@ def _join(ray: Any, workers: int) -> None:
 
 def _outcomes(ray: Any, job: Job, tasks: Iterator[Task]) -> Iterator[Outcome]:
     do = ray.remote(max_retries=RETRIES)(_do)
-    held = ray.put(job)
+    held, folder = ray.put(job), os.getcwd()
     waiting = deque[tuple[Task, Any]]()
     while True:
         most = AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
         while len(waiting) < most and (task := next(tasks, None)) is not None:
-            waiting.append((task, do.remote(held, task)))
+            waiting.append((task, do.remote(held, folder, task)))
         if not waiting:
             return
         task, reference = waiting.popleft()
@@ -73,7 +74,9 @@ def _outcomes(ray: Any, job: Job, tasks: Iterator[Task]) -> Iterator[Outcome]:
         yield from received(done)
 
 
-def _do(job: Job, task: Task) -> Done:
+def _do(job: Job, folder: str, task: Task) -> Done:
+    if os.path.isdir(folder):  # where paths count from; a cluster's workers stand elsewhere
+        os.chdir(folder)
     return work(_worker_of(job), task)
 
 

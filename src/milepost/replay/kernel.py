@@ -14,17 +14,17 @@ All compiled code is in this file: Numba looks at no other when it tells whether
 """
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
-Compiled = Callable[..., Any]
-compiled: Callable[[Compiled], Compiled] = njit(cache=True, nogil=True)
-inlined: Callable[[Compiled], Compiled] = njit(cache=True, nogil=True, forceinline=True)
+from milepost.histories import compiler
+
+compiled = compiler.compiled()
+inlined = compiler.compiled(forceinline=True)
 
 LANES = 8
 """So many series go through the recurrence at once: each is one lane of the processor's vectors."""
@@ -93,6 +93,9 @@ SLACK = 2.0**-50
 
 TINY = 1e-300
 """The same where numbers are so small that they lose more than that."""
+
+GREATEST = float(np.finfo(np.float64).max)
+"""The greatest number."""
 
 NONE_KEPT = 2**62
 """Stands for the next row that is to be kept where there is none."""
@@ -429,18 +432,19 @@ def _set_interval(at, series):  # type: ignore[no-untyped-def]
     W runs from ``least`` to ``most`` in the tile: it never falls. A sum S below ``sum_high`` lies below W·high for all
     these W, by more than a relative 2⁻⁵¹ (`SLACK`, less what the product here rounds), or by `TINY` where that is more.
     So S / W lies below ``high`` by as much; and since a quotient rounds by a relative 2⁻⁵³, and rounding keeps order,
-    the smoothed value is below ``high`` too. The lower end mirrors this. A sum that is not finite lies in no interval,
-    and none lies in one while there is no average as yet, or where the last row had no value.
+    the smoothed value is below ``high`` too. The lower end mirrors this. Where W·high overflows, the greatest number
+    takes its place. A sum that is not finite lies in no interval, and none lies in one while there is no average as
+    yet, or where the last row had no value.
     """
     each = series[at]
     if each.weight == 0.0 or each.left != FLOWING:
         each.sum_low, each.sum_high = math.inf, -math.inf
         return False
     least, most = each.weight, _weight_after(each.weight, each.decay)
-    end = min(least * each.high, most * each.high)
-    each.sum_high = end - max(abs(end) * SLACK, TINY) if end < math.inf else math.inf
-    end = max(least * each.low, most * each.low)
-    each.sum_low = end + max(abs(end) * SLACK, TINY) if end > -math.inf else -math.inf
+    end = min(least * each.high, most * each.high, GREATEST)
+    each.sum_high = end - max(abs(end) * SLACK, TINY) if each.high < math.inf else math.inf
+    end = max(least * each.low, most * each.low, -GREATEST)
+    each.sum_low = end + max(abs(end) * SLACK, TINY) if each.low > -math.inf else -math.inf
     return least == most
 
 

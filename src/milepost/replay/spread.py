@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from milepost.errors import ConfigError
 from milepost.histories.files import is_url
@@ -62,9 +62,11 @@ def outcomes(job: Job, logs: Iterable[Log], engine: Engine, workers: int) -> Ite
         workers: How many there are.
 
     Raises:
-        ConfigError: The job's settings are wrong.
+        ConfigError: The job's settings are wrong, or there is no such engine.
         MissingExtra: Ray is wanted and not installed.
     """
+    if engine not in get_args(Engine):
+        raise ConfigError(f"engine: found {engine!r}, expected one of {', '.join(get_args(Engine))}")
     Worker(job)  # what is wrong with its settings is said before anything is started
     found = iter(logs)
     if engine == "ray":

@@ -1,6 +1,6 @@
 """When compiled code is worth its while: the compiler takes half a second to load, which small work is done in."""
 
-from importlib.util import find_spec
+from milepost.histories import compiler
 
 WORTH_POINTS = 100_000
 """So many values are taken one after the other before the compiler is loaded."""
@@ -11,7 +11,6 @@ WORTH_AT_ONCE = 200
 
 class _Seen:
     points = 0
-    has_numba: bool | None = None
 
 
 def is_worth_it(points: int) -> bool:
@@ -23,6 +22,4 @@ def is_worth_it(points: int) -> bool:
     _Seen.points += points
     if points < WORTH_AT_ONCE or _Seen.points < WORTH_POINTS:
         return False
-    if _Seen.has_numba is None:
-        _Seen.has_numba = find_spec("numba") is not None
-    return _Seen.has_numba
+    return compiler.load("milepost.replay.bulk") is not None
