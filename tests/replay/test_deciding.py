@@ -140,6 +140,22 @@ def test_row_groups_that_decide_nothing_are_not_decoded(tmp_path: Path, monkeypa
     assert max(stretch for _, stretch in decoded) == 9  # and nothing after the last crossing
 
 
+def test_a_series_is_left_at_its_last_crossing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one is smoothed, and read to its end."""
+    path = write(tmp_path / "log.parquet", {"m": [0.0, 1.0] * 12, "n": [0.0] * 20 + [9.0] * 4})
+    read: list[list[str]] = []
+    frames = parquet.ParquetTable.frames
+
+    def counted(self: Any, columns: Any, only: Any = None) -> Any:
+        read.append(sorted({"m", "n"} & set(columns)))
+        return frames(self, columns, only)
+
+    monkeypatch.setattr(parquet.ParquetTable, "frames", counted)
+    first, second = replay(path, thresholds=["m >= 1", "n >= 5 @ 0.5"], final=False)
+    assert (first.samples_to_threshold, second.samples_to_threshold) == (10, 210)
+    assert read == [["m", "n"], *[["n"]] * 5]
+
+
 @pytest.mark.parametrize("comparison", COMPARISONS)
 def test_ranges_decide_at_their_ends(comparison: Any) -> None:
     def reach(target: float, low: float, high: float, factor: float = 1.0) -> bool:
@@ -177,9 +193,9 @@ def test_averages_stay_in_the_range_of_their_values(values: list[float], factor:
 def test_what_nobody_knows_is_not_decided() -> None:
     threshold = PerformanceThreshold("t", "m", 5.0, smoothing_factor=1.0)
     clocks = frozenset({"samples"})
-    assert is_decided([threshold], Outline(({"m": Range(0, 1)},), 10, clocks))
-    assert not is_decided([threshold], Outline(({"m": Range(0, 1)}, {}), 10, clocks))
-    assert not is_decided([threshold], Outline((), 0, clocks))
+    assert is_decided([threshold], Outline(({"m": Range(0, 1)},), (1,), 10, clocks))
+    assert not is_decided([threshold], Outline(({"m": Range(0, 1)}, {}), (1, 2), 10, clocks))
+    assert not is_decided([threshold], Outline((), (), 0, clocks))
 
 
 def test_what_is_kept_is_a_whole_run(tmp_path: Path) -> None:

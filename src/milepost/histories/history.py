@@ -1,6 +1,6 @@
 """A history: the observations of a run that is over, as its log has them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
@@ -48,14 +48,14 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
         samples: Int64 column: what the trainer had counted; None where the log does not tell.
         elapsed_seconds: Float64 column: seconds on the trainer's own timer; None where the log does not tell.
         wall_time: Float64 column: Unix seconds (UTC); None where the log does not tell.
-        passed_over: Number of the stretch, where its metrics were not read, since they decide nothing.
+        read: Number of the stretch and the metrics that were read of it, where it was asked which are needed.
     """
 
     metrics: "polars.DataFrame"
     samples: "polars.Series | None" = None
     elapsed_seconds: "polars.Series | None" = None
     wall_time: "polars.Series | None" = None
-    passed_over: int | None = None
+    read: "tuple[int, Collection[str]] | None" = None
 
 
 class Range(NamedTuple):
@@ -70,8 +70,8 @@ class Outline(NamedTuple):
 
     Attributes:
         ranges: Of each stretch, by metric; a metric that is not among them may have any values, or none.
-        following: Of each stretch, the number of the first after it of which other ranges are told: those of a large row
-            group are told of all the stretches that it is read in, and some of these may hold no value.
+        following: Of each stretch, the number of the first after it of which other ranges are told: those of a large
+            row group are told of all the stretches that it is read in, and some of these may hold no value.
         rows: How many rows the run has.
         clocks: Which clocks it has, as fields of `Rows`.
     """
@@ -89,7 +89,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         run: Id of the run: what the log calls it, else its path below what was asked for, without suffix.
         rows: Opens the log and yields it, stretch by stretch, in bounded memory. May be called again. Raises
             `HistoryError` where the log is broken, after everything before that was yielded. Where there is an
-            ``outline``, it takes a function that is asked before each stretch whether its metrics may be passed over.
+            ``outline``, it takes a function that is asked before each stretch which of its metrics are needed.
         metrics: Names of all the metrics that it bears, where that is known before it is read through.
         group: What the log says the run belongs to.
         seed: Its random seed.

@@ -23,8 +23,8 @@ RUN_COLUMNS = ("run", "run_id", "run_name", "run_uuid")
 MAX_FACTS = 200
 """How many columns are looked at for settings."""
 
-MayPassOver = Callable[[int], bool]
-"""Says whether a stretch's metrics may be passed over, by its number; asked when all before it has been taken."""
+Needed = Callable[[int], Collection[str]]
+"""Says which metrics of a stretch are needed, by its number; asked when all before it has been taken."""
 
 
 class Frame(NamedTuple):
@@ -188,29 +188,28 @@ def _rows(
 ) -> Callable[[], Iterator[Rows]]:
     """Return what opens one run of a table."""
 
-    def rows(may_pass_over: MayPassOver | None = None) -> Iterator[Rows]:
+    def rows(needed: Needed | None = None) -> Iterator[Rows]:
         stretches = Stretches(table.where, chosen, metrics)
-        passed_over = set[int]()
+        taken_of: dict[int, Collection[str]] = {}
 
-        def needed() -> Iterator[Frame]:
-            """Yield the stretches, of those that may be passed over the clocks alone."""
-            assert may_pass_over is not None
+        def what_is_needed() -> Iterator[Frame]:
+            """Yield the stretches, of each the clocks and what else is needed."""
+            assert needed is not None
             for number in range(table.stretch_count):
-                if may_pass_over(number):
-                    passed_over.add(number)
-                yield from table.frames(chosen.names if number in passed_over else read, [number])
+                taken_of[number] = needed(number)
+                yield from table.frames({*chosen.names, *taken_of[number]}, [number])
 
         if numbers is not None:
             frames = table.stretches(read, numbers)
         else:
-            frames = table.frames(read) if may_pass_over is None else needed()
+            frames = table.frames(read) if needed is None else what_is_needed()
         for number, first_row, data in frames:
             which: range | polars.Series = range(first_row, first_row + data.height)
             if run is not None:
                 of_run = _names(data, chosen) == run
                 data, which = data.filter(of_run), taken(which, of_run)
             for each in stretches.read(data, which) if data.height else ():
-                yield msgspec.structs.replace(each, passed_over=number) if number in passed_over else each
+                yield msgspec.structs.replace(each, read=(number, taken_of[number])) if taken_of else each
         stretches.close()
 
     return rows

@@ -12,7 +12,7 @@ That adds up to less than 8n·u·M, which is what the range is widened by; and b
 products that underflow lose besides. A raw value (d = 0) is computed exactly.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from milepost.channel import Channel
 from milepost.crossing import Detector
@@ -54,28 +54,31 @@ def is_decided(thresholds: Iterable[PerformanceThreshold], outline: Outline) -> 
     return True
 
 
-def may_pass_over(watched: Watched, outline: Outline, stretch: int) -> bool:
-    """Say whether nothing of a stretch's metrics is needed, the first of all excepted.
+def needed(watched: Watched, outline: Outline, stretch: int) -> frozenset[str]:
+    """Return the metrics whose values are needed of a stretch, the first of all excepted.
 
-    That is so where none of the pending thresholds can be satisfied in it or in the next: the observation before a
-    crossing then lies in the stretch of the crossing or the one before, for where a range is known there is a finite
-    value. (What has one range in common counts as one stretch for that.) What is smoothed needs all of its values.
+    Those of a series are not once all its targets are reached; nor where none of the pending ones can be satisfied in
+    the stretch or in the next: the observation before a crossing then lies in the stretch of the crossing or the one
+    before, for where a range is known there is a finite value. (What has one range in common counts as one stretch for
+    that.) What is smoothed needs all of its values.
     """
-    for channel, detectors in watched:
-        pending = [each.threshold for each in detectors if each.crossing is None]
-        if pending and not is_raw(channel.smoothing):
-            return False
-        for ranges in outline.ranges[stretch : outline.following[stretch] + 1]:
-            values = ranges.get(channel.metric)
-            if any(values is None or may_reach(each, values, outline.rows) for each in pending):
-                return False
-    return True
+    return frozenset(
+        channel.metric for channel, detectors in watched if _is_needed(channel, detectors, outline, stretch)
+    )
 
 
-def pass_over(watched: Watched, outline: Outline, stretch: int) -> None:
-    """Tell channels and detectors of a stretch whose metrics were passed over, and whose rows bore none to them."""
+def _is_needed(channel: Channel, detectors: Iterable[Detector], outline: Outline, stretch: int) -> bool:
+    pending = [each.threshold for each in detectors if each.crossing is None]
+    if pending and not is_raw(channel.smoothing):
+        return True
+    known = [ranges.get(channel.metric) for ranges in outline.ranges[stretch : outline.following[stretch] + 1]]
+    return any(values is None or may_reach(each, values, outline.rows) for each in pending for values in known)
+
+
+def pass_over(watched: Watched, outline: Outline, stretch: int, read: Collection[str]) -> None:
+    """Tell channels and detectors of a stretch of which only some metrics were read."""
     for channel, detectors in watched:
-        if channel.metric in outline.ranges[stretch]:
+        if channel.metric not in read and channel.metric in outline.ranges[stretch]:
             channel.absent -= 1  # one at least was there: the metric was observed
             for detector in detectors:
                 detector.drop()

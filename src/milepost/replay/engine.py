@@ -1,7 +1,7 @@
 """Feeds a history to the live tracker's own code, and long stretches of it to that code compiled."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -10,7 +10,7 @@ from milepost.crossing import Crossing
 from milepost.errors import HistoryError
 from milepost.histories.history import History, Outline
 from milepost.ledger import Ledger
-from milepost.replay.deciding import is_decided, may_pass_over, pass_over
+from milepost.replay.deciding import is_decided, needed, pass_over
 from milepost.replay.feed import Feed
 from milepost.replay.updates import Clocks, Updates, updates_of
 from milepost.store.snapshot import Curve
@@ -83,12 +83,13 @@ def replay_history(
     fault: str | None = None
     skipped_rows = 0
 
-    def is_passed_over(stretch: int) -> bool:
+    def needed_of(stretch: int) -> Collection[str]:
         assert outline is not None
-        return feed is not None and may_pass_over(feed.tracker.watched, outline, stretch)
+        every = {threshold.metric for threshold in thresholds}
+        return every if feed is None else needed(feed.tracker.watched, outline, stretch)
 
     try:
-        for rows in history.rows() if outline is None else history.rows(is_passed_over):
+        for rows in history.rows() if outline is None else history.rows(needed_of):
             clocks.look_at(rows)
             updates, skipped = updates_of(rows, clocks)
             skipped_rows += skipped
@@ -99,8 +100,8 @@ def replay_history(
                 tracker.run, tracker.group = history.run, group
                 feed = Feed(tracker, clocks.start, with_curves=with_curves)
             feed.take(updates)
-            if outline is not None and rows.passed_over is not None:
-                pass_over(feed.tracker.watched, outline, rows.passed_over)
+            if outline is not None and rows.read is not None:
+                pass_over(feed.tracker.watched, outline, *rows.read)
             if not final and feed.tracker.is_complete():
                 break
     except HistoryError as error:
