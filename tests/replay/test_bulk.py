@@ -235,7 +235,7 @@ def test_a_state_that_is_restored_is_gone_on_from() -> None:
     rows |= {name: [int(START) + 16 * at for at in range(400)] for name in CLOCKS}
     updates = updates_of(rows, "ew")
     head, tail = (
-        Updates(*(each[part] for each in updates))  # type: ignore[index]
+        Updates(*(each[part] for each in updates))  # type: ignore[arg-type, index]
         for part in (slice(0, 250), slice(250, 400))
     )
     before = feed_of(thresholds[::2])

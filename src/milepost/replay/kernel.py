@@ -23,8 +23,8 @@ from numba.extending import intrinsic
 
 from milepost.histories import compiler
 
-compiled = compiler.compiled()
-inlined = compiler.compiled(forceinline=True)
+compiled: Any = compiler.compiled()
+inlined: Any = compiler.compiled(forceinline=True)
 
 LANES = 8
 """So many series go through the recurrence at once: each is one lane of the processor's vectors."""
