@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from math import ceil
 from pathlib import Path
@@ -83,19 +83,22 @@ def machine(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def nodes(home: Path, skypilot: SkyPilot, task: str, values: Mapping[str, str], region: str) -> Iterator[list[Node]]:
-    """Start a task on both nodes, as SkyPilot does: its script, with its variables. Whatever is left is killed."""
+def nodes(
+    home: Path, skypilot: SkyPilot, task: str, values: Mapping[str, str], region: str, *,
+    addresses: Sequence[str] = ADDRESSES, gpus: int = 0,
+) -> Iterator[list[Node]]:  # fmt: skip
+    """Start a task on its nodes, as SkyPilot does: its script, with its variables. Whatever is left is killed."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     info = {"cluster_name": "pair", "cloud": "AWS", "region": region, "zone": None}
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("MILEPOST_", "SKY", "AWS_"))}
     started = []
-    for rank in range(len(ADDRESSES)):
+    for rank in range(len(addresses)):
         variables = {
-            "SKYPILOT_NODE_IPS": "\n".join(ADDRESSES),
-            "SKYPILOT_NUM_NODES": str(len(ADDRESSES)),
+            "SKYPILOT_NODE_IPS": "\n".join(addresses),
+            "SKYPILOT_NUM_NODES": str(len(addresses)),
             "SKYPILOT_NODE_RANK": str(rank),
-            "SKYPILOT_NUM_GPUS_PER_NODE": "0",
+            "SKYPILOT_NUM_GPUS_PER_NODE": str(gpus),
             "SKYPILOT_TASK_ID": "sky-managed-2026-11-25-12-00-00-000000_pair_7-0",
             "SKYPILOT_MANAGED_JOB_ID": "7",
             "SKYPILOT_CLUSTER_INFO": json.dumps(info),
@@ -202,7 +205,7 @@ def test_lost_node_costs_what_was_worked_out_by_hand(machine: Path) -> None:
             wait_until(lambda: kept_in(store).ledger.segments[-1].marks[-1].samples >= at_least, [first, second])
             take_away(second)
             take_away(first)  # the controller tears down what is left of the cluster
-    began = (folder / "started").read_text()
+    began = [(folder / f"started-{rank}").read_text() for rank in range(2)]
     on_bucket.replace(checkpoint)
     marks = json.loads(read_checkpoint(checkpoint)["tracked_run"])["ledger"]["segments"][-1]["marks"]
     saved_seconds = marks[-1][2]
@@ -215,7 +218,7 @@ def test_lost_node_costs_what_was_worked_out_by_hand(machine: Path) -> None:
     skypilot.close()
     assert "What it took" in said[0]
     assert "What it took" not in said[1]
-    assert (folder / "started").read_text() == began
+    assert [(folder / f"started-{rank}").read_text() for rank in range(2)] == began
 
     kept = kept_in(store)
     assert (kept.run.id, kept.run.status, kept.run.seed, len(kept.processes)) == (run, "closed", 1, 2)
@@ -262,11 +265,48 @@ def test_lost_node_costs_what_was_worked_out_by_hand(machine: Path) -> None:
 def test_time_that_is_used_up_is_used_up_over_recoveries(machine: Path) -> None:
     skypilot = SkyPilot(machine)
     plan = plan_of(machine, "--max-runtime", "1h")
-    started = machine / "bucket" / plan["run"] / "started"
-    started.parent.mkdir(parents=True)
-    started.write_text(str(int(time.time()) - 3601))
+    folder = machine / "bucket" / plan["run"]
+    folder.mkdir(parents=True)
+    for rank in range(2):
+        (folder / f"started-{rank}").write_text(str(int(time.time()) - 3601))
     with nodes(machine, skypilot, yaml.safe_dump(plan["task"]), {}, "us-east-1") as both:
         said = outputs_of(both)
         assert [node.process.returncode for node in both] == [124, 124]
     skypilot.close()
     assert "the run's 3600 seconds are used up" in said[0]
+
+
+SHOWS = """
+import json, os, pathlib, signal, sys
+shown = pathlib.Path(os.environ["CHECKPOINTS"], os.environ["RANK"])
+signal.signal(signal.SIGTERM, lambda *_: (shown.with_suffix(".ended").touch(), sys.exit()))
+about = {name: os.environ.get(name) for name in ("WORLD_SIZE", "MASTER_ADDR", "GLOO_SOCKET_IFNAME")}
+shown.with_suffix(".part").write_text(json.dumps([about, sys.argv[1:]]))
+shown.with_suffix(".part").rename(shown)
+while True:
+    signal.pause()
+"""
+
+
+def test_each_gpu_has_a_process_that_is_told_of_the_end(machine: Path) -> None:
+    (machine / "sky_workdir" / "shows.py").write_text(SHOWS)
+    skypilot = SkyPilot(machine)
+    plan = plan_of(machine, "note=a  b", "trainer.seed=7", "--env", "MODULE=shows")
+    folder = machine / "bucket"
+    task = yaml.safe_dump(plan["task"])
+    with nodes(machine, skypilot, task, {}, "us-east-1", addresses=["127.0.0.1"], gpus=2) as started:
+        wait_until(lambda: all((folder / str(rank)).exists() for rank in range(2)), started)
+        started[0].process.terminate()
+        outputs_of(started)
+    skypilot.close()
+    for rank in range(2):
+        about, arguments = json.loads((folder / str(rank)).read_text())
+        # The interface that has the address, where the machine's name may stand for another.
+        interface = "lo" if shutil.which("ip") else None
+        assert about == {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": interface}
+        assert arguments == [
+            *("trainer.performance_thresholds=thresholds.yaml", "trainer.seed=1"),
+            *(f"trainer.checkpoint_dir={folder / plan['run']}", "trainer.resume=true"),
+            *("run=pair", "note=a  b", "trainer.seed=7"),  # the last word is the caller's
+        ]
+        assert (folder / f"{rank}.ended").exists()
