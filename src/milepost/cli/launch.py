@@ -37,7 +37,8 @@ launch = typer.Typer(
     name="launch",
     cls=_Group,
     no_args_is_help=True,
-    help="Train on the cloud with tracking on, through SkyPilot: milepost launch TASK [key=value]… [OPTIONS].",
+    help="Train on the cloud with tracking on, through SkyPilot: milepost launch TASK key=value … [OPTIONS]. "
+    "The options: milepost launch start --help.",
 )
 for command in (status, logs, stop):
     launch.command()(command)
@@ -47,7 +48,7 @@ for command in (status, logs, stop):
 def start_runs(
     task: Annotated[str, typer.Argument(metavar="TASK", help="A template: devops/skypilot/TASK.yaml, or a path.")],
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[key=value]...", help="Goes to the training script, untouched.")
+        list[str] | None, typer.Argument(metavar="key=value", help="Goes to the training script, untouched.")
     ] = None,
     nodes: Annotated[int | None, typer.Option(help="Nodes of a run.", min=1)] = None,
     gpus: Annotated[int | None, typer.Option(help="GPUs of a node; 0 is a CPU machine.", min=0)] = None,
