@@ -59,10 +59,21 @@ MARK = "NODE_OF_THE_TEST"
 
 
 class Node(NamedTuple):
-    """One of the machines: its script's process, and the mark that all it starts bears."""
+    """One of the machines: its script's process, the mark that all it starts bears, and where it says what."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     mark: str
+    output: Path
+
+
+@pytest.fixture(scope="module")
+def skypilot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SkyPilot]:
+    """SkyPilot where the launch is done."""
+    home = tmp_path_factory.mktemp("launched_from")
+    lay_catalogs(home)
+    process = SkyPilot(home)
+    yield process
+    process.close()
 
 
 @pytest.fixture
@@ -106,22 +117,21 @@ def nodes(
         script = skypilot.read(task, variables=variables)["script"]
         environ = bare | dict(values) | {"HOME": str(home), "SKY_RUNTIME_DIR": str(home), "OMP_NUM_THREADS": "1"}
         mark = uuid.uuid4().hex
-        process = subprocess.Popen(
-            ["bash", "-c", script],
-            env=environ | {"MASTER_PORT": str(port), "WANDB_MODE": "disabled", MARK: mark},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        started.append(Node(process, mark))
+        output = home / f"{mark}.txt"
+        with output.open("wb") as file:
+            process = subprocess.Popen(
+                ["bash", "-c", script],
+                env=environ | {"MASTER_PORT": str(port), "WANDB_MODE": "disabled", MARK: mark},
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+        started.append(Node(process, mark, output))
     try:
         yield started
     finally:
         for node in started:
             take_away(node)
             node.process.wait()
-            assert node.process.stdout is not None
-            node.process.stdout.close()
 
 
 def take_away(node: Node) -> None:
@@ -148,8 +158,8 @@ def _is_of(folder: Path, node: Node) -> bool:
 def wait_until(holds: Callable[[], bool], started: list[Node]) -> None:
     deadline = time.monotonic() + 240
     while not holds():
-        ended = [node.process for node in started if node.process.poll() is not None]
-        assert not ended, ended[0].communicate()[0]
+        ended = [node for node in started if node.process.poll() is not None]
+        assert not ended, ended[0].output.read_text()
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
@@ -161,7 +171,8 @@ def outputs_of(started: list[Node]) -> list[str]:
         time.sleep(0.02)
     for node in started:
         take_away(node)
-    return [str(node.process.communicate()[0]) for node in started]
+        node.process.wait()
+    return [node.output.read_text() for node in started]
 
 
 def kept_in(path: Path) -> Kept:
@@ -180,9 +191,8 @@ def plan_of(home: Path, *arguments: str) -> dict[str, Any]:
     return planned(home, *call, "--env", f"CHECKPOINTS={home / 'bucket'}", cwd=work)[0]
 
 
-def test_lost_node_costs_what_was_worked_out_by_hand(machine: Path) -> None:
+def test_lost_node_costs_what_was_worked_out_by_hand(machine: Path, skypilot: SkyPilot) -> None:
     """One node of two is taken away, the job is started anew on dearer machines, from an older checkpoint."""
-    skypilot = SkyPilot(machine)
     store = machine / "milepost.db"
     small = ("trainer.num_envs=1", "trainer.num_threads=1", "ppo.num_epochs=1", "wandb.enabled=false")
     plan = plan_of(
@@ -215,7 +225,6 @@ def test_lost_node_costs_what_was_worked_out_by_hand(machine: Path) -> None:
         with nodes(machine, skypilot, task, values, "us-west-2") as both:
             said = outputs_of(both)
             assert [node.process.returncode for node in both] == [0, 0], said
-    skypilot.close()
     assert "What it took" in said[0]
     assert "What it took" not in said[1]
     assert [(folder / f"started-{rank}").read_text() for rank in range(2)] == began
@@ -262,8 +271,7 @@ def test_lost_node_costs_what_was_worked_out_by_hand(machine: Path) -> None:
     assert steady.cost_to_threshold == pytest.approx(60 * steady.minutes_to_threshold * cheap)
 
 
-def test_time_that_is_used_up_is_used_up_over_recoveries(machine: Path) -> None:
-    skypilot = SkyPilot(machine)
+def test_time_that_is_used_up_is_used_up_over_recoveries(machine: Path, skypilot: SkyPilot) -> None:
     plan = plan_of(machine, "--max-runtime", "1h")
     folder = machine / "bucket" / plan["run"]
     folder.mkdir(parents=True)
@@ -272,7 +280,6 @@ def test_time_that_is_used_up_is_used_up_over_recoveries(machine: Path) -> None:
     with nodes(machine, skypilot, yaml.safe_dump(plan["task"]), {}, "us-east-1") as both:
         said = outputs_of(both)
         assert [node.process.returncode for node in both] == [124, 124]
-    skypilot.close()
     assert "the run's 3600 seconds are used up" in said[0]
 
 
@@ -288,9 +295,8 @@ while True:
 """
 
 
-def test_each_gpu_has_a_process_that_is_told_of_the_end(machine: Path) -> None:
+def test_each_gpu_has_a_process_that_is_told_of_the_end(machine: Path, skypilot: SkyPilot) -> None:
     (machine / "sky_workdir" / "shows.py").write_text(SHOWS)
-    skypilot = SkyPilot(machine)
     plan = plan_of(machine, "note=a  b", "trainer.seed=7", "--env", "MODULE=shows")
     folder = machine / "bucket"
     task = yaml.safe_dump(plan["task"])
@@ -298,7 +304,6 @@ def test_each_gpu_has_a_process_that_is_told_of_the_end(machine: Path) -> None:
         wait_until(lambda: all((folder / str(rank)).exists() for rank in range(2)), started)
         started[0].process.terminate()
         outputs_of(started)
-    skypilot.close()
     for rank in range(2):
         about, arguments = json.loads((folder / str(rank)).read_text())
         # The interface that has the address, where the machine's name may stand for another.
