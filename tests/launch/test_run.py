@@ -96,7 +96,7 @@ def machine(tmp_path: Path) -> Path:
 @contextmanager
 def nodes(
     home: Path, skypilot: SkyPilot, task: str, values: Mapping[str, str], region: str, *,
-    addresses: Sequence[str] = ADDRESSES, gpus: int = 0,
+    addresses: Sequence[str] = ADDRESSES, gpus: int = 0, inside: Sequence[Sequence[str]] = ((), ()),
 ) -> Iterator[list[Node]]:  # fmt: skip
     """Start a task on its nodes, as SkyPilot does: its script, with its variables. Whatever is left is killed."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -120,7 +120,7 @@ def nodes(
         output = home / f"{mark}.txt"
         with output.open("wb") as file:
             process = subprocess.Popen(
-                ["bash", "-c", script],
+                [*inside[rank], "bash", "-c", script],
                 env=environ | {"MASTER_PORT": str(port), "WANDB_MODE": "disabled", MARK: mark},
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -315,3 +315,52 @@ def test_each_gpu_has_a_process_that_is_told_of_the_end(machine: Path, skypilot:
             *("run=pair", "note=a  b", "trainer.seed=7"),  # the last word is the caller's
         ]
         assert (folder / f"{rank}.ended").exists()
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[list[list[str]]]:
+    """Two hosts with a cable between them, each of which takes its own name for loopback: what to start things with."""
+    if shutil.which("ip") is None:
+        pytest.skip("hosts of their own need iproute2")
+    table = tmp_path / "hosts"
+    table.write_text(f"127.0.0.1 localhost\n127.0.1.1 {socket.gethostname()}\n")
+    names = [f"mp{uuid.uuid4().hex[:8]}" for _ in range(2)]
+
+    def ip(*words: str) -> None:
+        subprocess.run(["ip", *words], check=True, capture_output=True)
+
+    try:
+        try:
+            for name in names:
+                ip("netns", "add", name)
+            ip("link", "add", names[0], "netns", names[0], "type", "veth", "peer", "name", names[1], "netns", names[1])
+            for at, name in enumerate(names, 1):
+                ip("-n", name, "addr", "add", f"10.77.0.{at}/24", "dev", name)
+                for link in ("lo", name):
+                    ip("-n", name, "link", "set", link, "up")
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("hosts of their own need root: they are network namespaces")
+        mounted = ("unshare", "-m", "sh", "-c", f'mount --bind {table} /etc/hosts && exec "$@"', "sh")
+        yield [["ip", "netns", "exec", name, *mounted] for name in names]
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+
+
+MEETS = """
+from torch import distributed, ones
+distributed.init_process_group("gloo")
+sum_of_both = ones(1)
+distributed.all_reduce(sum_of_both)
+print("met", int(sum_of_both))
+distributed.destroy_process_group()
+"""
+
+
+def test_machines_whose_names_are_loopback_meet(machine: Path, skypilot: SkyPilot, hosts: list[list[str]]) -> None:
+    (machine / "sky_workdir" / "meets.py").write_text(MEETS)
+    plan = plan_of(machine, "--env", "MODULE=meets")
+    task, addresses = yaml.safe_dump(plan["task"]), ["10.77.0.1", "10.77.0.2"]
+    with nodes(machine, skypilot, task, {}, "us-east-1", addresses=addresses, inside=hosts) as both:
+        said = outputs_of(both)
+    assert ["met 2" in each for each in said] == [True, True], said
