@@ -20,7 +20,7 @@ from milepost.launch.record import Launched, keep
 from milepost.launch.sky import find_sky, launch_command, start
 from milepost.launch.template import find_template
 from milepost.quote import Quote
-from milepost.report.terminal import usd
+from milepost.report.amounts import usd
 
 
 class _Group(TyperGroup):
