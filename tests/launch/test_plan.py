@@ -63,7 +63,7 @@ def plan(*arguments: str, task: str = "train", **order: Any) -> Plan:
         ({"gpus": 3}, "--gpus: found 3 of A10G, expected one of 1, 4"),
         ({"gpu": ("A10G",), "gpus": 0}, "--gpus: found 0, expected 1 or more beside --gpu"),
         ({"instance_type": "g5.xlagre"}, "--instance-type: found 'g5.xlagre', .*nearest: g5.xlarge"),
-        ({"instance_type": "a2-highgpu-1g", "cloud": "aws"}, "--instance-type: found 'a2-highgpu-1g', which is not known"),
+        ({"instance_type": "a2-highgpu-1g", "cloud": "aws"}, "found 'a2-highgpu-1g', which is not known"),
         ({"instance_type": "g5.xlarge", "gpus": 1}, "either it or --gpu and --gpus"),
         ({"cloud": "asw"}, "--cloud: found 'asw', which is not known; nearest: aws"),
         ({"regions": ("us-esat-1",)}, "--region: found 'us-esat-1', which is not known; nearest: us-east-1"),
