@@ -11,6 +11,7 @@ if [ "${1:-}" = --cloud ]; then
   shift
 fi
 seeds=${1:?"how many seeds? recipes/seeds.sh [--cloud] N [key=value ...]"}
+[[ $seeds =~ ^[1-9][0-9]*$ ]] || { echo "recipes/seeds.sh: found $seeds, expected a number of seeds" >&2; exit 2; }
 shift
 group=${MILEPOST_GROUP:-seeds-$(date -u +%Y%m%d-%H%M%S)}
 

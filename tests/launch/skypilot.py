@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,11 +60,12 @@ class SkyPilot:
 
     def __init__(self, home: Path) -> None:
         self.environ = environ_of(home)
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed below; a pipe that nobody reads may fill
         self._process = subprocess.Popen(
             [str(PYTHON), str(Path(__file__).with_name("in_skypilot.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._said,
             env=self.environ,
             cwd=ROOT,
             text=True,
@@ -83,6 +85,7 @@ class SkyPilot:
 
     def close(self) -> None:
         self._process.communicate(timeout=60)
+        self._said.close()
 
     def _ask(self, asked: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None
@@ -91,8 +94,9 @@ class SkyPilot:
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            _, said = self._process.communicate(timeout=60)
-            raise AssertionError(said)
+            self._process.wait(timeout=60)
+            self._said.seek(0)
+            raise AssertionError(self._said.read())
         found: dict[str, Any] = json.loads(line)
         return found
 

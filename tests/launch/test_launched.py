@@ -87,6 +87,7 @@ def test_copies_are_launched_whatever_becomes_of_one_of_them(launcher: Launcher,
     assert [task["secrets"]["WANDB_API_KEY"] for task in sent] == ["s3cr3t"] * 3
     (failed,) = [each["run"] for each in kept if each["seed"] == 2]
     assert f"{failed} (seed 2): not launched, failed or interrupted. Again: sky jobs launch -n {failed}" in done.stderr
+    assert "(with WANDB_API_KEY set)" in done.stderr
     assert f"milepost launch stop {failed}" in done.stderr
     files = "".join(path.read_text() for path in (launcher.folder / ".milepost" / "launches").iterdir())
     assert "s3cr3t" not in done.stdout + done.stderr + files
@@ -168,6 +169,31 @@ def test_interrupted_copies_are_all_known_by_their_ids(launcher: Launcher, tmp_p
     assert f"{runs[0]}  milepost launch status {runs[0]}" in done.stderr
     for seed in (2, 3):
         assert f"{runs[seed - 1]} (seed {seed}): not launched, failed or interrupted" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "said"),
+    [
+        (("stpo", "x"), 2, "TASK: found 'stpo', expected a path, or the name of a template"),
+        (("train", "--region", "", "--yes"), 2, "--region: found '', expected one name or more"),
+        (("train", "run=[/lr] [red]", "--dry-run"), 0, "[/lr] [red]: 1 node"),
+        (("status",), 0, "nothing was launched from this folder"),
+    ],
+)
+def test_calls_that_reach_nobody(launcher: Launcher, call: tuple[str, ...], status: int, said: str) -> None:
+    launcher.environ["MILEPOST_SKY"] = "no-such-sky"
+    done = launcher(*call)
+    assert (done.returncode, said in done.stderr) == (status, True), done.stderr
+    assert launcher.kept() == []
+
+
+def test_note_that_can_not_be_read_is_named(launcher: Launcher) -> None:
+    notes = launcher.folder / ".milepost" / "launches"
+    notes.mkdir(parents=True)
+    (notes / "cut.json").write_text('{"run": "cu')
+    done = launcher("status")
+    assert done.returncode == 2
+    assert "cut.json: expected the note of a launch" in done.stderr
 
 
 def test_launch_without_an_answer_is_no_launch(launcher: Launcher) -> None:

@@ -63,6 +63,7 @@ def plan(*arguments: str, task: str = "train", **order: Any) -> Plan:
         ({"gpus": 3}, "--gpus: found 3 of A10G, expected one of 1, 4"),
         ({"gpu": ("A10G",), "gpus": 0}, "--gpus: found 0, expected 1 or more beside --gpu"),
         ({"instance_type": "g5.xlagre"}, "--instance-type: found 'g5.xlagre', .*nearest: g5.xlarge"),
+        ({"instance_type": "a2-highgpu-1g", "cloud": "aws"}, "found 'a2-highgpu-1g', which is not known"),
         ({"instance_type": "g5.xlarge", "gpus": 1}, "either it or --gpu and --gpus"),
         ({"cloud": "asw"}, "--cloud: found 'asw', which is not known; nearest: aws"),
         ({"regions": ("us-esat-1",)}, "--region: found 'us-esat-1', which is not known; nearest: us-east-1"),
@@ -77,7 +78,11 @@ def plan(*arguments: str, task: str = "train", **order: Any) -> Plan:
         ({"envs": ("SEED=3",)}, "--env: found 'SEED', expected an option in its place"),
         ({"envs": ("PLAIN",)}, "--env: found 'PLAIN', expected NAME=VALUE"),
         ({"secrets": ("TOKEN=hidden",)}, "--secret: found 'TOKEN', expected the name of a variable"),
+        ({"secrets": ("SEED",)}, "--secret: found 'SEED', expected an option in its place"),
         ({"secrets": ("NOT_SET",)}, "--secret: found no variable NOT_SET here"),
+        ({"instance_type": ""}, "--instance-type: found '', expected a value"),
+        ({"bucket": " "}, "--bucket: found ' ', expected a value"),
+        ({"bucket": "s3://mine"}, "--bucket: found 's3://mine', expected a bucket's name"),
         ({"copies": 2, "arguments": ("trainer.seed=1",)}, "seed: found it as key=value beside --copies"),
     ],
 )  # fmt: skip
@@ -128,6 +133,23 @@ def test_cap_leaves_out_what_is_dearer_and_says_so_to_skypilot_by_type_and_regio
     assert [entry["infra"] for entry in both] == ["aws/us-east-1", "aws/eu-west-1"]
 
 
+def test_cap_leaves_the_regions_as_they_were_asked_for() -> None:
+    """Also where only a price of another region lies here."""
+    order = Order(task="train", instance_type="g5.xlarge", regions=("us-west-2", "eu-west-1"), max_usd_per_hour=2.0)
+    resources = make_plan(order, environ={}).tasks[0].task["resources"]
+    assert [entry["infra"] for entry in resources["any_of"]] == ["aws/us-west-2", "aws/eu-west-1"]
+
+
+def test_what_looks_like_a_secret_is_one() -> None:
+    def secrets(*arguments: str, **order: Any) -> dict[str, str]:
+        return plan(*arguments, **order).tasks[0].secrets
+
+    names = ("PGPASSWORD", "accessToken", "GITHUB_PAT", "HF_TOKEN")
+    assert secrets(envs=tuple(f"{name}=x" for name in names)) == dict.fromkeys(names, "x")
+    assert secrets("db=postgres://me:x@host/runs") == {"ARGUMENTS": "db=postgres://me:x@host/runs"}
+    assert secrets("train.max_tokens=1e9", "monkey=1", "pattern=x", envs=("PATHS=/x",)) == {}
+
+
 def test_names_are_such_as_clouds_take() -> None:
     run = plan("run=it's 5 o'clock: 2 × A100 / night --- shift, and a tail that is long").tasks[0].run
     assert run.startswith("it-s-5-o-clock-2-A100-night-shift-and-a-2")
@@ -147,6 +169,11 @@ def test_commit_is_checked_out_in_place_of_a_copy(tmp_path: Path) -> None:
     url = "https://me:token@example.org/milepost.git"
     workdir = plan(git_ref="main", workdir=url).tasks[0].task["workdir"]
     assert workdir == {"url": "https://example.org/milepost.git", "ref": "main"}
+    for ssh in ("ssh://git@example.org/milepost.git", "git@example.org:me/milepost.git"):
+        assert plan(workdir=ssh).tasks[0].task["workdir"] == {"url": ssh}
+        assert plan(git_ref="main", workdir=ssh).tasks[0].task["workdir"] == {"url": ssh, "ref": "main"}
+    hidden = plan(workdir="ssh://git:token@example.org/milepost.git").tasks[0].task["workdir"]
+    assert hidden == {"url": "ssh://git@example.org/milepost.git"}
     with pytest.raises(ConfigError, match="has no git remote named origin"):
         plan(git_ref="main", workdir=str(tmp_path))
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from math import ceil
 from pathlib import Path
@@ -59,10 +59,21 @@ MARK = "NODE_OF_THE_TEST"
 
 
 class Node(NamedTuple):
-    """One of the machines: its script's process, and the mark that all it starts bears."""
+    """One of the machines: its script's process, the mark that all it starts bears, and where it says what."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     mark: str
+    output: Path
+
+
+@pytest.fixture(scope="module")
+def skypilot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SkyPilot]:
+    """SkyPilot where the launch is done."""
+    home = tmp_path_factory.mktemp("launched_from")
+    lay_catalogs(home)
+    process = SkyPilot(home)
+    yield process
+    process.close()
 
 
 @pytest.fixture
@@ -83,19 +94,22 @@ def machine(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def nodes(home: Path, skypilot: SkyPilot, task: str, values: Mapping[str, str], region: str) -> Iterator[list[Node]]:
-    """Start a task on both nodes, as SkyPilot does: its script, with its variables. Whatever is left is killed."""
+def nodes(
+    home: Path, skypilot: SkyPilot, task: str, values: Mapping[str, str], region: str, *,
+    addresses: Sequence[str] = ADDRESSES, gpus: int = 0, inside: Sequence[Sequence[str]] = ((), ()),
+) -> Iterator[list[Node]]:  # fmt: skip
+    """Start a task on its nodes, as SkyPilot does: its script, with its variables. Whatever is left is killed."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     info = {"cluster_name": "pair", "cloud": "AWS", "region": region, "zone": None}
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("MILEPOST_", "SKY", "AWS_"))}
     started = []
-    for rank in range(len(ADDRESSES)):
+    for rank in range(len(addresses)):
         variables = {
-            "SKYPILOT_NODE_IPS": "\n".join(ADDRESSES),
-            "SKYPILOT_NUM_NODES": str(len(ADDRESSES)),
+            "SKYPILOT_NODE_IPS": "\n".join(addresses),
+            "SKYPILOT_NUM_NODES": str(len(addresses)),
             "SKYPILOT_NODE_RANK": str(rank),
-            "SKYPILOT_NUM_GPUS_PER_NODE": "0",
+            "SKYPILOT_NUM_GPUS_PER_NODE": str(gpus),
             "SKYPILOT_TASK_ID": "sky-managed-2026-11-25-12-00-00-000000_pair_7-0",
             "SKYPILOT_MANAGED_JOB_ID": "7",
             "SKYPILOT_CLUSTER_INFO": json.dumps(info),
@@ -103,22 +117,21 @@ def nodes(home: Path, skypilot: SkyPilot, task: str, values: Mapping[str, str], 
         script = skypilot.read(task, variables=variables)["script"]
         environ = bare | dict(values) | {"HOME": str(home), "SKY_RUNTIME_DIR": str(home), "OMP_NUM_THREADS": "1"}
         mark = uuid.uuid4().hex
-        process = subprocess.Popen(
-            ["bash", "-c", script],
-            env=environ | {"MASTER_PORT": str(port), "WANDB_MODE": "disabled", MARK: mark},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        started.append(Node(process, mark))
+        output = home / f"{mark}.txt"
+        with output.open("wb") as file:
+            process = subprocess.Popen(
+                [*inside[rank], "bash", "-c", script],
+                env=environ | {"MASTER_PORT": str(port), "WANDB_MODE": "disabled", MARK: mark},
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+        started.append(Node(process, mark, output))
     try:
         yield started
     finally:
         for node in started:
             take_away(node)
             node.process.wait()
-            assert node.process.stdout is not None
-            node.process.stdout.close()
 
 
 def take_away(node: Node) -> None:
@@ -145,8 +158,8 @@ def _is_of(folder: Path, node: Node) -> bool:
 def wait_until(holds: Callable[[], bool], started: list[Node]) -> None:
     deadline = time.monotonic() + 240
     while not holds():
-        ended = [node.process for node in started if node.process.poll() is not None]
-        assert not ended, ended[0].communicate()[0]
+        ended = [node for node in started if node.process.poll() is not None]
+        assert not ended, ended[0].output.read_text()
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
@@ -158,7 +171,8 @@ def outputs_of(started: list[Node]) -> list[str]:
         time.sleep(0.02)
     for node in started:
         take_away(node)
-    return [str(node.process.communicate()[0]) for node in started]
+        node.process.wait()
+    return [node.output.read_text() for node in started]
 
 
 def kept_in(path: Path) -> Kept:
@@ -177,9 +191,8 @@ def plan_of(home: Path, *arguments: str) -> dict[str, Any]:
     return planned(home, *call, "--env", f"CHECKPOINTS={home / 'bucket'}", cwd=work)[0]
 
 
-def test_lost_node_costs_what_was_worked_out_by_hand(machine: Path) -> None:
+def test_lost_node_costs_what_was_worked_out_by_hand(machine: Path, skypilot: SkyPilot) -> None:
     """One node of two is taken away, the job is started anew on dearer machines, from an older checkpoint."""
-    skypilot = SkyPilot(machine)
     store = machine / "milepost.db"
     small = ("trainer.num_envs=1", "trainer.num_threads=1", "ppo.num_epochs=1", "wandb.enabled=false")
     plan = plan_of(
@@ -202,7 +215,7 @@ def test_lost_node_costs_what_was_worked_out_by_hand(machine: Path) -> None:
             wait_until(lambda: kept_in(store).ledger.segments[-1].marks[-1].samples >= at_least, [first, second])
             take_away(second)
             take_away(first)  # the controller tears down what is left of the cluster
-    began = (folder / "started").read_text()
+    began = [(folder / f"started-{rank}").read_text() for rank in range(2)]
     on_bucket.replace(checkpoint)
     marks = json.loads(read_checkpoint(checkpoint)["tracked_run"])["ledger"]["segments"][-1]["marks"]
     saved_seconds = marks[-1][2]
@@ -212,10 +225,9 @@ def test_lost_node_costs_what_was_worked_out_by_hand(machine: Path) -> None:
         with nodes(machine, skypilot, task, values, "us-west-2") as both:
             said = outputs_of(both)
             assert [node.process.returncode for node in both] == [0, 0], said
-    skypilot.close()
     assert "What it took" in said[0]
     assert "What it took" not in said[1]
-    assert (folder / "started").read_text() == began
+    assert [(folder / f"started-{rank}").read_text() for rank in range(2)] == began
 
     kept = kept_in(store)
     assert (kept.run.id, kept.run.status, kept.run.seed, len(kept.processes)) == (run, "closed", 1, 2)
@@ -259,14 +271,96 @@ def test_lost_node_costs_what_was_worked_out_by_hand(machine: Path) -> None:
     assert steady.cost_to_threshold == pytest.approx(60 * steady.minutes_to_threshold * cheap)
 
 
-def test_time_that_is_used_up_is_used_up_over_recoveries(machine: Path) -> None:
-    skypilot = SkyPilot(machine)
+def test_time_that_is_used_up_is_used_up_over_recoveries(machine: Path, skypilot: SkyPilot) -> None:
     plan = plan_of(machine, "--max-runtime", "1h")
-    started = machine / "bucket" / plan["run"] / "started"
-    started.parent.mkdir(parents=True)
-    started.write_text(str(int(time.time()) - 3601))
+    folder = machine / "bucket" / plan["run"]
+    folder.mkdir(parents=True)
+    for rank in range(2):
+        (folder / f"started-{rank}").write_text(str(int(time.time()) - 3601))
     with nodes(machine, skypilot, yaml.safe_dump(plan["task"]), {}, "us-east-1") as both:
         said = outputs_of(both)
         assert [node.process.returncode for node in both] == [124, 124]
-    skypilot.close()
     assert "the run's 3600 seconds are used up" in said[0]
+
+
+SHOWS = """
+import json, os, pathlib, signal, sys
+shown = pathlib.Path(os.environ["CHECKPOINTS"], os.environ["RANK"])
+signal.signal(signal.SIGTERM, lambda *_: (shown.with_suffix(".ended").touch(), sys.exit()))
+about = {name: os.environ.get(name) for name in ("WORLD_SIZE", "MASTER_ADDR", "GLOO_SOCKET_IFNAME")}
+shown.with_suffix(".part").write_text(json.dumps([about, sys.argv[1:]]))
+shown.with_suffix(".part").rename(shown)
+while True:
+    signal.pause()
+"""
+
+
+def test_each_gpu_has_a_process_that_is_told_of_the_end(machine: Path, skypilot: SkyPilot) -> None:
+    (machine / "sky_workdir" / "shows.py").write_text(SHOWS)
+    plan = plan_of(machine, "note=a  b", "trainer.seed=7", "--env", "MODULE=shows")
+    folder = machine / "bucket"
+    task = yaml.safe_dump(plan["task"])
+    with nodes(machine, skypilot, task, {}, "us-east-1", addresses=["127.0.0.1"], gpus=2) as started:
+        wait_until(lambda: all((folder / str(rank)).exists() for rank in range(2)), started)
+        started[0].process.terminate()
+        outputs_of(started)
+    for rank in range(2):
+        about, arguments = json.loads((folder / str(rank)).read_text())
+        # The interface that has the address, where the machine's name may stand for another.
+        interface = "lo" if shutil.which("ip") else None
+        assert about == {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": interface}
+        assert arguments == [
+            *("trainer.performance_thresholds=thresholds.yaml", "trainer.seed=1"),
+            *(f"trainer.checkpoint_dir={folder / plan['run']}", "trainer.resume=true"),
+            *("run=pair", "note=a  b", "trainer.seed=7"),  # the last word is the caller's
+        ]
+        assert (folder / f"{rank}.ended").exists()
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[list[list[str]]]:
+    """Two hosts with a cable between them, each of which takes its own name for loopback: what to start things with."""
+    if shutil.which("ip") is None:
+        pytest.skip("hosts of their own need iproute2")
+    table = tmp_path / "hosts"
+    table.write_text(f"127.0.0.1 localhost\n127.0.1.1 {socket.gethostname()}\n")
+    names = [f"mp{uuid.uuid4().hex[:8]}" for _ in range(2)]
+
+    def ip(*words: str) -> None:
+        subprocess.run(["ip", *words], check=True, capture_output=True)
+
+    try:
+        try:
+            for name in names:
+                ip("netns", "add", name)
+            ip("link", "add", names[0], "netns", names[0], "type", "veth", "peer", "name", names[1], "netns", names[1])
+            for at, name in enumerate(names, 1):
+                ip("-n", name, "addr", "add", f"10.77.0.{at}/24", "dev", name)
+                for link in ("lo", name):
+                    ip("-n", name, "link", "set", link, "up")
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("hosts of their own need root: they are network namespaces")
+        mounted = ("unshare", "-m", "sh", "-c", f'mount --bind {table} /etc/hosts && exec "$@"', "sh")
+        yield [["ip", "netns", "exec", name, *mounted] for name in names]
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+
+
+MEETS = """
+from torch import distributed, ones
+distributed.init_process_group("gloo")
+sum_of_both = ones(1)
+distributed.all_reduce(sum_of_both)
+print("met", int(sum_of_both))
+distributed.destroy_process_group()
+"""
+
+
+def test_machines_whose_names_are_loopback_meet(machine: Path, skypilot: SkyPilot, hosts: list[list[str]]) -> None:
+    (machine / "sky_workdir" / "meets.py").write_text(MEETS)
+    plan = plan_of(machine, "--env", "MODULE=meets")
+    task, addresses = yaml.safe_dump(plan["task"]), ["10.77.0.1", "10.77.0.2"]
+    with nodes(machine, skypilot, task, {}, "us-east-1", addresses=addresses, inside=hosts) as both:
+        said = outputs_of(both)
+    assert ["met 2" in each for each in said] == [True, True], said

@@ -47,6 +47,11 @@ def test_seeds_on_the_cloud_are_runs_of_one_group(tmp_path: Path) -> None:
     assert all(f"wandb.group={group}" in plan["task"]["envs"]["ARGUMENTS"] for plan in found)
 
 
+def test_seeds_are_a_number(tmp_path: Path) -> None:
+    done = recipe("seeds.sh", "trainer.seed=3", programs=tmp_path)
+    assert (done.returncode, "expected a number of seeds" in done.stderr) == (2, True)
+
+
 def test_spot_and_on_demand_on_the_cloud_differ_by_their_market_alone(tmp_path: Path) -> None:
     on_demand, spot = plans("spot_vs_on_demand.sh", programs=tmp_path)
     assert (on_demand["managed"], spot["managed"]) == (False, True)

@@ -12,12 +12,13 @@ from milepost.cli.doctor import print_findings
 from milepost.cli.launched import logs, status, stop
 from milepost.doctor.examine import examine_elsewhere
 from milepost.doctor.finding import Finding
-from milepost.errors import ConfigError
+from milepost.errors import ConfigError, require
 from milepost.instance import Instance
 from milepost.launch.order import Order, parse_duration
 from milepost.launch.plan import Estimate, Plan, make_plan
 from milepost.launch.record import Launched, keep
 from milepost.launch.sky import find_sky, launch_command, start
+from milepost.launch.template import find_template
 from milepost.quote import Quote
 from milepost.report.amounts import usd
 
@@ -36,7 +37,8 @@ launch = typer.Typer(
     name="launch",
     cls=_Group,
     no_args_is_help=True,
-    help="Train on the cloud with tracking on, through SkyPilot: milepost launch TASK [key=value]… [OPTIONS].",
+    help="Train on the cloud with tracking on, through SkyPilot: milepost launch TASK key=value … [OPTIONS]. "
+    "The options: milepost launch start --help.",
 )
 for command in (status, logs, stop):
     launch.command()(command)
@@ -46,7 +48,7 @@ for command in (status, logs, stop):
 def start_runs(
     task: Annotated[str, typer.Argument(metavar="TASK", help="A template: devops/skypilot/TASK.yaml, or a path.")],
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[key=value]...", help="Goes to the training script, untouched.")
+        list[str] | None, typer.Argument(metavar="key=value", help="Goes to the training script, untouched.")
     ] = None,
     nodes: Annotated[int | None, typer.Option(help="Nodes of a run.", min=1)] = None,
     gpus: Annotated[int | None, typer.Option(help="GPUs of a node; 0 is a CPU machine.", min=0)] = None,
@@ -88,15 +90,16 @@ def start_runs(
     """Launch a training task. Exit status 1 if the doctor finds an error, or a launch fails."""
     if as_json and not dry_run:
         raise ConfigError("launch: expected --dry-run beside --json")
+    find_template(task)  # a command that is misspelt is named before what follows it is looked at
     order = Order(
         task=task,
         arguments=tuple(arguments or ()),
         nodes=nodes,
         gpus=gpus,
-        gpu=_several([gpu] if gpu is not None else []),
+        gpu=_several("--gpu", [gpu] if gpu is not None else []),
         instance_type=instance_type,
         cloud=cloud,
-        regions=_several(region or []),
+        regions=_several("--region", region or []),
         spot=spot,
         cpus=cpus,
         max_usd_per_hour=max_usd_per_hour,
@@ -127,8 +130,10 @@ def start_runs(
     raise typer.Exit(_launch(plan, sky, detach=detach or copies > 1))
 
 
-def _several(given: list[str]) -> tuple[str, ...]:
-    return tuple(part.strip() for each in given for part in each.split(",") if part.strip())
+def _several(option: str, given: list[str]) -> tuple[str, ...]:
+    parts = tuple(part.strip() for each in given for part in each.split(","))
+    require(all(parts), option, ",".join(given), "one name or more, with a comma between two")
+    return parts
 
 
 def _doctor(plan: Plan) -> list[Finding]:
@@ -184,7 +189,7 @@ def _say(plan: Plan, findings: list[Finding]) -> None:
     runs = f"{estimate.copies} runs, " if estimate.copies > 1 else ""
     nodes = f"{estimate.nodes} node{'s' * (estimate.nodes > 1)}"
     kind = "a managed job on spot machines" if plan.tasks[0].managed else "a cluster of on-demand machines"
-    console.print(f"{plan.name}: {runs}{nodes}{' each' if runs else ''}, {kind}", highlight=False)
+    console.print(Text(f"{plan.name}: {runs}{nodes}{' each' if runs else ''}, {kind}"))
     if estimate.cheapest is None or estimate.dearest is None:
         console.print(Text(f"cost: not known: {estimate.unknown_because}", "yellow"))
     else:
@@ -228,6 +233,7 @@ def _launch(plan: Plan, sky: str, *, detach: bool) -> int:
         status = 1
         seed = "" if launched.seed is None else f" (seed {launched.seed})"
         retry = " ".join(["sky", *launch_command(launched, detach=detach)])
+        retry += f" (with {', '.join(launched.secrets)} set)" if launched.secrets else ""
         typer.echo(
             f"{launched.run}{seed}: not launched, failed or interrupted. Again: {retry}\n"
             f"Machines that it left up cost money until: milepost launch stop {launched.run}",

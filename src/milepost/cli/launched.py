@@ -33,6 +33,9 @@ def status(
 ) -> None:
     """Say how launched runs do, and what they cost so far: by the ledger, and by SkyPilot."""
     launches = find_launched(run)
+    if not launches:
+        typer.echo("nothing was launched from this folder", err=True)
+        return
     sky = find_sky()
     with Console(stderr=True).status("asking SkyPilot …"):
         answers = list(zip(launches, statuses_of(sky, launches), strict=True))
@@ -56,11 +59,10 @@ def status(
     if as_json:
         return
     console = open_console()
-    console.print(table if launches else "nothing was launched from this folder")
+    console.print(table)
     for reason in reasons:
         console.print(Text(reason), soft_wrap=True)
-    if launches:
-        console.print(Text(DIFFERENCE))
+    console.print(Text(DIFFERENCE))
 
 
 def _ledger_usd(run: str, store: str | None) -> tuple[float | None, str]:

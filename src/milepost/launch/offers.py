@@ -53,7 +53,8 @@ class Shelf:
         for model, number in models:
             self._require_number(model, number, wish)
         if wish.instance_type is not None:
-            types = {quote.instance_type for quote in self._of(wish)} | set(machines())
+            bundled = {kind for kind, each in machines().items() if wish.provider in (None, each.provider)}
+            types = {quote.instance_type for quote in self._of(wish)} | bundled
             _known(wish.instance_type, types, "--instance-type", self._hint(wish))
         provider = wish.provider
         if provider is None and wish.instance_type is not None:

@@ -11,6 +11,7 @@ from milepost.errors import ConfigError, require
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
 CPUS = re.compile(r"\d+(\.\d+)?\+?")
+BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -69,6 +70,16 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     bucket: str | None = None
 
     def __post_init__(self) -> None:
+        # As where a shell's variable is not set: what was meant is not known, and the default may be dear.
+        for option in ("instance_type", "cloud", "cpus", "config", "image", "workdir", "git_ref", "group", "bucket"):
+            value = getattr(self, option)
+            require(value is None or bool(value.strip()), f"--{option.replace('_', '-')}", value, "a value")
+        require(
+            self.bucket is None or BUCKET.fullmatch(self.bucket) is not None,
+            "--bucket",
+            self.bucket,
+            "a bucket's name, such as my-checkpoints: 3 to 63 small letters, digits and '-'",
+        )
         has_gpus = bool(self.gpu) or self.gpus is not None
         fits = self.instance_type is None or not has_gpus
         require(fits, "--instance-type", self.instance_type, "either it or --gpu and --gpus")

@@ -59,7 +59,7 @@ def find_launched(wanted: str | None = None) -> list[Launched]:
         ConfigError: There is no such run; names the nearest.
     """
     paths = sorted(FOLDER.glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
-    known = [msgspec.json.decode(path.read_bytes(), type=Launched) for path in paths]
+    known = [_read(path) for path in paths]
     if wanted is None:
         return known
     for found in (
@@ -77,3 +77,10 @@ def find_launched(wanted: str | None = None) -> list[Launched]:
     nearest = get_close_matches(wanted, runs, n=3, cutoff=0.3)
     hint = f"nearest: {', '.join(nearest or runs[-3:])}" if runs else f"none was launched from this folder ({FOLDER})"
     raise ConfigError(f"RUN: found no launch {wanted!r}; {hint}")
+
+
+def _read(path: Path) -> Launched:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Launched)
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{path}: expected the note of a launch, found: {error}; move it away") from None

@@ -1,5 +1,6 @@
 """A SkyPilot task, filled in for one run."""
 
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,9 @@ OWN_ENVS = frozenset(
 """Variables that a launch sets by its options."""
 
 CONFIG = "MILEPOST_CONFIG"
+
+REPOSITORY = re.compile(r"[a-z+]+://|[\w.-]+@[\w.-]+:")
+"""How a git repository elsewhere is written: ``https://…``, ``ssh://…`` or ``git@host:…``."""
 
 
 class RunTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,9 +85,10 @@ def filled_in(
         if value is not None and name != CONFIG and name not in envs:
             raise ConfigError(f"{order.task}: envs: found no {name}, which the call is to set: see devops/skypilot")
     own = dict(each.split("=", 1) for each in order.envs)
-    for name in own:
-        nearest = get_close_matches(name, OWN_ENVS, n=1, cutoff=0.85 if name.startswith("MILEPOST_") else 1.0)
-        require(not nearest, "--env", name, f"an option in its place: the launcher sets {', '.join(nearest)}")
+    for option, names in (("--env", own), ("--secret", order.secrets)):
+        for name in names:
+            nearest = get_close_matches(name, OWN_ENVS, n=1, cutoff=0.85 if name.startswith("MILEPOST_") else 1.0)
+            require(not nearest, option, name, f"an option in its place: the launcher sets {', '.join(nearest)}")
     filled = {
         **envs,
         **{name: value for name, value in given.items() if value is not None},
@@ -133,7 +138,11 @@ def resources_of(
         common["cpus"] = wish.cpus
     common["use_spot"] = wish.market == "spot"
     if capped:
-        entries = [_of_quote(quote, wish) for quote in offers]
+        entries = [
+            _of_quote(quote, region, wish)
+            for quote in offers
+            for region in ((quote.region,) if quote.region or not wish.regions else wish.regions)
+        ]
     else:
         kind = {"instance_type": wish.instance_type} if wish.instance_type else {}
         entries = [
@@ -154,9 +163,9 @@ def _places(wish: Wish, offers: Sequence[Quote], model: Model | None) -> list[di
     return [_infra(wish.provider, region) for region in wish.regions or (None,)]
 
 
-def _of_quote(quote: Quote, wish: Wish) -> dict[str, str]:
+def _of_quote(quote: Quote, region: str | None, wish: Wish) -> dict[str, str]:
     gpus = {"accelerators": f"{quote.gpu}:{quote.gpus}"} if wish.models else {}
-    return {**_infra(quote.provider, quote.region), "instance_type": str(quote.instance_type), **gpus}
+    return {**_infra(quote.provider, region), "instance_type": str(quote.instance_type), **gpus}
 
 
 def _infra(provider: str | None, region: str | None) -> dict[str, str]:
@@ -176,7 +185,8 @@ def config_of(order: Order, template: Mapping[str, Any]) -> str | None:
         return named
     file = Path(order.config) if names_a_file(order.config) else CONFIG_FOLDER / f"{order.config}.yaml"
     folder = order.workdir or template.get("workdir") or "."
-    root = Path.cwd() if "://" in str(folder) or isinstance(folder, dict) else Path(str(folder)).expanduser().resolve()
+    is_remote = isinstance(folder, dict) or REPOSITORY.match(folder) is not None
+    root = Path.cwd() if is_remote else Path(folder).expanduser().resolve()
     require(file.is_file(), "--config", order.config, f"a file, or the name of an environment: there is no {file}")
     require(
         file.resolve().is_relative_to(root), "--config", order.config, f"a file below {folder}, which the machines get"
@@ -188,8 +198,8 @@ def workdir_of(order: Order, template: Mapping[str, Any]) -> Any:
     """Return what the machines get: a folder's copy, or a commit that they check out."""
     given = order.workdir or template.get("workdir")
     if order.git_ref is None:
-        if order.workdir is not None and "://" in order.workdir:
-            return {"url": USER_OF_URL.sub("://", order.workdir)}
+        if order.workdir is not None and REPOSITORY.match(order.workdir):
+            return {"url": _plain_url(order.workdir)}
         require(
             given is None or isinstance(given, dict) or Path(str(given)).expanduser().is_dir(),
             "--workdir",
@@ -198,9 +208,14 @@ def workdir_of(order: Order, template: Mapping[str, Any]) -> Any:
         )
         return given
     url = given["url"] if isinstance(given, dict) else str(given or ".")
-    if "://" not in url and not url.startswith("git@"):
+    if not REPOSITORY.match(url):
         url = _origin_of(Path(url).expanduser())
-    return {"url": USER_OF_URL.sub("://", url), "ref": order.git_ref}
+    return {"url": _plain_url(url), "ref": order.git_ref}
+
+
+def _plain_url(url: str) -> str:
+    """Return a repository's URL without what may be a password; a user of ssh's is none."""
+    return re.sub(r"^(ssh://[^:/@]+):[^/@]*@", r"\1@", url) if url.startswith("ssh://") else USER_OF_URL.sub("://", url)
 
 
 def _origin_of(folder: Path) -> str:

@@ -20,7 +20,8 @@ GIT_SECONDS = 2.0
 """How long git may take to name the commit."""
 
 SECRET = re.compile(
-    r"(?i)(^|[._-])(key|token|secret|password|passwd|credential|auth|authorization)s?$|api_?key|access_?key"
+    r"(?i)(^|[._-]|(?-i:(?<=[a-z])(?=[A-Z])))(key|token|secret|credential|auth|authorization|pwd|pat)s?$"
+    r"|api_?key|access_?key|(password|passwd)s?$"
 )
 """Names of settings whose text is kept nowhere."""
 
