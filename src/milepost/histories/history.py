@@ -70,16 +70,18 @@ class Outline(NamedTuple):
 
     Attributes:
         ranges: Of each stretch, by metric; a metric that is not among them may have any values, or none.
-        following: Of each stretch, the number of the first after it of which other ranges are told: those of a large row
-            group are told of all the stretches that it is read in, and some of these may hold no value.
+        following: Of each stretch, the number of the first after it of which other ranges are told: those of a large
+            row group are told of all the stretches that it is read in, and some of these may hold no value.
         rows: How many rows the run has.
         clocks: Which clocks it has, as fields of `Rows`.
+        is_sound: Whether its samples are known to be whole numbers, 0 or more. What may be wrong has to be looked at.
     """
 
     ranges: tuple[Mapping[str, Range], ...]
     following: tuple[int, ...]
     rows: int
     clocks: frozenset[str]
+    is_sound: bool = True
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
