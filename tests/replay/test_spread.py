@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import pickle
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -178,6 +180,36 @@ def test_wrong_settings_are_said_before_any_process_starts(folder: Path) -> None
 def test_an_engine_that_is_none_is_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match="engine: found 'gpu', expected one of auto, here, processes, ray"):
         replay(folder, thresholds=["reward >= 30"], engine="gpu")  # type: ignore[arg-type]
+
+
+def test_ctrl_c_stops_all_processes_and_what_is_kept_by_then_is_whole(folder: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, signal, milepost\n"
+        "if __name__ == '__main__':\n"
+        f"    milepost.replay({str(folder)!r}, thresholds=['reward >= 30'], engine='processes', workers=2, save=True,\n"
+        f"        store={str(tmp_path / 'kept.db')!r}, on_result=lambda done: os.killpg(0, signal.SIGINT))\n"
+    )
+    with subprocess.Popen([sys.executable, program], stderr=subprocess.PIPE, start_new_session=True) as process:
+        _, said = process.communicate(timeout=120)  # until the last process has let go of the pipe
+    assert process.returncode == -signal.SIGINT
+    assert said.splitlines()[-1] == b"KeyboardInterrupt"
+    store = Store(tmp_path / "kept.db")
+    kept = [store.load(run.id) for run in store.runs()]
+    store.close()
+    assert [each is not None and (each.results[0].observations, len(each.curves)) for each in kept] == [(40, 1)]
+
+
+def test_a_program_that_runs_when_it_is_imported_is_told_so(folder: Path, tmp_path: Path) -> None:
+    call = f"import milepost\nprint(len(milepost.replay({str(folder)!r}, thresholds=['reward >= 30']"
+    program = tmp_path / "program.py"
+    program.write_text(f"{call}, engine='processes', workers=2)))")
+    failed = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=120)
+    assert failed.returncode == 1
+    assert "if __name__ == '__main__'" in failed.stderr.splitlines()[-1]
+    program.write_text(f"{call})))")
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout == f"{RUNS - 1}\n"
 
 
 def test_what_another_process_misses_is_said_here() -> None:
