@@ -48,6 +48,12 @@ def updates_of(rows: Rows, clocks: str) -> Updates:
     return Updates(polars.DataFrame(columns), polars.Series("samples", rows["samples"], polars.Int64), elapsed, wall)
 
 
+def part_of(updates: Updates, first: int, stop: int) -> Updates:
+    metrics, samples, elapsed, wall = updates
+    told = (None if each is None else each[first:stop] for each in (elapsed, wall))
+    return Updates(metrics[first:stop], samples[first:stop], *told)
+
+
 CLOCKS = ("samples", "elapsed_seconds", "wall_time")
 
 
@@ -68,12 +74,7 @@ def same(
     singly, at_once = (feed_of(thresholds, with_curves=with_curves) for _ in range(2))
     updates = updates_of(rows, clocks)
     for first, stop in zip([0, *cuts], [*cuts, len(updates)], strict=True):
-        part = Updates(
-            updates.metrics[first:stop],
-            updates.samples[first:stop],
-            None if updates.elapsed_seconds is None else updates.elapsed_seconds[first:stop],
-            None if updates.wall_time is None else updates.wall_time[first:stop],
-        )
+        part = part_of(updates, first, stop)
         if len(part):
             for feed in (singly, at_once):
                 for curve in feed.curves:
@@ -234,10 +235,7 @@ def test_a_state_that_is_restored_is_gone_on_from() -> None:
     rows: Rows = {name: [at / 400 + chance.gauss(0, 0.05) for at in range(400)] for name in METRICS}
     rows |= {name: [int(START) + 16 * at for at in range(400)] for name in CLOCKS}
     updates = updates_of(rows, "ew")
-    head, tail = (
-        Updates(*(each[part] for each in updates))  # type: ignore[arg-type, index]
-        for part in (slice(0, 250), slice(250, 400))
-    )
+    head, tail = part_of(updates, 0, 250), part_of(updates, 250, 400)
     before = feed_of(thresholds[::2])
     bulk.take_all(before, head)
     state = before.tracker.state_dict()

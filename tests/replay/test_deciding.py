@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 polars = pytest.importorskip("polars")
 
-from milepost.errors import ConfigError  # noqa: E402
+from milepost.errors import ConfigError, HistoryError  # noqa: E402
 from milepost.histories import parquet  # noqa: E402
 from milepost.histories.history import Outline, Range  # noqa: E402
-from milepost.replay import Results, replay  # noqa: E402
+from milepost.replay import Results, replay, spread  # noqa: E402
 from milepost.replay.deciding import is_decided, may_reach  # noqa: E402
 from milepost.smoothing import Smoother  # noqa: E402
 from milepost.thresholds import COMPARISONS, PerformanceThreshold  # noqa: E402
@@ -97,6 +97,51 @@ def test_crossings_are_the_same(
     short = replay(path, thresholds=wanted, price_per_hour=3.6, final=False)
     assert told(short) == told(whole)
     assert all(getattr(result, name) is None for result in short for name in LEFT_OUT - {"price_as_of"})
+
+
+def test_parts_of_a_large_row_group_may_hold_no_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With little memory a row group is read in parts: the observation before may lie in the one before the last."""
+    monkeypatch.setattr(spread, "FEWEST_ROWS", 1)
+    path = write(tmp_path / "log.parquet", {"m": [0.0] * 8 + [0.0, None, math.nan, None] + [None, None, 9.0, 0.0]})
+    (result,) = replay(path, thresholds=["m >= 5"], final=False, memory_bytes=1)
+    assert (result.samples_to_threshold, result.after_samples) == (140, 80)
+
+
+def test_samples_that_may_be_wrong_are_looked_at(tmp_path: Path) -> None:
+    """A footer tells the least and the greatest, and not that a count between them is no whole number."""
+    path = tmp_path / "log.parquet"
+    polars.DataFrame({"samples": [0.0, 10.5, 20.0], "m": [1.0, 1.0, 1.0]}).write_parquet(path)
+    results = replay(path, thresholds=["m >= 5"], final=False)
+    assert [each.reason for each in results.skipped] == [
+        each.reason for each in replay(path, thresholds=["m >= 5"]).skipped
+    ]
+    assert "expected a whole number of samples" in results.skipped[0].reason
+    polars.DataFrame({"samples": [-10, 0], "m": [1.0, 1.0]}).write_parquet(path)
+    with pytest.raises(HistoryError, match="expected a whole number of samples"):
+        replay(path, thresholds=["m >= 5"], final=False)
+
+
+@pytest.mark.parametrize("statistics", [True, False, ["samples", "m"]])
+@pytest.mark.parametrize("kind", ["float", "float32", "int64", "uint64", "uint8", "bool", "string"])
+def test_columns_of_any_type_in_parts_of_a_table(tmp_path: Path, kind: str, statistics: Any) -> None:
+    """As pyarrow writes them, with a group of nothing but NaN or null, and greatest numbers that no float holds."""
+    parquet_of_arrow = pytest.importorskip("pyarrow.parquet")
+    pyarrow = pytest.importorskip("pyarrow")
+    greatest = {"int64": 2**63 - 1, "uint64": 2**64 - 1, "uint8": 255, "bool": True, "string": "9e9"}.get(kind, 3e38)
+    one, zero = {"bool": (True, False), "string": ("1", "0")}.get(kind, (1, 0))
+    gap = [math.nan if kind.startswith("float") else None] * GROUP_ROWS
+    values = [zero] * 8 + gap + [zero, one, one, zero] + [None] * 4 + [greatest, *[zero] * 5]
+    table = pyarrow.table(
+        {
+            "samples": pyarrow.array([10 * at for at in range(len(values))], pyarrow.int32()),
+            "m": pyarrow.array(values, getattr(pyarrow, {"float": "float64", "bool": "bool_"}.get(kind, kind))()),
+        }
+    )
+    for number, part in enumerate((table[:10], table[10:])):
+        path = tmp_path / f"part-{number:05}.parquet"
+        parquet_of_arrow.write_table(part, path, row_group_size=GROUP_ROWS, write_statistics=statistics)
+    wanted = ["m >= 1", "m > 1", "m == 0.5", f"m >= {2**64}", "m < 0", "m > 0.5 @ 0.5"]
+    assert told(replay(tmp_path, thresholds=wanted, final=False)) == told(replay(tmp_path, thresholds=wanted))
 
 
 def test_a_run_that_its_footer_decides_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,6 +233,13 @@ def test_averages_stay_in_the_range_of_their_values(values: list[float], factor:
     for comparison, reached in ((">=", max(seen)), ("<=", min(seen))):
         at = msgspec.structs.replace(threshold, target_value=reached, comparison=comparison)
         assert may_reach(at, within, len(values))
+
+
+def test_averages_of_the_smallest_number_may_be_zero() -> None:
+    threshold = PerformanceThreshold("t", "m", 0.0, "<=", smoothing_factor=0.5, bias_correction=False)
+    smoother = Smoother(threshold.smoothing)
+    assert [smoother.push(5e-324, 0, 0.0) for _ in range(2)] == [5e-324, 0.0]
+    assert may_reach(threshold, Range(5e-324, 5e-324), rows=2)
 
 
 def test_what_nobody_knows_is_not_decided() -> None:

@@ -3,8 +3,9 @@
 import logging
 import multiprocessing
 import os
-import pickle
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,8 @@ class Poison(Reader):
         if "once" in files[0] and not Path(files[0]).exists():
             Path(files[0]).touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        if "missing" in files[0]:
+            raise MissingExtra("pyarrow", "replay", "reading Parquet")
         logging.getLogger("milepost.histories").warning("%s: read by another process", run)
         yield History(run=run, rows=_rows)
 
@@ -167,6 +170,8 @@ def test_little_memory_means_few_workers_and_short_stretches() -> None:
     assert spread.rows_at_once(1, 1) == spread.FEWEST_ROWS
     with pytest.raises(ConfigError, match="workers: found 0"):
         spread.worker_count(0, None)
+    with pytest.raises(ConfigError, match="memory: found 0 bytes"):
+        spread.worker_count(None, 0)
 
 
 def test_wrong_settings_are_said_before_any_process_starts(folder: Path) -> None:
@@ -180,10 +185,39 @@ def test_an_engine_that_is_none_is_refused(folder: Path) -> None:
         replay(folder, thresholds=["reward >= 30"], engine="gpu")  # type: ignore[arg-type]
 
 
+def test_ctrl_c_stops_all_processes_and_what_is_kept_by_then_is_whole(folder: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, signal, milepost\n"
+        "if __name__ == '__main__':\n"
+        f"    milepost.replay({str(folder)!r}, thresholds=['reward >= 30'], engine='processes', workers=2, save=True,\n"
+        f"        store={str(tmp_path / 'kept.db')!r}, on_result=lambda done: os.killpg(0, signal.SIGINT))\n"
+    )
+    with subprocess.Popen([sys.executable, program], stderr=subprocess.PIPE, start_new_session=True) as process:
+        _, said = process.communicate(timeout=120)  # until the last process has let go of the pipe
+    assert process.returncode == -signal.SIGINT
+    assert said.splitlines()[-1] == b"KeyboardInterrupt"
+    store = Store(tmp_path / "kept.db")
+    kept = [store.load(run.id) for run in store.runs()]
+    store.close()
+    assert [each is not None and (each.results[0].observations, len(each.curves)) for each in kept] == [(40, 1)]
+
+
+def test_a_program_that_runs_when_it_is_imported_is_told_so(folder: Path, tmp_path: Path) -> None:
+    call = f"import milepost\nprint(len(milepost.replay({str(folder)!r}, thresholds=['reward >= 30']"
+    program = tmp_path / "program.py"
+    program.write_text(f"{call}, engine='processes', workers=2)))")
+    failed = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=120)
+    assert failed.returncode == 1
+    assert "ConfigError: workers: found that no process could be started" in failed.stderr
+    program.write_text(f"{call})))")
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout == f"{RUNS - 1}\n"
+
+
 def test_what_another_process_misses_is_said_here() -> None:
-    missed = pickle.loads(pickle.dumps(MissingExtra("pyarrow", "replay", "reading Parquet")))
-    assert isinstance(missed, MissingExtra)
-    assert str(missed) == "reading Parquet needs pyarrow: pip install 'milepost[replay]'"
+    with pytest.raises(MissingExtra, match=r"^reading Parquet needs pyarrow: pip install"):
+        poisoned("processes", "a", "missing", "b")
 
 
 @pytest.mark.filterwarnings("ignore")  # Ray's own
@@ -198,6 +232,8 @@ def test_a_ray_cluster_tells_the_same_and_tries_again(
         on_ray = replay("logs", thresholds=["reward >= 30"], price_per_hour=1.0, engine="ray")
         assert ray.is_initialized()  # it was joined already, and is not ours to leave
         assert told(on_ray) == told(replay("logs", thresholds=["reward >= 30"], price_per_hour=1.0))
+        with pytest.raises(MissingExtra, match=r"^reading Parquet needs pyarrow"):
+            poisoned("ray", "missing")
         outcomes = poisoned("ray", "a", str(tmp_path / "once"), "deadly", "b")
     finally:
         ray.shutdown()

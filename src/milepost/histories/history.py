@@ -74,12 +74,14 @@ class Outline(NamedTuple):
             row group are told of all the stretches that it is read in, and some of these may hold no value.
         rows: How many rows the run has.
         clocks: Which clocks it has, as fields of `Rows`.
+        is_sound: Whether its samples are known to be whole numbers, 0 or more. What may be wrong has to be looked at.
     """
 
     ranges: tuple[Mapping[str, Range], ...]
     following: tuple[int, ...]
     rows: int
     clocks: frozenset[str]
+    is_sound: bool = True
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):

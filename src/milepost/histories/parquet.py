@@ -6,15 +6,17 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from milepost.errors import HistoryError
+from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.files import BLOCK_BYTES, as_unicode, is_url, opened, stem
 from milepost.histories.history import History, Range, Wanted
 from milepost.histories.reader import File, Reader
-from milepost.histories.table import RUN_COLUMNS, Frame, Table, histories_of, need_polars
+from milepost.histories.run_column import RUN_COLUMNS
+from milepost.histories.table import Frame, Table, histories_of, need_polars
 
 if TYPE_CHECKING:
     import polars
@@ -48,9 +50,12 @@ class ParquetReader(Reader):
         """Yield the run of a table, or its runs.
 
         Raises:
+            MissingExtra: pyarrow is not installed.
             HistoryError: It can't be read, or does not tell what is needed.
         """
         need_polars()
+        if not find_spec("pyarrow"):
+            raise MissingExtra("pyarrow", "replay", "reading Parquet")
         yield from histories_of(ParquetTable(files, wanted.rows_at_once), run, wanted)
 
 
@@ -90,6 +95,7 @@ class ParquetTable(Table):
         self._footers: list[Any] = []
         self._stretches: list[Stretch] = []
         telling: dict[str, None] = {}
+        others = set[str]()
         for number, (file, name) in enumerate(zip(self.files, files, strict=True)):
             with _refusing(name):
                 footer = _footer(file)
@@ -99,9 +105,11 @@ class ParquetTable(Table):
             text = (types.is_string, types.is_large_string, types.is_string_view, types.is_dictionary)
             told = [each.name for each in schema if any(is_text(each.type) for is_text in text)]
             telling |= dict.fromkeys([*told, *(each for each in TELLING if each in schema.names)])
+            others |= {each.name for each in schema if not types.is_integer(each.type)}
             self._stretches += _stretches_of(number, footer, rows_at_once)
         self.columns = tuple(dict.fromkeys(name for names in self.names for name in names))
         self.telling = tuple(telling)
+        self.whole = frozenset(self.columns) - others
         self.stretch_count = len(self._stretches)
         self.height = sum(footer.num_rows for footer in self._footers)
         self.following = _following(self._stretches)
@@ -109,9 +117,10 @@ class ParquetTable(Table):
     def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
         """Yield stretches of rows."""
         before = list(accumulate((footer.num_rows for footer in self._footers), initial=0))
-        for number, stretch in enumerate(self._stretches):
+        for number in range(len(self._stretches)) if only is None else only:
+            stretch = self._stretches[number]
             names = [name for name in self.names[stretch.file] if columns is None or name in columns]
-            if names and (only is None or number in only):
+            if names:
                 with _refusing(self.files[stretch.file]):
                     scanned = _scan(self.files[stretch.file]).select(names)
                     data = scanned.slice(stretch.first_row, stretch.height).collect()
@@ -120,6 +129,17 @@ class ParquetTable(Table):
     def ranges(self, columns: Collection[str]) -> Sequence[Mapping[str, Range]]:
         """Return what the footers tell of each stretch: their row groups' statistics."""
         return [self._ranges_of(stretch, columns) for stretch in self._stretches]
+
+    def ends(self, column: str, stretch: int) -> tuple[Any, Any] | None:
+        """Return between which values all of a column lie in a stretch, as far as its footer tells."""
+        file, _, _, groups = self._stretches[stretch]
+        footer, names = self._footers[file], self.names[file]
+        if column not in names or footer.num_columns != len(names):
+            return None
+        known = [footer.row_group(group).column(names.index(column)).statistics for group in groups]
+        if any(each is None or not each.has_min_max for each in known):
+            return None
+        return min(each.min for each in known), max(each.max for each in known)
 
     def _ranges_of(self, stretch: Stretch, columns: Collection[str]) -> dict[str, Range]:
         footer, names = self._footers[stretch.file], self.names[stretch.file]

@@ -10,18 +10,12 @@ import msgspec
 from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.columns import Chosen, choose, shown
 from milepost.histories.history import History, Outline, Range, Rows, Wanted
+from milepost.histories.run_column import RUN_COLUMNS, facts_of, names_of, runs_of
 from milepost.histories.stretch import Stretches, taken
-from milepost.histories.values import is_unix, numbers
-from milepost.log import logger
+from milepost.histories.values import is_unix
 
 if TYPE_CHECKING:
     import polars
-
-RUN_COLUMNS = ("run", "run_id", "run_name", "run_uuid")
-"""Columns that tell runs apart, where a file has them."""
-
-MAX_FACTS = 200
-"""How many columns are looked at for settings."""
 
 Needed = Callable[[int], Collection[str]]
 """Says which metrics of a stretch are needed, by its number; asked when all before it has been taken."""
@@ -54,6 +48,7 @@ class Table(ABC):
         stretch_count: How many stretches it has, where that and their `ranges` are known before it is read; else 0.
         height: How many rows it has, likewise.
         following: As `Outline` has it, likewise.
+        whole: Names of columns that hold whole numbers alone, likewise.
     """
 
     where: str
@@ -64,6 +59,7 @@ class Table(ABC):
     stretch_count: int = 0
     height: int = 0
     following: tuple[int, ...] = ()
+    whole: frozenset[str] = frozenset()
     _last: tuple[tuple[str, ...] | None, int, list[Frame]] = (None, -1, [])
 
     @abstractmethod
@@ -81,6 +77,10 @@ class Table(ABC):
     def ranges(self, columns: Collection[str]) -> Sequence[Mapping[str, Range]]:
         """Return what is known of each stretch without reading it, by column; where ``stretch_count`` is not 0."""
         raise NotImplementedError
+
+    def ends(self, column: str, stretch: int) -> tuple[Any, Any] | None:
+        """Return between which values all of a column lie in a stretch, as far as that is known without reading it."""
+        return None
 
     def stretches(self, columns: tuple[str, ...] | None, only: Sequence[int]) -> Iterator[Frame]:
         """Yield some stretches; the last one that was yielded is at hand for the next run that lies in it."""
@@ -121,7 +121,8 @@ def histories_of(table: Table, run: str, wanted: Wanted, **told: Any) -> Iterato
         told: What else is known of its runs, as `History` has it.
 
     Raises:
-        HistoryError: A column is not there, or it is not told what counts samples.
+        HistoryError: A column is not there, or it is not told what counts samples; after all runs were yielded, that
+            there may be more of them where it is broken.
     """
     chosen = choose(table.where, table.columns, wanted)
     metrics = _metrics(table, chosen, wanted)
@@ -142,15 +143,18 @@ def histories_of(table: Table, run: str, wanted: Wanted, **told: Any) -> Iterato
         if table.telling is None or table.telling:
             for frame in table.frames(table.telling):
                 _refuse_several_runs(table, frame.data)
-                told = {**_facts(frame.data, chosen), **told}
+                told = {**facts_of(frame.data, chosen), **told}
                 break
         outline = _outline(table, chosen, metrics)
         yield History(run=run, rows=_rows(table, chosen, metrics, read, None, None), outline=outline, **told)
         return
-    runs = list(_runs(table, chosen).items())
+    found, broken = runs_of(table, chosen)
+    runs = list(found.items())
     part, parts = wanted.part or (0, 1)
     for name, (stretches, facts) in runs[part * len(runs) // parts : (part + 1) * len(runs) // parts]:
         yield History(run=name, rows=_rows(table, chosen, metrics, read, name, stretches), **{**facts, **told})
+    if broken is not None:
+        raise HistoryError(f"{broken}; where the column {chosen.run!r} can't be read, runs may have been missed")
 
 
 def _metrics(table: Table, chosen: Chosen, wanted: Wanted) -> tuple[str, ...] | None:
@@ -206,7 +210,7 @@ def _rows(
         for number, first_row, data in frames:
             which: range | polars.Series = range(first_row, first_row + data.height)
             if run is not None:
-                of_run = _names(data, chosen) == run
+                of_run = names_of(data, chosen) == run
                 data, which = data.filter(of_run), taken(which, of_run)
             for each in stretches.read(data, which) if data.height else ():
                 yield msgspec.structs.replace(each, read=(number, taken_of[number])) if taken_of else each
@@ -229,78 +233,12 @@ def _outline(table: Table, chosen: Chosen, metrics: tuple[str, ...] | None) -> C
             if len(known) < len(ranges) or len(walls) != 1:
                 return None
             clocks.add("wall_time" if walls.pop() else "elapsed_seconds")
-        if chosen.samples and not all(chosen.samples in each for each in ranges):
-            return None
-        return Outline(tuple(ranges), table.following, table.height, frozenset(clocks))
+        is_sound = True
+        if (samples := chosen.samples) is not None:
+            counts = [each[samples] for each in ranges if samples in each]
+            if len(counts) < len(ranges):
+                return None
+            is_sound = samples in table.whole and all(low >= 0 and high < 2**63 for low, high in counts)
+        return Outline(tuple(ranges), table.following, table.height, frozenset(clocks), is_sound)
 
     return outline
-
-
-def _names(data: "polars.DataFrame", chosen: Chosen) -> "polars.Series":
-    """Return the run column as text."""
-    import polars
-
-    if chosen.run not in data.columns:
-        return polars.Series([None] * data.height, dtype=polars.String)
-    return data[chosen.run].cast(polars.String)
-
-
-def _runs(table: Table, chosen: Chosen) -> dict[str, tuple[list[int], dict[str, Any]]]:
-    """Return the runs of a table in the order in which they begin: in which stretches each is, and its facts."""
-    runs: dict[str, tuple[list[int], dict[str, Any]]] = {}
-    columns: tuple[str, ...] | None = (*chosen.names, "seed", "group")
-    if table.telling is not None:
-        columns = (*chosen.names, *table.telling)
-    elif len(table.columns) <= MAX_FACTS:
-        columns = None
-    nameless = 0
-    for frame in table.frames(columns):
-        names = _names(frame.data, chosen)
-        nameless += names.null_count()
-        for name in names.drop_nulls().unique(maintain_order=True):
-            if name not in runs:
-                runs[name] = ([], _facts(frame.data.filter(names == name), chosen))
-            if frame.number not in runs[name][0][-1:]:
-                runs[name][0].append(frame.number)
-    if nameless:
-        logger("histories").warning(
-            "%s: %d rows have no value in the run column %r; not read", table.where, nameless, chosen.run
-        )
-    if not runs:
-        raise HistoryError(f"{table.where}: found no row with a value in the run column {chosen.run!r}")
-    return runs
-
-
-def _facts(data: "polars.DataFrame", chosen: Chosen) -> dict[str, Any]:
-    """Return the seed, the group and the settings that columns tell which are constant."""
-    import polars
-
-    facts: dict[str, Any] = {}
-    config: dict[str, Any] = {}
-    for name in data.columns[:MAX_FACTS]:
-        values = data[name]
-        text = values.dtype == polars.String
-        if name in chosen.names or not len(values) or (name not in ("seed", "group") and not text):
-            continue
-        value = values[0]
-        if value is None or (text and name not in ("seed", "group") and not numbers(values[:1])[1]):
-            continue
-        if values.n_unique() != 1:
-            continue
-        if name == "seed" and (seed := _whole(value)) is not None:
-            facts["seed"] = seed
-        elif name == "group":
-            facts["group"] = str(value)
-        else:
-            config[name] = value
-    if config:
-        facts["config"] = config
-    return facts
-
-
-def _whole(value: Any) -> int | None:
-    """Return a whole number, however it is written; None for anything else."""
-    try:
-        return int(value) if float(value) == int(float(value)) else None
-    except (TypeError, ValueError, OverflowError):
-        return None

@@ -47,6 +47,8 @@ def is_raw(smoothing: Smoothing) -> bool:
 
 def is_decided(thresholds: Iterable[PerformanceThreshold], outline: Outline) -> bool:
     """Say whether an outline alone tells that a run observed every threshold's metric, and reached none."""
+    if not outline.is_sound:
+        return False
     for threshold in thresholds:
         known = [stretch.get(threshold.metric) for stretch in outline.ranges]
         if not known or any(each is None or may_reach(threshold, each, outline.rows) for each in known):

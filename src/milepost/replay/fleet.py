@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
-from milepost.errors import ConfigError, MissingExtra
+from milepost.errors import ConfigError, MilepostError, MissingExtra
 from milepost.replay.work import Done, Job, Outcome, Task, Worker, lost, received, work
 
 AHEAD = 4
@@ -29,7 +29,7 @@ def outcomes_of_fleet(job: Job, tasks: Iterator[Task], workers: int) -> Iterator
         workers: How many processes a cluster of this machine is to have.
 
     Raises:
-        MissingExtra: Ray is not installed.
+        MissingExtra: Ray is not installed, or what reads a log is not, there.
         ConfigError: The cluster can't be reached.
     """
     if find_spec("ray") is None:
@@ -71,6 +71,10 @@ def _outcomes(ray: Any, job: Job, tasks: Iterator[Task]) -> Iterator[Outcome]:
             done = ray.get(reference)
         except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError):
             done = lost(task)
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, MilepostError):
+                raise error.cause from None  # without the worker's trace in its message
+            raise
         yield from received(done)
 
 

@@ -14,6 +14,7 @@ All compiled code is in this file: Numba looks at no other when it tells whether
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,9 @@ from numba.extending import intrinsic
 
 from milepost.histories import compiler
 
-compiled: Any = compiler.compiled()
-inlined: Any = compiler.compiled(forceinline=True)
+Compiled = Callable[..., Any]
+compiled: Callable[[Compiled], Compiled] = compiler.compiled()
+inlined: Callable[[Compiled], Compiled] = compiler.compiled(forceinline=True)
 
 LANES = 8
 """So many series go through the recurrence at once: each is one lane of the processor's vectors."""

@@ -7,8 +7,10 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import active_children, get_context
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any
 
+from milepost.errors import ConfigError
 from milepost.log import logger
 from milepost.replay.work import Done, Job, Outcome, Task, Worker, lost, received, work
 
@@ -23,10 +25,13 @@ def outcomes_of_processes(job: Job, tasks: Iterator[Task], workers: int) -> Iter
         job: What is to be done with each log.
         tasks: The logs.
         workers: How many processes there are to be.
+
+    Raises:
+        ConfigError: No process could be started.
     """
     waiting = deque[tuple[Task, Future[Done]]]()
-    others = set(active_children())
-    pool = _pool(job, workers)
+    started = _Started()
+    pool = _pool(job, workers, started)
     try:
         while True:
             while len(waiting) < AHEAD * workers and (task := next(tasks, None)) is not None:
@@ -37,14 +42,15 @@ def outcomes_of_processes(job: Job, tasks: Iterator[Task], workers: int) -> Iter
             try:
                 done = future.result()
             except BrokenProcessPool:
-                pool, done = _again(job, workers, pool, waiting)
+                pool, done = _again(job, workers, pool, waiting, started)
             waiting.popleft()
             yield from received(done)
     finally:
         pool.shutdown(wait=not waiting, cancel_futures=True)
         if waiting:  # cut short: nobody waits for what is under way
-            for process in set(active_children()) - others:
-                process.terminate()
+            for process in started.processes:
+                if process.is_alive():
+                    process.terminate()
 
 
 def _submitted(pool: ProcessPoolExecutor, task: Task) -> "Future[Done]":
@@ -58,7 +64,11 @@ def _submitted(pool: ProcessPoolExecutor, task: Task) -> "Future[Done]":
 
 
 def _again(
-    job: Job, workers: int, pool: ProcessPoolExecutor, waiting: deque[tuple[Task, Future[Done]]]
+    job: Job,
+    workers: int,
+    pool: ProcessPoolExecutor,
+    waiting: deque[tuple[Task, Future[Done]]],
+    started: "_Started",
 ) -> tuple[ProcessPoolExecutor, Done]:
     """Go on after a process was lost: all that was under way is lost with it, and which task did it is not told.
 
@@ -67,25 +77,46 @@ def _again(
     pool.shutdown(wait=False, cancel_futures=True)
     first, _ = waiting[0]
     logger("replay").warning("a process of the replay was lost; what it was at is tried once more")
-    alone = _pool(job, 1)
+    alone = _pool(job, 1, started)
+    ready = alone.submit(_is_ready)
     try:
         done = alone.submit(_work, first).result()
-    except BrokenProcessPool:
+    except BrokenProcessPool as error:
+        if ready.exception() is not None:
+            raise ConfigError(
+                "workers: found that no process could be started, expected a program that can be imported without "
+                "running (if __name__ == '__main__':), or one worker"
+            ) from error
         done = lost(first)
     finally:
         alone.shutdown(wait=False, cancel_futures=True)
-    pool = _pool(job, workers)
+    pool = _pool(job, workers, started)
     for at, (task, future) in enumerate(waiting):
         if at and (not future.done() or future.cancelled() or future.exception() is not None):
             waiting[at] = task, _submitted(pool, task)
     return pool, done
 
 
-def _pool(job: Job, workers: int) -> ProcessPoolExecutor:
-    # Forked, a process would inherit locks of Polars' threads that nobody there lets go of.
+class _Started(SpawnContext):
+    """Starts processes, and knows which: the program may have others.
+
+    Forked, a process would inherit locks of Polars' threads that nobody there lets go of.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.processes: list[SpawnProcess] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802
+        process = SpawnProcess(*args, **kwargs)
+        self.processes.append(process)
+        return process
+
+
+def _pool(job: Job, workers: int, started: _Started) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(
         workers,
-        mp_context=get_context("spawn"),
+        mp_context=started,
         initializer=_begin,
         initargs=(job, workers, logging.getLogger("milepost").getEffectiveLevel()),
     )
@@ -101,6 +132,10 @@ def _begin(job: Job, workers: int, level: int) -> None:
     os.environ["POLARS_MAX_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
     logging.getLogger("milepost").setLevel(level)
     _worker = Worker(job)
+
+
+def _is_ready() -> bool:
+    return _worker is not None
 
 
 def _work(task: Task) -> Done:

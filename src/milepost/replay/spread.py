@@ -43,8 +43,10 @@ def worker_count(workers: int | None, memory_bytes: int | None) -> int:
     """Return how many workers there are to be: as many as cores where not told, and as memory has room for.
 
     Raises:
-        ConfigError: There is not to be any.
+        ConfigError: There is not to be any, or to have any memory.
     """
+    if memory_bytes is not None and memory_bytes < 1:
+        raise ConfigError(f"memory: found {memory_bytes} bytes, expected some, such as 4 * 2**30")
     if workers is not None and workers < 1:
         raise ConfigError(f"workers: found {workers}, expected 1 or more")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
