@@ -5,8 +5,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from milepost.costs import costs_along
+from milepost.charges import Network, Storage
+from milepost.costs import cost_lines, costs_along
+from milepost.crossing import Position
 from milepost.instance import Instance
+from milepost.ledger import Ledger
+from milepost.quote import BillingRule
 from milepost.report.amounts import usd
 from milepost.report.formats import row
 from milepost.report.pictures import OF_ONE_RUN, PICTURES
@@ -149,6 +153,33 @@ def test_money_adds_up_to_what_each_run_spent(every: list[Kept]) -> None:
     assert bars["lost work"] == pytest.approx(20.0)  # 60 s less the 40 that were saved, at a dollar a second
     assert bars["phase evaluation"] == pytest.approx(10.0)
     assert picture.notes == ("1 run without a known price: not in it (unpriced).",)
+
+
+def test_parts_add_up_where_a_machine_was_taken_back_for_free(every: list[Kept]) -> None:
+    """At 3,600 USD an hour a second costs a dollar: 50 free ones, 10 that are billed as 60, a disk and a network."""
+    book = Ledger(storage=Storage(gb=730.0, usd_per_gb_month=60.0), network=Network(egress_gb=2.0, usd_per_gb=1.5))
+    rule = BillingRule(minimum_seconds=60.0, free_if_reclaimed_within_seconds=3600.0)
+    for boot, began, lasted, why in (("a", 0.0, 50.0, "preempted"), ("b", 60.0, 10.0, "closed")):
+        spot = Instance(instance_type="own.8x", market="spot", zone=boot)
+        book = book.opened(spot, quote(3600.0), wall_time=START + began, instance_start=boot, billing=rule)
+        book = book.marked("end", Position(0, 0.0, START + began + lasted, book.segments[-1].id, 1), why)
+    kept = msgspec.structs.replace(every[0], ledger=book)
+    lines = cost_lines(book, _here(book))
+    assert lines == {"compute": pytest.approx(60.0), "storage": pytest.approx(1.0), "network": pytest.approx(3.0)}
+    bars = money([kept]).data["bars"]
+    assert {bar["purpose"]: bar["usd"] for bar in bars} == {
+        "stalled": pytest.approx(10.0),
+        "billing minimum and rounding": pytest.approx(50.0),
+        "storage": pytest.approx(1.0),
+        "network": pytest.approx(3.0),
+    }
+    assert money([kept]).table.rows[-1][2] == "$64.00"
+    billed = {bar["machine"]: bar["usd"] for bar in utilisation([kept]).data["bars"]}
+    assert billed == {"own.8x spot a": 0.0, "own.8x spot b": pytest.approx(60.0)}
+    strip = ledger_picture(kept)
+    assert [row[-1] for row in strip.table.rows] == ["$0.00", "$10.00"]
+    assert [piece["free"] for piece in strip.data["pieces"]] == [True, False]
+    assert strip.notes == ("Pale blocks were not billed: the provider took the machine back early.",)
 
 
 def test_machines_cost_their_price_and_what_is_billed_is_beside_it(every: list[Kept]) -> None:

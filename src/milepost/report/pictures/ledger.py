@@ -1,6 +1,6 @@
 """What a run ran on, and at what price."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -39,8 +39,13 @@ def ledger(kept: Kept) -> Picture:
             tuple(_cells(kept)),
             numbers=3,
         ),
-        notes=tuple(price_notes(kept.ledger)),
+        notes=(*price_notes(kept.ledger), *_free_note(pieces)),
     )
+
+
+def _free_note(pieces: Sequence[Row]) -> Iterator[str]:
+    if any(piece["free"] and piece["end"] > piece["start"] for piece in pieces):
+        yield "Pale blocks were not billed: the provider took the machine back early."
 
 
 def _pieces(kept: Kept) -> Iterator[Row]:
@@ -58,6 +63,7 @@ def _pieces(kept: Kept) -> Iterator[Row]:
                 "fleet": fleet(segment),
                 "source": source(segment),
                 "priced": quote is not None,
+                "free": use.usd == 0 < rate,
             }
 
 
@@ -98,7 +104,7 @@ def _time_format(kept: Kept) -> str:
 def _chart(time_format: str | None, is_priced: bool) -> alt.LayerChart:
     few = alt.ExprRef("max(2, min(6, width / 110))")
     if time_format:
-        axis = alt.Axis(tickCount=few, labelOverlap=True, format=time_format)
+        axis = alt.Axis(tickCount=few, labelOverlap=True, labelFlush=40, format=time_format)
         x = alt.X("start:T", title="time (UTC)", axis=axis, scale=alt.Scale(type="utc"))
     else:
         x = alt.X("start:Q", title="training time (minutes)", axis=alt.Axis(tickCount=few))
@@ -106,15 +112,16 @@ def _chart(time_format: str | None, is_priced: bool) -> alt.LayerChart:
     dollars = alt.Axis(format="$,~f", tickCount=4) if is_priced else None
     y = alt.Y("usd_per_hour:Q", title="USD an hour, all nodes", axis=dollars)
     legend = alt.Legend(**LEGEND, columns=1, labelLimit=320, symbolType="square") if is_priced else None
-    hues = alt.Color("fleet:N", title=None, legend=legend)
+    hues = alt.Color("fleet:N", title=None, legend=legend, sort=None)  # in the order of use
     told = tooltip(("fleet", "machine", ""), ("usd_per_hour", "USD an hour", "$,.4~f"), ("source", "price from", ""))
+    pale = alt.condition("datum.free", alt.value(0.25), alt.value(0.75))
     pieces = chart("pieces")
     ends = chart("ends").encode(x=alt.X(f"at:{kind}"), y=alt.value(0), text=alt.Text("why:N"))
     text: dict[str, Any] = {"style": "target-label", "aria": False, "baseline": "top", "dy": 2}
     return layered(
         pieces.transform_filter("datum.priced")
-        .mark_rect(opacity=0.75, description=said("fleet", "usd_per_hour:$,.4~f", "source"))
-        .encode(x=x, x2=alt.X2("end"), y=y, y2=alt.Y2("ground"), color=hues, tooltip=told),
+        .mark_rect(description=said("fleet", "usd_per_hour:$,.4~f", "source"))
+        .encode(x=x, x2=alt.X2("end"), y=y, y2=alt.Y2("ground"), color=hues, opacity=pale, tooltip=told),
         pieces.transform_filter("!datum.priced")
         .mark_rect(style="unpriced", aria=False)
         .encode(x=x, x2=alt.X2("end"), y=alt.Y("ground:Q", axis=dollars), y2=alt.Y2("ground"), tooltip=told),
