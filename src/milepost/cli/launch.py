@@ -19,7 +19,7 @@ from milepost.launch.plan import Estimate, Plan, make_plan
 from milepost.launch.record import Launched, keep
 from milepost.launch.sky import find_sky, launch_command, start
 from milepost.quote import Quote
-from milepost.report.terminal import usd
+from milepost.report.amounts import usd
 
 
 class _Group(TyperGroup):

@@ -14,7 +14,8 @@ from milepost.errors import MilepostError
 from milepost.launch.record import find_launched
 from milepost.launch.sky import find_sky, follow_logs, statuses_of
 from milepost.launch.sky import stop as stop_run
-from milepost.report.terminal import UNKNOWN, open_console, usd
+from milepost.report.amounts import UNKNOWN, usd
+from milepost.report.terminal import open_console
 
 DIFFERENCE = (
     "They differ: the ledger counts from the trainer's start (or the machine's boot, with billed_from: instance), at "
