@@ -242,6 +242,13 @@ def test_no_run_one_run_and_a_run_without_anything(browser: Browser, every: list
             assert report.page.locator(".chart:empty").count() == 0
 
 
+def test_runs_of_many_metrics_are_looked_at_one_by_one_as_far_as_the_page_stays_small(every: list[Kept]) -> None:
+    curves = tuple(msgspec.structs.replace(every[0].curves[0], metric=f"m{at}") for at in range(5))
+    html = write_page(copies(msgspec.structs.replace(every[0], curves=curves), 50), 0.0)
+    assert html.count("<article ") == 20
+    assert "The 20 runs that started last can be looked at here" in html
+
+
 @pytest.mark.parametrize(("number", "length"), [(50, 2000), (1000, 100)])
 def test_many_runs_make_a_page_that_is_still_small(
     browser: Browser, every: list[Kept], tmp_path: Path, number: int, length: int

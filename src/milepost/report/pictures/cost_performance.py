@@ -34,7 +34,7 @@ A line is a run: its smoothed metric over the dollars that its training time had
 colour is a group. Dashed lines are targets, dots are crossings; ≤ says that one was met from the start. The broad grey
 line is the frontier: the cheapest way that any run found to each level."""
 
-MOST_POINTS = 8_000
+MOST_POINTS = 6_000
 """Of all lines together."""
 
 

@@ -22,7 +22,7 @@ pieces are work that was lost."""
 MOST_POINTS = 600
 """Of a line; the store keeps more."""
 
-TABLE_POINTS = 12
+TABLE_POINTS = 8
 """Rows of a curve's table."""
 
 
