@@ -1,8 +1,6 @@
 """The page, opened in Debian's Chromium as a file, without a network."""
 
 import re
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +9,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from milepost.cli import main
 from milepost.report.page import page as write_page
 from milepost.store.snapshot import Curve, CurvePoint, Kept
-from tests.report.tracked import HOSTILE, copies, every_run, make_store
+from tests.report.tracked import HOSTILE, copies
 
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
-)
 SECONDS = 60_000.0
 """What a chart may take to be drawn, on a machine that does much else; milliseconds."""
 
@@ -40,26 +35,6 @@ class Opened(NamedTuple):
 
     def texts(self, name: str) -> list[str]:
         return [text for text in self.chart(name).locator("svg text").all_text_contents() if text]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = shutil.which("chromium")
-    assert found, "expected Debian's chromium: `make test` installs it"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_store(tmp_path_factory.mktemp("store") / "milepost.db")
-
-
-@pytest.fixture(scope="module")
-def every(store: Path) -> list[Kept]:
-    return every_run(store)
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +145,23 @@ def test_page_allows_no_script_but_its_own(browser: Browser, file: Path, tmp_pat
         assert sum("Content Security Policy" in text for text in refused) >= 2
 
 
-def test_sums_are_those_of_results_to_the_cent(browser: Browser, file: Path, store: Path, every: list[Kept]) -> None:
+def test_sums_are_those_of_results_to_the_cent(
+    browser: Browser,
+    file: Path,
+    store: Path,
+    every: list[Kept],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def milepost(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["milepost", *arguments, "--store", str(store)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code
+        return capsys.readouterr().out
+
     with opened(browser, file) as report:
         report.chart("money").locator("summary").click()
         rows = [cells(row) for row in report.chart("money").locator("tbody tr").all()]
@@ -185,12 +176,12 @@ def test_sums_are_those_of_results_to_the_cent(browser: Browser, file: Path, sto
     for kept in every:
         if kept.run.id == "unpriced":
             continue
-        shown = milepost("results", kept.run.id, "--store", str(store)).partition("Where the money went")[2]
+        shown = milepost("results", kept.run.id).partition("Where the money went")[2]
         for name, amount in re.findall(r"^ ?(\S.*?)  .*?\$([\d,.]+)", shown, re.MULTILINE):
             totals[name.strip()] = totals.get(name.strip(), 0.0) + dollars(amount)
     assert spent == {name: pytest.approx(total, abs=0.005) for name, total in totals.items()}
     assert sum(drawn) == pytest.approx(spent["total"], abs=0.005)
-    markdown = milepost("results", "--store", str(store), "--format", "markdown").splitlines()[2:]
+    markdown = milepost("results", "--format", "markdown").splitlines()[2:]
     kept_rows = [
         [re.sub(r"\\(.)", r"\1", cell.strip()) for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in markdown
     ]
@@ -203,11 +194,6 @@ def cells(row: Any) -> list[str]:
 
 def dollars(text: str) -> float:
     return float(text.strip("$*").replace(",", ""))
-
-
-def milepost(*arguments: str) -> str:
-    command = [sys.executable, "-m", "milepost", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def test_page_fits_a_phone_follows_the_dark_and_prints(browser: Browser, file: Path) -> None:
@@ -256,11 +242,18 @@ def test_no_run_one_run_and_a_run_without_anything(browser: Browser, every: list
             assert report.page.locator(".chart:empty").count() == 0
 
 
-@pytest.mark.parametrize("number", [50, 1000])
+def test_runs_of_many_metrics_are_looked_at_one_by_one_as_far_as_the_page_stays_small(every: list[Kept]) -> None:
+    curves = tuple(msgspec.structs.replace(every[0].curves[0], metric=f"m{at}") for at in range(5))
+    html = write_page(copies(msgspec.structs.replace(every[0], curves=curves), 50), 0.0)
+    assert html.count("<article ") == 20
+    assert "The 20 runs that started last can be looked at here" in html
+
+
+@pytest.mark.parametrize(("number", "length"), [(50, 2000), (1000, 100)])
 def test_many_runs_make_a_page_that_is_still_small(
-    browser: Browser, every: list[Kept], tmp_path: Path, number: int
+    browser: Browser, every: list[Kept], tmp_path: Path, number: int, length: int
 ) -> None:
-    points = tuple(CurvePoint(at, at * 4096, at * 1.7, at / 377.0, at / 399.7) for at in range(2000))
+    points = tuple(CurvePoint(at, at * 4096, at * 1.7, at / 377.0, at / 399.7) for at in range(length))
     curves = tuple(Curve(metric, every[0].curves[0].smoothing, 1, points) for metric in ("m", "loss"))
     runs = copies(msgspec.structs.replace(every[0], curves=curves), number)
     file = write(tmp_path / "report.html", runs)

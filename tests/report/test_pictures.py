@@ -5,7 +5,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from milepost.costs import costs_along
+from milepost.charges import Network, Storage
+from milepost.costs import cost_lines, costs_along
+from milepost.crossing import Position
+from milepost.instance import Instance
+from milepost.ledger import Ledger
+from milepost.quote import BillingRule
 from milepost.report.amounts import usd
 from milepost.report.formats import row
 from milepost.report.pictures import OF_ONE_RUN, PICTURES
@@ -21,14 +26,9 @@ from milepost.report.pictures.timeline import MOST_RUNS, timeline
 from milepost.report.pictures.utilisation import utilisation
 from milepost.spending import spending
 from milepost.store.snapshot import Curve, CurvePoint, Kept
-from milepost.thresholds import Smoothing
-from tests.helpers import START, ledger, threshold
-from tests.report.tracked import HOSTILE, copies, every_run, make_store
-
-
-@pytest.fixture(scope="module")
-def every(tmp_path_factory: pytest.TempPathFactory) -> list[Kept]:
-    return every_run(make_store(tmp_path_factory.mktemp("store") / "milepost.db"))
+from milepost.thresholds import Smoothing, ThresholdResult
+from tests.helpers import START, ledger, quote, threshold
+from tests.report.tracked import HOSTILE, copies
 
 
 def rows_of(picture: Picture, data: str, **wanted: Any) -> list[dict[str, Any]]:
@@ -58,7 +58,52 @@ def test_every_run_counts_in_what_a_threshold_took(every: list[Kept]) -> None:
     assert len(picture.data["reached"]) + len(picture.data["open"]) == sum(len(kept.results) for kept in every)
     (stopped,) = rows_of(picture, "open", group="seeds")
     assert (stopped["run"], stopped["samples"], stopped["usd"]) == ("seed-2", 1200, pytest.approx(120.0))
-    assert "1 run with no known dollars: no dot over dollars, yet counted in “k of n”." in picture.notes
+    assert "1 run with no known dollars: not drawn over dollars, yet counted in “k of n”." in picture.notes
+
+
+def test_run_that_logged_nothing_is_drawn_where_it_stopped(every: list[Kept]) -> None:
+    first = every[1].ledger.segments[0]
+    book = msgspec.structs.replace(every[1].ledger, segments=(msgspec.structs.replace(first, marks=first.marks[:1]),))
+    silent = msgspec.structs.replace(every[1], ledger=book, results=(_unreached(every[1]),))
+    for part in (timeline([silent]).data["open"], efficiency([silent]).data["open"]):
+        assert [(row["samples"], row["minutes"], row["usd"]) for row in part] == [(0, 0.0, 0.0)]
+    replayed = msgspec.structs.replace(silent, run=msgspec.structs.replace(silent.run, status="replayed"))
+    assert timeline([replayed]).data["open"][0]["samples"] is None  # a log may count none
+
+
+def _unreached(kept: Kept) -> ThresholdResult:
+    (result,) = (result for result in kept.results if not result.achieved)
+    return result
+
+
+def test_what_is_not_drawn_or_assumed_is_said(every: list[Kept]) -> None:
+    assert timeline(every).notes == ("1 run with no known dollars: not drawn over dollars.",)
+    (segment,) = every[1].ledger.segments
+    assert segment.quote is not None
+    assumed = msgspec.structs.replace(segment, quote=msgspec.structs.replace(segment.quote, assumed=True))
+    one = msgspec.structs.replace(every[1], ledger=msgspec.structs.replace(every[1].ledger, segments=(assumed,)))
+    for draw in (timeline, cost_performance, efficiency):
+        assert "Dollars of 1 run are at an assumed price (*)." in draw([one]).notes
+
+
+def test_thresholds_of_one_name_and_two_targets_are_two(every: list[Kept]) -> None:
+    other = tuple(msgspec.structs.replace(result, target_value=7.0) for result in every[1].results[1:])
+    picture = efficiency([every[0], msgspec.structs.replace(every[1], results=other)])
+    shown = [label["label"] for label in picture.data["labels"]]
+    assert shown[2:] == [
+        *("five (m >= 5) · seeds", "1 of 1 reached it"),
+        *("five (m >= 7) · seeds", "0 of 1 reached it"),
+    ]
+
+
+def test_thresholds_that_were_met_from_the_start_bear_a_mark_in_every_picture(every: list[Kept]) -> None:
+    ready = every[4]
+    parts = (
+        *(timeline([ready]).data["crossings"], efficiency([ready]).data["reached"]),
+        *(cost_performance([ready]).data["crossings0"], curves(ready).data["crossings0"]),
+    )
+    assert [{row["bound"] for row in part} for part in parts] == [{"≤"}] * 4
+    assert {row["bound"] for row in curves(every[0]).data["crossings0"]} == {""}
 
 
 def test_frontier_is_the_cheapest_way_to_each_level(every: list[Kept]) -> None:
@@ -110,6 +155,33 @@ def test_money_adds_up_to_what_each_run_spent(every: list[Kept]) -> None:
     assert picture.notes == ("1 run without a known price: not in it (unpriced).",)
 
 
+def test_parts_add_up_where_a_machine_was_taken_back_for_free(every: list[Kept]) -> None:
+    """At 3,600 USD an hour a second costs a dollar: 50 free ones, 10 that are billed as 60, a disk and a network."""
+    book = Ledger(storage=Storage(gb=730.0, usd_per_gb_month=60.0), network=Network(egress_gb=2.0, usd_per_gb=1.5))
+    rule = BillingRule(minimum_seconds=60.0, free_if_reclaimed_within_seconds=3600.0)
+    for boot, began, lasted, why in (("a", 0.0, 50.0, "preempted"), ("b", 60.0, 10.0, "closed")):
+        spot = Instance(instance_type="own.8x", market="spot", zone=boot)
+        book = book.opened(spot, quote(3600.0), wall_time=START + began, instance_start=boot, billing=rule)
+        book = book.marked("end", Position(0, 0.0, START + began + lasted, book.segments[-1].id, 1), why)
+    kept = msgspec.structs.replace(every[0], ledger=book)
+    lines = cost_lines(book, _here(book))
+    assert lines == {"compute": pytest.approx(60.0), "storage": pytest.approx(1.0), "network": pytest.approx(3.0)}
+    bars = money([kept]).data["bars"]
+    assert {bar["purpose"]: bar["usd"] for bar in bars} == {
+        "stalled": pytest.approx(10.0),
+        "billing minimum and rounding": pytest.approx(50.0),
+        "storage": pytest.approx(1.0),
+        "network": pytest.approx(3.0),
+    }
+    assert money([kept]).table.rows[-1][2] == "$64.00"
+    billed = {bar["machine"]: bar["usd"] for bar in utilisation([kept]).data["bars"]}
+    assert billed == {"own.8x spot a": 0.0, "own.8x spot b": pytest.approx(60.0)}
+    strip = ledger_picture(kept)
+    assert [row[-1] for row in strip.table.rows] == ["$0.00", "$10.00"]
+    assert [piece["free"] for piece in strip.data["pieces"]] == [True, False]
+    assert strip.notes == ("Pale blocks were not billed: the provider took the machine back early.",)
+
+
 def test_machines_cost_their_price_and_what_is_billed_is_beside_it(every: list[Kept]) -> None:
     picture = utilisation(every[:4])
     assert picture.data["labels"][1]["label"] == "$1,800.00 an hour × 12:40, billed $380.00 (and 2:40 without a price)"
@@ -120,6 +192,16 @@ def test_machines_cost_their_price_and_what_is_billed_is_beside_it(every: list[K
     }
     billed = [spent.usd or 0.0 for kept in every[:3] for spent in spending(kept.ledger, _here(kept.ledger))]
     assert sum(bar["usd"] for bar in bars.values()) == pytest.approx(sum(billed))
+    # What was rented as something else meanwhile is told apart, also within one start of the machine.
+    book = ledger(3.6, instance_type="own.8x", market="spot", num_nodes=1)
+    book = book.marked("end", msgspec.structs.replace(_here(book), wall_time=START + 1800))
+    moved = book.opened(Instance(instance_type="own.8x", market="on_demand"), quote(7.2), wall_time=START + 1800)
+    here = msgspec.structs.replace(_here(moved), wall_time=START + 3600)
+    two = msgspec.structs.replace(every[0], ledger=moved.marked("end", here))
+    assert [(bar["machine"], bar["usd_per_hour"], bar["usd"]) for bar in utilisation([two]).data["bars"]] == [
+        ("own.8x on-demand", pytest.approx(7.2), pytest.approx(3.6)),
+        ("own.8x spot", pytest.approx(3.6), pytest.approx(1.8)),
+    ]
     unpriced = utilisation(every[3:4])
     assert (unpriced.charts, unpriced.notes) == ({}, ("price unknown: prices: off",))
 
@@ -138,6 +220,18 @@ def test_one_run_shows_what_was_lost_and_each_price_step(every: list[Kept]) -> N
     assert pieces == [(0.0, 60.0), (60.0, 120.0)]
     assert [piece["usd_per_hour"] for piece in picture.data["pieces"]] == [7.2, 14.4]
     assert [end["why"] for end in picture.data["ends"]] == ["preempted"]
+    assert [row[3] for row in picture.table.rows] == ["preempted"]
+
+
+def test_ends_that_are_near_one_another_have_one_label(every: list[Kept]) -> None:
+    book = ledger(3.6)
+    for at in range(1, 13):
+        here = msgspec.structs.replace(_here(book), wall_time=START + 60 * at)
+        book = book.marked("end", here, "preempted").opened(Instance(), quote(3.6), wall_time=START + 60 * at)
+    ends = ledger_picture(msgspec.structs.replace(every[0], ledger=book)).data["ends"]
+    labelled = [end["side"] for end in ends if end["side"]]
+    assert (len(ends), len(labelled)) == (12, 3)
+    assert ledger_picture(every[3]).charts[()].to_dict()["height"] == 60  # no price: a line without an axis
 
 
 def test_resumed_run_has_its_lost_work_apart(every: list[Kept]) -> None:
@@ -160,7 +254,8 @@ def test_runs_without_anything_to_draw_say_so(every: list[Kept]) -> None:
 
 def test_run_without_a_clock_is_not_drawn_over_time(every: list[Kept]) -> None:
     results = tuple(msgspec.structs.replace(result, elapsed_source=None) for result in every[1].results)
-    untimed = msgspec.structs.replace(every[1], results=results)
+    replayed = msgspec.structs.replace(every[1].run, status="replayed")
+    untimed = msgspec.structs.replace(every[1], run=replayed, results=results)
     assert [switch.options for switch in curves(untimed).switches] == [("m (raw)",), ("samples",)]
     assert timeline([untimed]).data["open"][0]["minutes"] is None
 

@@ -128,10 +128,18 @@ def test_panel_draws_the_curve_and_its_targets() -> None:
     text = shown(panel.panel(), width=100)
     assert "m over samples" in text
     assert "39,000" in text
-    assert all(name in text for name in ("smoothed", " t ", " far "))
+    assert all(name in text for name in ("smoothed", " t >= 2 ", " far >= 9 "))
     run.update({"m": 1.0}, 10_000)  # it went back
     panel._trail.add(run)
     assert "39,000" not in shown(panel.panel(), width=100).partition("m over samples")[2]
+    small = Console(file=io.StringIO(), width=40, height=26, force_terminal=True)
+    narrow = LivePanel(run, console=small)
+    narrow._trail = panel._trail
+    narrow.refresh({"loss": 1.0})
+    lines = [line for line in shown(narrow.panel(), width=40).splitlines() if line.strip()]
+    assert len(lines) < 26  # folded lines are counted: the plot is whole, and nothing below it is cut
+    assert lines[-2].split()[0] == "1,000"
+    assert lines[-1].startswith("loss 1")
     low = LivePanel(run, console=Console(file=io.StringIO(), width=100, height=12, force_terminal=True))
     low._trail = panel._trail
     assert "over samples" not in shown(low.panel())

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from glob import glob
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -35,14 +36,21 @@ from milepost.cli.logs import (
 from milepost.cli.stores import StoreOption, find_runs, has_store, open_store
 from milepost.errors import ConfigError
 from milepost.replay import replay as replay_logs
-from milepost.report.figures import NAMES, chart_of, draw, image
+from milepost.report.figures import NAMES, chart_of, draw, image, require_altair
 from milepost.report.terminal import open_console
 from milepost.store.snapshot import Kept
 
 Format = Literal["html", "png", "svg"]
 
+LOG_OPTIONS = (
+    *("threshold", "config", "log_format", "match", "group_by", "samples_column", "time_column", "time_unit"),
+    *("run_column", "instance", "nodes", "spot", "region", "provider", "source", "price_per_hour"),
+)
+"""Parameters that say how logs are replayed."""
+
 
 def report(
+    context: typer.Context,
     what: Annotated[
         list[str] | None,
         typer.Argument(metavar="[RUN|PATH]...", help="Kept runs, or logs that are replayed first; every kept run."),
@@ -79,7 +87,12 @@ def report(
 ) -> None:
     """Draw what runs took: when, for how much, on what. One HTML file that needs nothing else, or PNG and SVG."""
     _check(format, picture, over, metric, theme)
+    require_altair()
+    if out is not None and out.is_dir():
+        raise ConfigError(f"-o {out}: found a folder, expected a file")
     logs, runs = _sorted(what or [], store)
+    if not logs:
+        _refuse_log_options(context)
     busy = Console(stderr=True)
     with busy.status("reading …"):
         every = _kept(runs, group or [], store, is_all=not logs)
@@ -128,6 +141,18 @@ def _check(format: Format, picture: str | None, over: str | None, metric: str | 
         raise ConfigError(f"--picture: found {picture!r}, expected one of {', '.join(NAMES)}")
 
 
+def _refuse_log_options(context: typer.Context) -> None:
+    """Refuse what says how logs are replayed, where there are none: kept runs have their thresholds and prices.
+
+    Raises:
+        ConfigError: Says what.
+    """
+    for name in LOG_OPTIONS:
+        if (value := context.params[name]) not in (None, (), []):
+            flag = "--" + name.replace("_", "-")
+            raise ConfigError(f"{flag}: found {value!r} without a log, expected PATH…: kept runs are shown as they are")
+
+
 def _sorted(what: Sequence[str], store: str | None) -> tuple[list[str], list[str]]:
     """Tell logs from runs: what is kept under just that name is a run, else what lies there is a log."""
     known: set[str] = set()
@@ -136,6 +161,9 @@ def _sorted(what: Sequence[str], store: str | None) -> tuple[list[str], list[str
         known = {run.id for run in opened.runs()}
         opened.close()
     logs = [each for each in what if each not in known and ("://" in each or Path(each).exists() or glob(each))]
+    if len(logs) < len(what) and not has_store(store):
+        missing = next(each for each in what if each not in logs)
+        raise ConfigError(f"RUN or PATH: found no file {missing!r}, and no store with runs: name one with --store")
     return logs, [each for each in what if each not in logs]
 
 
@@ -187,11 +215,13 @@ def _write(out: Path, content: bytes) -> Path:
     Raises:
         ConfigError: It can't be written.
     """
+    beside = out.with_name(f".{out.name}.new")
     try:
-        beside = out.with_name(f".{out.name}.new")
         beside.write_bytes(content)
         beside.replace(out)
     except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
         raise ConfigError(f"-o {out}: expected a file that can be written, found: {error.strerror}") from error
     return out
 

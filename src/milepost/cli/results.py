@@ -60,5 +60,6 @@ def results(
     for kept in found if plot else ():
         if len(found) > 1:
             console.print(Text(kept.run.id, "bold"))
-        for picture in curve_plots(kept, console.width):
-            console.print(picture)
+        plots = curve_plots(kept, console.width)
+        for plot_of_metric in plots or [Text("nothing to plot: no metric that a threshold watches was logged twice")]:
+            console.print(plot_of_metric)

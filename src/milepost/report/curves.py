@@ -65,8 +65,8 @@ def plot_lines(
         plot.plot(samples, values, label=name, marker="braille", color="gray" if name == "raw" else "blue")
     first, last = min(samples), max(samples)
     for threshold in thresholds:
-        target = [threshold.target_value] * 2
-        plot.plot([first, last], target, label=threshold.name, marker="braille", color="green")
+        target = f"{threshold.name} {threshold.comparison} {threshold.target_value:g}"
+        plot.plot([first, last], [threshold.target_value] * 2, label=target, marker="braille", color="green")
     ticks = [round(first + (last - first) * at / (TICKS - 1)) for at in range(TICKS)]
     plot.xticks(ticks, [f"{tick:,}" for tick in ticks])
     plot.title(f"{metric} over samples")

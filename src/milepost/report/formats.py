@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from milepost.report.amounts import target_of
 from milepost.results import SCHEMA_VERSION
 from milepost.thresholds import ThresholdResult
 
@@ -69,7 +70,7 @@ def row(result: ThresholdResult) -> list[str]:
         result.run or "–",
         result.group or "–",
         result.threshold,
-        f"{result.metric} {result.comparison} {result.target_value:g}",
+        target_of(result),
         result.status.replace("_", " "),
         "–" if result.samples_to_threshold is None else f"{bound}{result.samples_to_threshold:,}",
         "–" if result.minutes_to_threshold is None else f"{bound}{result.minutes_to_threshold:.2f}",

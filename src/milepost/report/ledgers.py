@@ -57,6 +57,11 @@ def source(segment: Segment) -> str:
     return f"{quote.source}{since}{', cached' if quote.cached else ''}{steps}{'*' if quote.assumed else ''}"
 
 
+def ended(segment: Segment) -> str:
+    """Say how a segment ended; nothing where it goes on."""
+    return UNKNOWN if segment.end is None else segment.end.name or "ended"
+
+
 class Used(NamedTuple):
     """What was used of a segment's machines, after what an earlier segment on them has been billed.
 
@@ -83,6 +88,11 @@ def used(ledger: Ledger) -> list[Used]:
         ]
     order = {segment.id: at for at, segment in enumerate(ledger.segments)}
     return sorted(every, key=lambda use: order[use.segment.id])
+
+
+def is_priced(ledger: Ledger) -> bool:
+    """Say whether every price in it is known."""
+    return all(segment.quote is not None for segment in ledger.segments)
 
 
 def is_assumed(ledger: Ledger) -> bool:

@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from milepost.costs import cost_lines
-from milepost.ledger import Ledger, Mark, Segment
+from milepost.ledger import Ledger
 from milepost.report.amounts import UNKNOWN, lasted, moment, usd
-from milepost.report.ledgers import fleet, has_clock, is_assumed, price_notes, purpose, source, total_usd, used
+from milepost.report.ledgers import ended, fleet, has_clock, is_assumed, price_notes, purpose, source, total_usd, used
 from milepost.report.terminal import WIDE, results_table
 from milepost.spending import spending
 from milepost.store.snapshot import Kept, Run
@@ -108,7 +108,7 @@ def ledger_table(ledger: Ledger, width: int = WIDE) -> Table:
             f"{first.samples:,}–{last.samples:,}",
             *(() if narrow else (Text(machines), price, Text(named_by))),
             usd(use.usd, assumed=quote is not None and quote.assumed),
-            Text(_end(segment, last)),
+            Text(ended(segment)),
         )
     return table
 
@@ -149,10 +149,6 @@ def _head(kept: Kept) -> Text:
     }
     said = "  ".join(f"{name} {value}" for name, value in facts.items() if value not in (None, ""))
     return head.append(f"\n{said}", "dim")
-
-
-def _end(segment: Segment, last: Mark) -> str:
-    return last.name or "ended" if segment.end else "–"
 
 
 def _status(run: Run) -> Text:

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from milepost.ledger import Segment
-from milepost.report.amounts import UNKNOWN, usd
+from milepost.report.amounts import UNKNOWN, target_of, usd
 from milepost.report.trail import Trail
 from milepost.thresholds import ThresholdResult
 from milepost.tracked_run import TrackedRun
@@ -24,8 +24,8 @@ from milepost.tracked_run import TrackedRun
 PLAIN_EVERY_SECONDS = 10.0
 """How often a line is printed where there is no terminal."""
 
-ROOM_BESIDE_PLOT = 8
-"""Lines that the panel needs beside its thresholds and its plot."""
+SPARE_LINES = 2
+"""Lines that the panel leaves free on a terminal."""
 
 WIDE = 120
 """Columns where there is no terminal to ask."""
@@ -62,8 +62,7 @@ def results_table(results: Iterable[ThresholdResult]) -> Table:
     for name in FIGURES:
         table.add_column(name, justify="right", no_wrap=True)  # a figure that is cut is a wrong one
     for result in results:
-        target = f"{result.metric} {result.comparison} {result.target_value:g}"
-        table.add_row(Text(result.threshold), Text(target), _status(result), *_figures(result))
+        table.add_row(Text(result.threshold), Text(target_of(result)), _status(result), *_figures(result))
     if any(result.price_assumed for result in results):
         table.caption = "* at an assumed price"
     return table
@@ -209,22 +208,22 @@ class LivePanel:
         """Return the panel as it stands now."""
         table = Table(box=None, pad_edge=False)
         for name, justify in (("threshold", "left"), ("target", "left"), ("smoothed", "right"), ("", "left")):
-            table.add_column(name, justify=justify)  # type: ignore[arg-type]
+            table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
         results: list[ThresholdResult] = list(self._run.get_results().values())
         for result in results:
             value = result.final_smoothed_value
             table.add_row(
                 Text(result.threshold),
-                Text(f"{result.metric} {result.comparison} {result.target_value:g}"),
+                Text(target_of(result)),
                 UNKNOWN if value is None else f"{value:.3f}",
                 self._progress(result),
             )
         others = "  ".join(f"{name} {value:.4g}" for name, value in self._metrics.items() if isinstance(value, float))
-        parts: list[RenderableType] = [Text(self._where(), "bold"), price_line(self._run.ledger.current), table]
-        room = self._console.height - len(results) - ROOM_BESIDE_PLOT
-        if (plot := self._trail.plot(self._run, self._console.width, room)) is not None:
-            parts.append(plot)
-        return Group(*parts, Text(others, "dim", overflow="fold"))
+        above = Group(Text(self._where(), "bold"), price_line(self._run.ledger.current), table)
+        below = Text(others, "dim", overflow="fold")
+        lines = len(self._console.render_lines(Group(above, below)))  # in a narrow terminal some are folded
+        plot = self._trail.plot(self._run, self._console.width, self._console.height - lines - SPARE_LINES)
+        return Group(above, *([] if plot is None else [plot]), below)
 
     def line(self) -> str:
         """Return the same in one line, for logs."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
-from itertools import product
+from itertools import accumulate, product
 from typing import Any
 
 import msgspec
@@ -25,7 +25,12 @@ from milepost.store.snapshot import Kept, Run
 MOST_DETAILED = 50
 """So many runs can be looked at one by one in a page; all are in its tables."""
 
-MOST_POINTS = 6_000
+MOST_CURVES = 100
+"""So many curves have these runs together: where each has many, fewer runs can be looked at."""
+
+LEAST_DETAILED = 10
+
+MOST_POINTS = 5_000
 """Of the lines of these runs, together."""
 
 
@@ -106,9 +111,11 @@ class _Charts:
 
 def _details(every: Sequence[Kept]) -> list[Detail]:
     """Return the runs that started last, newest first, each by itself."""
-    shown = every[-MOST_DETAILED:][::-1]
+    newest = every[-MOST_DETAILED:][::-1]
+    together = list(accumulate(len(kept.curves) for kept in newest))
+    shown = newest[: max(LEAST_DETAILED, sum(curves <= MOST_CURVES for curves in together))]
     lines = sum(len(kept.curves) for kept in shown) or 1
-    points = max(60, min(500, MOST_POINTS // lines))
+    points = max(50, min(500, MOST_POINTS // lines))
     return [
         Detail(kept.run, {f"run-{at}-curves": curves(kept, points), f"run-{at}-ledger": ledger(kept)})
         for at, kept in enumerate(shown)

@@ -44,6 +44,7 @@
     const title = figure.querySelector("h2, h3").textContent;
     const datasets = Object.fromEntries(Object.entries(data).map(([name, set]) => [name, rowsOf(set)]));
     views.set(figure, await vegaEmbed(holder, { ...chart, description: title, datasets, config: report.config }, options));
+    holder.classList.toggle("tall", holder.clientHeight > 2.5 * holder.clientWidth); // printed on several pages
     figure.dataset.drawn = chosen;
   }
 

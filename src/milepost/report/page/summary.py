@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from milepost.report.amounts import usd
+from milepost.report.amounts import target_of, usd
 from milepost.store.snapshot import Kept
 from milepost.thresholds import ThresholdResult
 
@@ -30,8 +30,7 @@ def summary(every: Sequence[Kept]) -> Iterator[Reached]:
     """Yield what the runs have to say of each threshold."""
     by_threshold: defaultdict[tuple[str, str], list[ThresholdResult]] = defaultdict(list)
     for result in (result for kept in every for result in kept.results):
-        target = f"{result.metric} {result.comparison} {result.target_value:g}"
-        by_threshold[result.threshold, target].append(result)
+        by_threshold[result.threshold, target_of(result)].append(result)
     for (name, target), results in by_threshold.items():
         reached = sum(result.achieved for result in results)
         yield Reached(

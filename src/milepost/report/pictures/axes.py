@@ -6,6 +6,7 @@ from typing import Any
 import altair as alt
 
 from milepost.report.pictures.reach import Quantity
+from milepost.thresholds import ThresholdResult
 
 NO_GROUP = "(no group)"
 
@@ -38,7 +39,7 @@ def along(quantity: Quantity, *, field: str | None = None) -> alt.X:
     axis = alt.Axis(
         labelExpr=f"format(datum.value, '{quantity.format}')",  # each label by itself: 0, 500k, 1M
         tickCount=alt.ExprRef("max(2, min(8, width / 90))"),
-        labelFlush=True,
+        labelFlush=14,  # pixels: a label that near an end stands inside the chart, where nothing cuts it
     )
     scale = alt.Scale(zero=True, nice=False, padding=6)
     return alt.X(f"{field or quantity.field}:Q", title=quantity.title, scale=scale, axis=axis)
@@ -50,6 +51,19 @@ def from_zero(data: str, quantity: Quantity, *, style: str, description: Any = a
         style=style, description=description, aria=description is not alt.Undefined
     )
     return layer.encode(x=along(quantity, field="zero"), x2=alt.X2(f"{quantity.field}:Q"))
+
+
+def bounds(crossings: alt.Chart, x: alt.X, y: alt.Y) -> alt.Chart:
+    """Return the layer that says of crossings that their figures are upper bounds: of rows that bear a ``bound``."""
+    text: alt.Chart = crossings.transform_filter("datum.bound != ''").mark_text(
+        style="bound", aria=False, dx=-11, baseline="middle"
+    )
+    return text.encode(x=x, y=y, text=alt.Text("bound:N"))
+
+
+def bound_of(result: ThresholdResult) -> str:
+    """Return ``≤`` where a result's figures are upper bounds."""
+    return "≤" if result.already_met else ""
 
 
 def by_name(names: Iterable[str]) -> dict[str, Any]:
@@ -64,7 +78,7 @@ def legend(names: Sequence[str]) -> alt.Legend | None:
     """Return a legend above a chart, in so many columns as a phone is wide; none for a single name."""
     if len(names) < 2:
         return None
-    size: dict[str, Any] = {"columns": 1, "labelLimit": 320} if len(names) <= 8 else {"columns": 2, "labelLimit": 140}
+    size: dict[str, Any] = {"columns": 1, "labelLimit": 260} if len(names) <= 8 else {"columns": 2, "labelLimit": 140}
     return alt.Legend(**LEGEND, **size, symbolLimit=24)
 
 

@@ -8,8 +8,21 @@ from typing import Any, NamedTuple
 import altair as alt
 
 from milepost.report.amounts import UNKNOWN, usd
-from milepost.report.pictures.axes import NO_GROUP, along, chart, colour, dash, known, layered, said, tooltip
+from milepost.report.pictures.axes import (
+    NO_GROUP,
+    along,
+    bound_of,
+    bounds,
+    chart,
+    colour,
+    dash,
+    known,
+    layered,
+    said,
+    tooltip,
+)
 from milepost.report.pictures.curve import Level, is_raw, name_of, on_the_way, short, thinned, with_usd
+from milepost.report.pictures.notes import assumed_note
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
 from milepost.report.pictures.reach import DOLLARS, QUANTITIES, at_crossing
 from milepost.report.pictures.targets import HEIGHT, target_labels, target_lines, target_rows, values
@@ -18,10 +31,10 @@ from milepost.thresholds import PerformanceThreshold, ThresholdResult
 
 SAYS = """\
 A line is a run: its smoothed metric over the dollars that its training time had cost, without work that was lost. A
-colour is a group. Dashed lines are targets, dots are crossings. The broad grey line is the frontier: the cheapest way
-that any run found to each level."""
+colour is a group. Dashed lines are targets, dots are crossings; ≤ says that one was met from the start. The broad grey
+line is the frontier: the cheapest way that any run found to each level."""
 
-MOST_POINTS = 8_000
+MOST_POINTS = 6_000
 """Of all lines together."""
 
 
@@ -92,7 +105,7 @@ def _chart(
     ]
     data[names["crossings"]] = [
         {"run": line.kept.run.id, "group": _group(line), "threshold": result.threshold}
-        | {"usd": at_crossing(result).usd, "value": result.smoothed_value_at_threshold}
+        | {"usd": at_crossing(result).usd, "value": result.smoothed_value_at_threshold, "bound": bound_of(result)}
         for line in lines
         for result in _crossed(line)
     ]
@@ -103,7 +116,7 @@ def _chart(
     title = metric if is_raw(lines[0].curve.smoothing) else f"{metric}, smoothed"
     x, y = along(quantity), values("value", title)
     hues = colour("group", groups)
-    crossed = said("run", "threshold", "usd:$,.4f")
+    crossings, crossed = known(chart(names["crossings"]), "usd", "value"), said("run", "threshold", "usd:$,.4f")
     told = tooltip(
         *(("run", "run", ""), ("group", "group", ""), ("threshold", "threshold", "")),
         *(("usd", quantity.title, "$,.4~f"), ("value", metric, ",.4~g")),
@@ -114,9 +127,10 @@ def _chart(
         chart(names["lines"])
         .mark_line(strokeWidth=1.6, opacity=0.85, description=said("run", "group"))
         .encode(x=x, y=y, color=hues, strokeDash=dash("group", groups), detail=alt.Detail("run:N")),
-        known(chart(names["crossings"]), "usd", "value")
-        .mark_point(style="crossing", filled=True, size=90, opacity=1, description=crossed)
-        .encode(x=x, y=y, color=hues, tooltip=told),
+        crossings.mark_point(style="crossing", filled=True, size=90, opacity=1, description=crossed).encode(
+            x=x, y=y, color=hues, tooltip=told
+        ),
+        bounds(crossings, x, y),
         *target_labels(names["targets"], title),
         height=HEIGHT,
     )
@@ -172,3 +186,5 @@ def _notes(every: Sequence[Kept], has_lines: bool, unpriced: Sequence[str]) -> I
         yield f"Without a price or a clock, and not drawn over dollars: {shown}."
     elif not has_lines:
         yield "No run has logged a metric that a threshold watches: there is nothing to draw over dollars."
+    if has_lines:
+        yield from assumed_note(every)

@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 
 from milepost.report.amounts import usd
-from milepost.report.pictures.axes import along, chart, known, layered, said, tooltip
+from milepost.report.pictures.axes import along, bound_of, bounds, chart, known, layered, said, tooltip
 from milepost.report.pictures.curve import Level, is_raw, lost_of, name_of, on_the_way, short, thinned, with_usd
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
 from milepost.report.pictures.reach import DOLLARS, QUANTITIES, Quantity, Reach, at_crossing, before_crossing, has_clock
@@ -16,12 +16,13 @@ from milepost.store.snapshot import Curve, CurvePoint, Kept
 
 SAYS = """\
 The thin line is what was logged, the thick line the smoothed metric, which is what counts. Dashed lines across are
-targets, dots are crossings, each at the end of its bracket (the band). Dotted pieces are work that was lost."""
+targets, dots are crossings, each at the end of its bracket (the band); ≤ says that one was met from the start. Dotted
+pieces are work that was lost."""
 
 MOST_POINTS = 600
 """Of a line; the store keeps more."""
 
-TABLE_POINTS = 12
+TABLE_POINTS = 8
 """Rows of a curve's table."""
 
 
@@ -64,7 +65,7 @@ def _add(
         for point in thinned(stretch, most_points)
     ]
     data[f"crossings{at}"] = [
-        {"threshold": result.threshold, "smoothed": result.smoothed_value_at_threshold}
+        {"threshold": result.threshold, "smoothed": result.smoothed_value_at_threshold, "bound": bound_of(result)}
         | at_crossing(result).fields()
         | before_crossing(result).fields("after_")
         for result in kept.results
@@ -99,6 +100,7 @@ def _chart(metric: str, quantity: Quantity, at: int, *, is_smoothed: bool) -> al
         crossings.mark_point(style="crossing", filled=True, size=100, opacity=1, description=crossed).encode(
             x=x, y=y, tooltip=told
         ),
+        bounds(crossings, x, y),
     ]
     if is_smoothed:
         layers.insert(

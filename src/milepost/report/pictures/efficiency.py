@@ -6,9 +6,9 @@ from typing import Any
 
 import altair as alt
 
-from milepost.report.amounts import UNKNOWN, usd
-from milepost.report.pictures.axes import NO_GROUP, along, chart, colour, known, said, tooltip
-from milepost.report.pictures.notes import count
+from milepost.report.amounts import UNKNOWN, target_of, usd
+from milepost.report.pictures.axes import NO_GROUP, along, bound_of, bounds, chart, colour, known, said, tooltip
+from milepost.report.pictures.notes import assumed_note, unknown_notes
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
 from milepost.report.pictures.reach import QUANTITIES, Quantity, Reach, at_crossing, at_end
 from milepost.report.pictures.rows import Rows
@@ -36,8 +36,8 @@ def efficiency(every: Sequence[Kept]) -> Picture:
         ordered = sorted(results, key=lambda each: (not each[0].achieved, each[1].samples or 0))
         for at, (result, reach) in enumerate(ordered):
             named = {"run": result.run, "group": group, "threshold": threshold, "y": lanes[(at + 1) % LANES]}
-            bound = "≤" if result.already_met else ""
-            data["reached" if result.achieved else "open"].append(named | reach.fields() | {"bound": bound})
+            bound = {"bound": bound_of(result)}
+            data["reached" if result.achieved else "open"].append(named | reach.fields() | bound)
     data["labels"] = rows.labels
     charts: dict[tuple[str, ...], Any] = {
         (name,): _chart(quantity, rows, groups)
@@ -56,18 +56,25 @@ def efficiency(every: Sequence[Kept]) -> Picture:
             tuple(_cells(members)),
             numbers=3,
         ),
-        notes=tuple(_notes(members)),
+        notes=tuple(_notes(every, members)),
     )
 
 
 def _members(every: Sequence[Kept]) -> dict[tuple[str, str], Members]:
-    """Return the results of each group and threshold, with what it took, or where the run stopped."""
+    """Return the results of each group and threshold, with what it took, or where the run stopped.
+
+    Thresholds of one name and several targets are as many thresholds: their names say which.
+    """
+    targets: defaultdict[str, set[str]] = defaultdict(set)
+    for result in (result for kept in every for result in kept.results):
+        targets[result.threshold].add(target_of(result))
     members: defaultdict[tuple[str, str], Members] = defaultdict(list)
     for kept in every:
         end = at_end(kept)
         for result in kept.results:
-            reach = at_crossing(result) if result.achieved else end
-            members[kept.run.group or NO_GROUP, result.threshold].append((result, reach))
+            is_one = len(targets[result.threshold]) == 1
+            name = result.threshold if is_one else f"{result.threshold} ({target_of(result)})"
+            members[kept.run.group or NO_GROUP, name].append((result, at_crossing(result) if result.achieved else end))
     order = {name: at for at, (_, name) in enumerate(members)}
     return dict(sorted(members.items(), key=lambda each: (order[each[0][1]], each[0][0])))
 
@@ -80,9 +87,7 @@ def _chart(quantity: Quantity, rows: Rows, groups: Sequence[str]) -> alt.LayerCh
     reached, open_ends = known(chart("reached"), field), known(chart("open"), field)
     return rows.layer(
         reached.mark_circle(size=70, opacity=0.8, description=read).encode(x=x, y=y, color=hues, tooltip=told),
-        reached.transform_filter("datum.bound != ''")
-        .mark_text(style="bound", aria=False, dx=-10, baseline="middle")
-        .encode(x=x, y=y, text=alt.Text("bound:N")),
+        bounds(reached, x, y),
         open_ends.mark_point(size=70, filled=False, strokeWidth=1.8, description=read).encode(
             x=x, y=y, color=hues, tooltip=told
         ),
@@ -103,13 +108,7 @@ def _cells(members: dict[tuple[str, str], Members]) -> Iterator[tuple[str, ...]]
             )
 
 
-def _notes(members: dict[tuple[str, str], Members]) -> Iterator[str]:
-    for name, quantity in QUANTITIES.items():
-        unknown = {
-            result.run
-            for results in members.values()
-            for result, reach in results
-            if getattr(reach, quantity.field) is None
-        }
-        if unknown:
-            yield f"{count(len(unknown), 'run')} with no known {name}: no dot over {name}, yet counted in “k of n”."
+def _notes(every: Sequence[Kept], members: dict[tuple[str, str], Members]) -> Iterator[str]:
+    reaches = [(result.run, reach) for results in members.values() for result, reach in results]
+    yield from (f"{note[:-1]}, yet counted in “k of n”." for note in unknown_notes(reaches))
+    yield from assumed_note(every)

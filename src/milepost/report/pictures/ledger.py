@@ -1,6 +1,6 @@
 """What a run ran on, and at what price."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 
 from milepost.report.amounts import UNKNOWN, lasted, moment, usd
-from milepost.report.ledgers import fleet, has_clock, price_notes, source, used
+from milepost.report.ledgers import ended, fleet, has_clock, price_notes, source, used
 from milepost.report.pictures.axes import LEGEND, chart, layered, said, tooltip
 from milepost.report.pictures.picture import Picture, Row, Table
 from milepost.store.snapshot import Kept
@@ -16,6 +16,10 @@ from milepost.store.snapshot import Kept
 SAYS = """\
 Each block is time on one machine or fleet at one price: as wide as it lasted, as high as an hour cost, so that its area
 is money. A step is a price change, a dashed line time without a known price; lines across say how a stretch ended."""
+
+
+LABEL_WIDTH = 0.25
+"""Of what is written beside an end: its part of a phone's width."""
 
 
 def ledger(kept: Kept) -> Picture:
@@ -31,10 +35,17 @@ def ledger(kept: Kept) -> Picture:
         charts={(): _chart(_time_format(kept) if timed else None, is_priced)} if drawn else {},
         data={"pieces": pieces, "ends": marks} if drawn else {},
         table=Table(
-            ("from (UTC)", "machine", "price from", "wall time", "USD an hour", "USD"), tuple(_cells(kept)), numbers=3
+            ("from (UTC)", "machine", "price from", "ended", "wall time", "USD an hour", "USD"),
+            tuple(_cells(kept)),
+            numbers=3,
         ),
-        notes=tuple(price_notes(kept.ledger)),
+        notes=(*price_notes(kept.ledger), *_free_note(pieces)),
     )
+
+
+def _free_note(pieces: Sequence[Row]) -> Iterator[str]:
+    if any(piece["free"] and piece["end"] > piece["start"] for piece in pieces):
+        yield "Pale blocks were not billed: the provider took the machine back early."
 
 
 def _pieces(kept: Kept) -> Iterator[Row]:
@@ -52,16 +63,27 @@ def _pieces(kept: Kept) -> Iterator[Row]:
                 "fleet": fleet(segment),
                 "source": source(segment),
                 "priced": quote is not None,
+                "free": use.usd == 0 < rate,
             }
 
 
 def _marks(kept: Kept) -> Iterator[Row]:
+    """Yield how stretches ended, each with the side on which its label stands: where there is no other, else none."""
     segments = kept.ledger.segments
     start, end = segments[0].billed_from, segments[-1].marks[-1].wall_time
+    taken: list[tuple[float, float]] = []
     for segment in segments:
-        if (last := segment.end) is not None and last.name not in (None, "closed"):
-            is_late = last.wall_time - start > 0.5 * (end - start)
-            yield {"at": _shown(last.wall_time, kept), "why": last.name, "is_late": is_late}
+        if (last := segment.end) is None or last.name in (None, "closed"):
+            continue
+        at = (last.wall_time - start) / ((end - start) or 1.0)
+        sides = {"left": (at - LABEL_WIDTH, at), "right": (at, at + LABEL_WIDTH)}
+        free = [
+            side
+            for side, (left, right) in sides.items()
+            if left >= 0 and right <= 1 and all(right <= begin or left >= until for begin, until in taken)
+        ]
+        taken += [sides[side] for side in free[:1]]
+        yield {"at": _shown(last.wall_time, kept), "why": last.name, "side": free[0] if free else ""}
 
 
 def _shown(wall_time: float, kept: Kept) -> float:
@@ -82,29 +104,31 @@ def _time_format(kept: Kept) -> str:
 def _chart(time_format: str | None, is_priced: bool) -> alt.LayerChart:
     few = alt.ExprRef("max(2, min(6, width / 110))")
     if time_format:
-        axis = alt.Axis(tickCount=few, labelOverlap=True, format=time_format)
+        axis = alt.Axis(tickCount=few, labelOverlap=True, labelFlush=40, format=time_format)
         x = alt.X("start:T", title="time (UTC)", axis=axis, scale=alt.Scale(type="utc"))
     else:
         x = alt.X("start:Q", title="training time (minutes)", axis=alt.Axis(tickCount=few))
     kind = "T" if time_format else "Q"
-    y = alt.Y("usd_per_hour:Q", title="USD an hour, all nodes", axis=alt.Axis(format="$,~f", tickCount=4))
+    dollars = alt.Axis(format="$,~f", tickCount=4) if is_priced else None
+    y = alt.Y("usd_per_hour:Q", title="USD an hour, all nodes", axis=dollars)
     legend = alt.Legend(**LEGEND, columns=1, labelLimit=320, symbolType="square") if is_priced else None
-    hues = alt.Color("fleet:N", title=None, legend=legend)
+    hues = alt.Color("fleet:N", title=None, legend=legend, sort=None)  # in the order of use
     told = tooltip(("fleet", "machine", ""), ("usd_per_hour", "USD an hour", "$,.4~f"), ("source", "price from", ""))
+    pale = alt.condition("datum.free", alt.value(0.25), alt.value(0.75))
     pieces = chart("pieces")
     ends = chart("ends").encode(x=alt.X(f"at:{kind}"), y=alt.value(0), text=alt.Text("why:N"))
     text: dict[str, Any] = {"style": "target-label", "aria": False, "baseline": "top", "dy": 2}
     return layered(
         pieces.transform_filter("datum.priced")
-        .mark_rect(opacity=0.75, description=said("fleet", "usd_per_hour:$,.4~f", "source"))
-        .encode(x=x, x2=alt.X2("end"), y=y, y2=alt.Y2("ground"), color=hues, tooltip=told),
+        .mark_rect(description=said("fleet", "usd_per_hour:$,.4~f", "source"))
+        .encode(x=x, x2=alt.X2("end"), y=y, y2=alt.Y2("ground"), color=hues, opacity=pale, tooltip=told),
         pieces.transform_filter("!datum.priced")
         .mark_rect(style="unpriced", aria=False)
-        .encode(x=x, x2=alt.X2("end"), y=alt.Y("ground:Q"), y2=alt.Y2("ground"), tooltip=told),
+        .encode(x=x, x2=alt.X2("end"), y=alt.Y("ground:Q", axis=dollars), y2=alt.Y2("ground"), tooltip=told),
         chart("ends").mark_rule(style="stop", description=said("why")).encode(x=alt.X(f"at:{kind}")),
-        ends.transform_filter("datum.is_late").mark_text(**text, align="right", dx=-4),
-        ends.transform_filter("!datum.is_late").mark_text(**text, align="left", dx=4),
-        height=170,
+        ends.transform_filter("datum.side == 'left'").mark_text(**text, align="right", dx=-4),
+        ends.transform_filter("datum.side == 'right'").mark_text(**text, align="left", dx=4),
+        height=170 if is_priced else 60,
     )
 
 
@@ -115,6 +139,6 @@ def _cells(kept: Kept) -> Iterator[tuple[str, ...]]:
         assumed = quote is not None and quote.assumed
         yield (
             moment(use.start) if segment.has_wall_clock else UNKNOWN,
-            *(fleet(segment), source(segment), lasted(use.end - use.start)),
+            *(fleet(segment), source(segment), ended(segment), lasted(use.end - use.start)),
             *(usd(each, assumed=assumed) for each in (rate, use.usd)),
         )

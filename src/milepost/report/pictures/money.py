@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from milepost.report.amounts import UNKNOWN, lasted, usd
-from milepost.report.ledgers import is_assumed, purpose, total_usd
+from milepost.report.ledgers import is_assumed, is_priced, purpose, total_usd
 from milepost.report.pictures.axes import from_zero, said, tooltip
 from milepost.report.pictures.notes import count, untimed_note
 from milepost.report.pictures.picture import Picture, Row, Table
@@ -41,7 +41,7 @@ def spending_of(every: Sequence[Kept]) -> Spending:
     for kept in every:
         here = kept.ledger.here
         spent = () if here is None else spending(kept.ledger, here)
-        if total_usd(spent) is None:
+        if total_usd(spent) is None or not (spent or is_priced(kept.ledger)):
             unpriced.append(kept.run.id)
             continue
         assumed |= is_assumed(kept.ledger)

@@ -1,8 +1,9 @@
 """What is said beside several pictures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from milepost.report.ledgers import has_clock
+from milepost.report.ledgers import has_clock, is_assumed
+from milepost.report.pictures.reach import QUANTITIES, Reach
 from milepost.store.snapshot import Kept
 
 
@@ -16,3 +17,22 @@ def untimed_note(every: Sequence[Kept]) -> Iterator[str]:
     untimed = sum(not has_clock(kept.ledger) for kept in every)
     if untimed:
         yield f"{count(untimed, 'run')} whose log has no wall clock: what was billed beside training is not known."
+
+
+def unknown_notes(reaches: Iterable[tuple[str | None, Reach]]) -> Iterator[str]:
+    """Say how many runs can't be drawn over samples, minutes or dollars, each a run and how far it had come."""
+    unknown: dict[str, set[str | None]] = {name: set() for name in QUANTITIES}
+    for run, reach in reaches:
+        for name, quantity in QUANTITIES.items():
+            if getattr(reach, quantity.field) is None:
+                unknown[name].add(run)
+    for name, runs in unknown.items():
+        if runs:
+            yield f"{count(len(runs), 'run')} with no known {name}: not drawn over {name}."
+
+
+def assumed_note(every: Sequence[Kept]) -> Iterator[str]:
+    """Say of how many runs the dollars are those of an assumed price."""
+    assumed = sum(is_assumed(kept.ledger) for kept in every)
+    if assumed:
+        yield f"Dollars of {count(assumed, 'run')} are at an assumed price (*)."

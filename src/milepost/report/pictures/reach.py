@@ -5,6 +5,7 @@ import msgspec
 from milepost.costs import cost
 from milepost.crossing import Position
 from milepost.ledger import Mark, Segment
+from milepost.replay.kept import STATUS as REPLAYED
 from milepost.store.snapshot import Kept
 from milepost.thresholds import ThresholdResult
 
@@ -78,8 +79,8 @@ def stops(kept: Kept) -> list[tuple[str, Reach]]:
 
 
 def has_clock(kept: Kept) -> bool:
-    """Say whether anything tells the run's time."""
-    return not kept.results or any(result.elapsed_source is not None for result in kept.results)
+    """Say whether anything tells the run's time: its own clock where it was tracked, else what its log says."""
+    return kept.run.status != REPLAYED or any(result.elapsed_source is not None for result in kept.results)
 
 
 def _position(segment: Segment, end: Mark) -> Position:
@@ -89,7 +90,7 @@ def _position(segment: Segment, end: Mark) -> Position:
 def _reach(kept: Kept, at: Position) -> Reach:
     timed = has_clock(kept)
     return Reach(
-        samples=at.samples or None,
+        samples=None if at.samples == 0 and kept.run.status == REPLAYED else at.samples,  # a log may count none
         minutes=at.elapsed_seconds / 60 if timed else None,
         usd=cost(kept.ledger, at) if timed else None,
     )

@@ -1,15 +1,15 @@
 """When each run reached each threshold: over samples, minutes and dollars."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import altair as alt
 
 from milepost.report.formats import COLUMNS, row
-from milepost.report.pictures.axes import along, chart, colour, from_zero, known, said, shape, tooltip
-from milepost.report.pictures.notes import count
+from milepost.report.pictures.axes import along, bound_of, bounds, chart, colour, from_zero, known, said, shape, tooltip
+from milepost.report.pictures.notes import assumed_note, count, unknown_notes
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
-from milepost.report.pictures.reach import QUANTITIES, Quantity, at_crossing, at_end, before_crossing, stops
+from milepost.report.pictures.reach import QUANTITIES, Quantity, Reach, at_crossing, at_end, before_crossing, stops
 from milepost.report.pictures.rows import LANE, Rows
 from milepost.store.snapshot import Kept
 
@@ -44,7 +44,7 @@ def timeline(every: Sequence[Kept]) -> Picture:
         switches=(Switch("over", tuple(name for (name,) in charts)),),
         data=data if charts else {},
         table=Table(COLUMNS, tuple(tuple(row(result)) for result in results), numbers=5),
-        notes=_notes(every, drawn, results == []),
+        notes=(*_notes(every, drawn, results == []), *unknown_notes(_reaches(drawn)), *assumed_note(drawn)),
     )
 
 
@@ -64,8 +64,8 @@ def _add(kept: Kept, rows: Rows, data: dict[str, list[Row]]) -> None:
         data["extents"].append(named | end.fields() | {"zero": 0})
         if result.achieved:
             bracket = before_crossing(result).fields("after_")
-            bound = "≤" if result.already_met else ""
-            data["crossings"].append(named | at_crossing(result).fields() | bracket | {"bound": bound})
+            bound = {"bound": bound_of(result)}
+            data["crossings"].append(named | at_crossing(result).fields() | bracket | bound)
         else:
             data["open"].append(named | end.fields())
     for why, where in stops(kept):
@@ -91,13 +91,17 @@ def _chart(quantity: Quantity, rows: Rows, thresholds: Sequence[str]) -> alt.Lay
         crossings.mark_point(filled=True, size=90, opacity=1, description=crossed).encode(
             x=x, y=y, color=hues, shape=shapes, tooltip=told
         ),
-        crossings.transform_filter("datum.bound != ''")
-        .mark_text(style="bound", aria=False, dx=-11, baseline="middle")
-        .encode(x=x, y=y, text=alt.Text("bound:N")),
+        bounds(crossings, x, y),
         open_ends.mark_point(filled=False, size=90, strokeWidth=1.8, description=said("run", "threshold")).encode(
             x=x, y=y, color=hues, shape=shapes, tooltip=told
         ),
     )
+
+
+def _reaches(drawn: Sequence[Kept]) -> Iterator[tuple[str, Reach]]:
+    for kept in drawn:
+        end = at_end(kept)
+        yield from ((kept.run.id, at_crossing(result) if result.achieved else end) for result in kept.results)
 
 
 def _notes(every: Sequence[Kept], drawn: Sequence[Kept], has_none: bool) -> tuple[str, ...]:

@@ -75,18 +75,22 @@ def _used(every: Sequence[Kept]) -> dict[str, Used]:
     for kept in every:
         if (here := kept.ledger.here) is None:
             continue
-        for use in uses(kept.ledger, here):
-            segment = use[-1].segment
-            each = used.setdefault(machine(segment), Used(set()))
-            each.runs.add(kept.run.id)
-            seconds = sum((part.end - part.start) * part.segment.instance.nodes_charged for part in use)
-            if (billed := billed_use(kept.ledger, use)) is None:
-                each.unpriced_seconds += seconds
-                continue
-            each.node_seconds += seconds
-            each.usd += sum(part.usd(part.start, part.end) or 0.0 for part in use)
-            each.billed_usd += billed
-            each.assumed |= any(part.segment.quote is not None and part.segment.quote.assumed for part in use)
+        for of_start in uses(kept.ledger, here):
+            billed, listed = billed_use(kept.ledger, of_start), 0.0
+            for use in of_start:
+                each = used.setdefault(machine(use.segment), Used(set()))
+                each.runs.add(kept.run.id)
+                seconds = (use.end - use.start) * use.segment.instance.nodes_charged
+                if (cost := use.usd(use.start, use.end)) is None:
+                    each.unpriced_seconds += seconds
+                    continue
+                listed += cost
+                each.node_seconds += seconds
+                each.usd += cost
+                each.billed_usd += 0.0 if billed == 0 else cost
+                each.assumed |= use.segment.quote is not None and use.segment.quote.assumed
+            if billed:
+                each.billed_usd += billed - listed  # what the billing minimum adds, at the last one's price
     return dict(sorted(used.items(), key=lambda each: (-each[1].billed_usd, each[0])))
 
 
