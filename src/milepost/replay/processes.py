@@ -3,10 +3,12 @@
 import logging
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
@@ -129,9 +131,18 @@ def _begin(job: Job, workers: int, level: int) -> None:
     """Begin a worker's process: its own threads are few, and Ctrl-C is its parent's."""
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["POLARS_MAX_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
     logging.getLogger("milepost").setLevel(level)
     _worker = Worker(job)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent has: one that is killed tells nobody, and a worker would wait for ever."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _is_ready() -> bool:
