@@ -176,8 +176,8 @@ def test_ctrl_c_leaves_what_was_saved_whole(tmp_path: Path) -> None:
     assert process.stdout is not None
     told = [json.loads(process.stdout.readline())["run"] for _ in range(20)]
     process.send_signal(signal.SIGINT)
-    process.communicate()
-    assert process.returncode in (130, -signal.SIGINT, 1)
+    _, said = process.communicate()
+    assert process.returncode in (130, -signal.SIGINT, 1), said
     opened = Store(store)
     runs = [each.id for each in opened.runs()]
     assert set(told) <= set(runs)

@@ -1,5 +1,6 @@
 """The command line: one file per command. It parses, calls and prints."""
 
+import signal
 import sys
 from collections.abc import Collection
 from importlib import import_module
@@ -7,6 +8,7 @@ from importlib import import_module
 import typer
 
 from milepost import __version__, log
+from milepost.cli import interrupts
 from milepost.errors import MilepostError
 
 COMMANDS = ("init", "replay", "results", "reprice", "report", "launch", "price", "detect", "doctor", "wandb-board")
@@ -43,6 +45,7 @@ def _options(
 def main() -> None:
     """Run the command line. Exit status: 0 done, 1 no, 2 wrong call or input, 3 can't tell yet, 4 Milepost failed."""
     log.show_warnings()
+    interrupts.watch()
     called = sys.argv[1:2]
     try:
         build_app(called if called and called[0] in COMMANDS else COMMANDS)()
@@ -52,6 +55,8 @@ def main() -> None:
         typer.echo(f"milepost: {CONTROL.sub('', str(error))}", err=True)
         sys.exit(2)
     except Exception as error:  # noqa: BLE001 - the last border: exit status 4 says that Milepost failed
+        if interrupts.were_seen():
+            sys.exit(128 + signal.SIGINT)
         import traceback
 
         traceback.print_exception(error)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from milepost.cli import interrupts
 from milepost.replay import Results
 from milepost.replay.runs import Progress as Come
 
@@ -58,6 +59,7 @@ def log_progress() -> Iterator[Callable[[Come], None]]:
         task = bar.add_task("reading …")
 
         def on_progress(come: Come) -> None:
+            interrupts.check()
             skipped = f", {come.skipped:,} skipped" if come.skipped else ""
             bar.update(task, description=f"{come.runs:,} runs read{skipped}  {come.run}".replace("[", r"\["))
 

@@ -5,6 +5,8 @@ https://www.sqlite.org/wal.html (Overview, disadvantage 2). `synchronous=FULL` s
 """
 
 import os
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,7 +111,8 @@ def _set_up_sqlite(engine: Engine, file: Path) -> None:
     def _connect(connection: object, _record: object) -> None:
         connection.isolation_level = None  # type: ignore[attr-defined]  # transactions are begun below
         cursor = connection.cursor()  # type: ignore[attr-defined]
-        for pragma in (f"journal_mode={'DELETE' if shared else 'WAL'}", "synchronous=FULL", "foreign_keys=ON"):
+        _set_journal(cursor, "DELETE" if shared else "WAL")
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -118,6 +121,20 @@ def _set_up_sqlite(engine: Engine, file: Path) -> None:
         # A transaction that reads first and writes later can't wait for another writer: this one takes its turn first.
         only_reads = connection.get_execution_options().get(ONLY_READS, False)
         connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+
+def _set_journal(cursor: sqlite3.Cursor, mode: str) -> None:
+    """Set how a database keeps its journal: SQLite waits for nobody there, so this does, as long as elsewhere."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute(f"PRAGMA journal_mode={mode}")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 @contextmanager
