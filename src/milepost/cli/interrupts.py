@@ -1,4 +1,4 @@
-"""Ctrl-C that is not lost: while Python clears something up, an interrupt is dropped, or comes out as something else."""
+"""Ctrl-C that is not lost: while Python clears something up, an interrupt is dropped, or becomes something else."""
 
 import signal
 from types import FrameType
