@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from functools import cache
 from importlib.metadata import entry_points
 from typing import NamedTuple
 
@@ -57,9 +58,14 @@ def load_readers(format: str | None = None) -> list[Reader]:
     """
     if format is not None:
         return [find_adapter(GROUP, OWN, format)()]
-    added = sorted({entry.name for entry in entry_points(group=GROUP)} - OWN.keys())
-    names = [*(name for name in OWN if name not in GENERIC), *added, *(name for name in OWN if name in GENERIC)]
+    names = [*(name for name in OWN if name not in GENERIC), *_added(), *(name for name in OWN if name in GENERIC)]
     return [find_adapter(GROUP, OWN, name)() for name in names]
+
+
+@cache
+def _added() -> tuple[str, ...]:
+    """Return the names of other packages' readers."""
+    return tuple(sorted({entry.name for entry in entry_points(group=GROUP)} - OWN.keys()))
 
 
 def find_logs(paths: Iterable[str], *, format: str | None = None, match: str | None = None) -> Iterator[Log | Skipped]:

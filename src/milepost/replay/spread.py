@@ -88,7 +88,8 @@ def outcomes(job: Job, logs: Iterable[Log], engine: Engine, workers: int) -> Ite
             engine = "here"
     if engine == "here" or workers == 1:
         logs = _chained(ahead, found)
-        yield from (_outcomes_reading_ahead if size >= WORTH_READING_AHEAD else _outcomes_here)(job, logs)
+        reads_ahead = size >= WORTH_READING_AHEAD and job.final  # else little may be read at all
+        yield from (_outcomes_reading_ahead if reads_ahead else _outcomes_here)(job, logs)
         return
     from milepost.replay.processes import outcomes_of_processes
 

@@ -102,9 +102,7 @@ class Worker:
         wanted = msgspec.structs.replace(self._job.wanted, part=task.part)
         try:
             for history in map(encodable, log.reader.histories(log.files, log.run, wanted)):
-                # An outline may tell that nothing need be read.
-                ahead = with_first_stretch and (self._job.final or history.outline is None)
-                yield _begun(history) if ahead else history
+                yield _begun(history) if with_first_stretch else history
         except HistoryError as error:
             yield Skipped(log.files[0], str(error))
 
