@@ -69,7 +69,7 @@ def outcomes(job: Job, logs: Iterable[Log], engine: Engine, workers: int) -> Ite
     """
     if engine not in get_args(Engine):
         raise ConfigError(f"engine: found {engine!r}, expected one of {', '.join(get_args(Engine))}")
-    Worker(job)  # what is wrong with its settings is said before anything is started
+    worker = Worker(job)  # what is wrong with its settings is said before anything is started
     found = iter(logs)
     if engine == "ray":
         from milepost.replay.fleet import outcomes_of_fleet
@@ -89,22 +89,20 @@ def outcomes(job: Job, logs: Iterable[Log], engine: Engine, workers: int) -> Ite
     if engine == "here" or workers == 1:
         logs = _chained(ahead, found)
         reads_ahead = size >= WORTH_READING_AHEAD and job.final  # else little may be read at all
-        yield from (_outcomes_reading_ahead if reads_ahead else _outcomes_here)(job, logs)
+        yield from (_outcomes_reading_ahead if reads_ahead else _outcomes_here)(worker, logs)
         return
     from milepost.replay.processes import outcomes_of_processes
 
     yield from outcomes_of_processes(job, _tasks(_chained(ahead, found), workers), workers)
 
 
-def _outcomes_here(job: Job, logs: Iterable[Log]) -> Iterator[Outcome]:
-    worker = Worker(job)
+def _outcomes_here(worker: Worker, logs: Iterable[Log]) -> Iterator[Outcome]:
     for log in logs:
         yield from worker.outcomes(Task(log))
 
 
-def _outcomes_reading_ahead(job: Job, logs: Iterable[Log]) -> Iterator[Outcome]:
+def _outcomes_reading_ahead(worker: Worker, logs: Iterable[Log]) -> Iterator[Outcome]:
     """Read each run's first stretch while the run before it is taken through: decoders need no lock of Python's."""
-    worker = Worker(job)
     opened = (each for log in logs for each in worker.opened(Task(log), with_first_stretch=True))
     with ThreadPoolExecutor(1, "milepost-replay") as reader:
         coming = reader.submit(next, opened, None)
