@@ -12,7 +12,7 @@ import msgspec
 
 import milepost
 from benchmarks.timing import Ratio
-from milepost.store.snapshot import MOST_POINTS, Curve, CurvePoint, Kept, Snapshot
+from milepost.runs.record import MOST_POINTS, Curve, CurvePoint, Kept, Snapshot
 from milepost.store.store import Store
 
 RUNS = 50

@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Iterator
 
 from benchmarks.timing import Ratio, Work, side_by_side
-from milepost.thresholds import PerformanceThreshold
-from milepost.tracker import PerformanceThresholdTracker
+from milepost.tracking.thresholds import PerformanceThreshold
+from milepost.tracking.tracker import PerformanceThresholdTracker
 
 CALLS = 200
 """Updates in one piece of work: the timer's own cost is spread over them."""

@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from milepost.instance import Instance
-from milepost.ledger import Ledger
-from milepost.quote import PriceStep, Quote
-from milepost.thresholds import PerformanceThreshold
-from milepost.tracker import Clock, PerformanceThresholdTracker
+from milepost.money.instance import Instance
+from milepost.money.ledger import Ledger
+from milepost.money.quote import PriceStep, Quote
+from milepost.tracking.thresholds import PerformanceThreshold
+from milepost.tracking.tracker import Clock, PerformanceThresholdTracker
 
 START = 1_700_000_000.0
 """Unix seconds at which the runs of the tests start."""

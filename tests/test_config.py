@@ -13,7 +13,7 @@ from milepost.config import (
     load_performance_thresholds,
 )
 from milepost.errors import ConfigError
-from milepost.thresholds import COMPARISONS, HalfLife, PerformanceThreshold
+from milepost.tracking.thresholds import COMPARISONS, HalfLife, PerformanceThreshold
 
 ROOT = Path(__file__).parents[1]
 

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from milepost.config import get_default_arena_thresholds
-from milepost.costs import billed_cost
-from milepost.crossing import Position
 from milepost.errors import ConfigError
-from milepost.instance import Instance
-from milepost.ledger import Ledger
-from milepost.quote import BillingRule
-from milepost.thresholds import HalfLife, PerformanceThreshold
+from milepost.money.costs import billed_cost
+from milepost.money.instance import Instance
+from milepost.money.ledger import Ledger
+from milepost.money.quote import BillingRule
 from milepost.tracked_run import track
-from milepost.tracker import PerformanceThresholdTracker
+from milepost.tracking.crossing import Position
+from milepost.tracking.thresholds import HalfLife, PerformanceThreshold
+from milepost.tracking.tracker import PerformanceThresholdTracker
 from tests.helpers import START, FakeClock, ledger, quote, threshold
 
 
@@ -250,7 +250,7 @@ def test_price_that_stands_in_is_better_than_none_when_ledgers_meet() -> None:
 
 
 def test_costs_of_a_crossing_are_reckoned_anew_only_for_a_new_price(monkeypatch: pytest.MonkeyPatch) -> None:
-    from milepost import tracker as module
+    from milepost.tracking import tracker as module
 
     run, clock = tracker()
     clock.advance(10)

@@ -14,39 +14,39 @@ if TYPE_CHECKING:
         load_performance_thresholds,
     )
     from milepost.errors import ConfigError, HistoryError, MilepostError, MissingExtra, PriceUnavailable, StateError
-    from milepost.instance import Instance
     from milepost.instances.skypilot import SkyPilotInstanceInfo
-    from milepost.ledger import Ledger
+    from milepost.money.instance import Instance
+    from milepost.money.ledger import Ledger
+    from milepost.money.quote import BillingRule, PriceStep, Quote
     from milepost.prices.aws import AWSPricingClient
-    from milepost.quote import BillingRule, PriceStep, Quote
     from milepost.replay import Results, replay
-    from milepost.thresholds import HalfLife, PerformanceThreshold, ThresholdResult
     from milepost.total_cost import calculate_total_cost
     from milepost.tracked_run import TrackedRun, track
-    from milepost.tracker import PerformanceThresholdTracker
+    from milepost.tracking.thresholds import HalfLife, PerformanceThreshold, ThresholdResult
+    from milepost.tracking.tracker import PerformanceThresholdTracker
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "AWSPricingClient": "prices.aws",
-    "BillingRule": "quote",
+    "BillingRule": "money.quote",
     "Config": "config",
     "ConfigError": "errors",
-    "HalfLife": "thresholds",
+    "HalfLife": "tracking.thresholds",
     "HistoryError": "errors",
-    "Instance": "instance",
-    "Ledger": "ledger",
+    "Instance": "money.instance",
+    "Ledger": "money.ledger",
     "MilepostError": "errors",
     "MissingExtra": "errors",
-    "PerformanceThreshold": "thresholds",
-    "PerformanceThresholdTracker": "tracker",
-    "PriceStep": "quote",
+    "PerformanceThreshold": "tracking.thresholds",
+    "PerformanceThresholdTracker": "tracking.tracker",
+    "PriceStep": "money.quote",
     "PriceUnavailable": "errors",
-    "Quote": "quote",
+    "Quote": "money.quote",
     "Results": "replay",
     "SkyPilotInstanceInfo": "instances.skypilot",
     "StateError": "errors",
-    "ThresholdResult": "thresholds",
+    "ThresholdResult": "tracking.thresholds",
     "TrackedRun": "tracked_run",
     "calculate_total_cost": "total_cost",
     "environment_from_curriculum": "config",

@@ -11,11 +11,11 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 import yaml
 
-from milepost.charges import Network, Storage
 from milepost.errors import ConfigError, require
-from milepost.instance import Commitment, Instance, Market
 from milepost.log import logger
-from milepost.thresholds import PerformanceThreshold, require_unique_names
+from milepost.money.extra_costs import Network, Storage
+from milepost.money.instance import Commitment, Instance, Market
+from milepost.tracking.thresholds import PerformanceThreshold, require_unique_names
 
 S = TypeVar("S", bound=msgspec.Struct)
 

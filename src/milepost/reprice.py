@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 import msgspec
 
 from milepost.errors import ConfigError, PriceUnavailable, require
-from milepost.instance import Instance
 from milepost.instances.detect import as_assumed
-from milepost.ledger import Ledger, Segment
+from milepost.money.instance import Instance
+from milepost.money.ledger import Ledger, Segment
+from milepost.money.quote import Quote
 from milepost.prices.book import PriceBook
-from milepost.quote import Quote
-from milepost.results import restated
-from milepost.store.snapshot import Kept, Snapshot
+from milepost.runs.record import Kept, Snapshot
+from milepost.tracking.result import restated
 
 
 def reprice(

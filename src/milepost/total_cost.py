@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 
 from milepost.errors import PriceUnavailable, require
-from milepost.instance import Instance
 from milepost.instances.detect import detect
 from milepost.log import logger
+from milepost.money.instance import Instance
 from milepost.prices.book import PriceBook
 
 

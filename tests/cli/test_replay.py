@@ -14,7 +14,7 @@ import milepost as library
 from milepost.config import load_performance_thresholds
 from milepost.errors import ConfigError, HistoryError
 from milepost.store.store import Store
-from milepost.thresholds import parse_threshold
+from milepost.tracking.thresholds import parse_threshold
 
 pytest.importorskip("polars")
 

@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 
 from milepost.cli.results import NARROWEST
+from milepost.money.breakdown import spending
 from milepost.report.runs import run_view, runs_table
-from milepost.spending import spending
-from milepost.store.snapshot import Kept
+from milepost.runs.record import Kept
 from milepost.store.store import Store
 from milepost.tracked_run import opening, track
 from tests.helpers import FakeClock, threshold

@@ -14,11 +14,11 @@ from milepost.config import Config
 from milepost.doctor import clock, machine, prices, sinks, thresholds
 from milepost.doctor.examine import examine
 from milepost.doctor.finding import Case, Finding
-from milepost.instance import Instance
 from milepost.instances.detect import Detection
-from milepost.quote import Quote
-from milepost.smoothing import Smoother
-from milepost.thresholds import HalfLife, PerformanceThreshold
+from milepost.money.instance import Instance
+from milepost.money.quote import Quote
+from milepost.tracking.smoothing import Smoother
+from milepost.tracking.thresholds import HalfLife, PerformanceThreshold
 from tests.prices.server import Answer, serving
 
 ON_DEMAND = Instance(provider="aws", instance_type="g5.4xlarge", region="us-east-1", market="on_demand")

@@ -21,7 +21,7 @@ from examples.arena.environment import EPISODE_STEPS, NUM_AGENTS, ArenaVectorEnv
 from examples.arena.settings import ArenaSettings, SettingsError, parse_overrides  # noqa: E402
 from examples.arena.train import main  # noqa: E402
 from examples.arena.trainer import ArenaTrainer  # noqa: E402
-from milepost.costs import cost  # noqa: E402
+from milepost.money.costs import cost  # noqa: E402
 from milepost.store.store import Store  # noqa: E402
 
 ROOT = Path(__file__).parents[2]

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from milepost.instance import Instance
 from milepost.instances.aws import IPV6, AWSMetadata, _endpoint
 from milepost.instances.metadata import LINK_LOCAL
 from milepost.instances.probe import ProbeFailed
+from milepost.money.instance import Instance
 from tests.instances.metadata_server import (
     EC2,
     HANG,

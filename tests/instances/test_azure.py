@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from milepost.instance import Instance
 from milepost.instances.azure import AzureMetadata
 from milepost.instances.probe import ProbeFailed
+from milepost.money.instance import Instance
 from tests.instances.metadata_server import VM, Answer, Answering, like_azure, serving, soon
 
 

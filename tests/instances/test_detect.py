@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost.instance import FIELDS, Instance
 from milepost.instances import probes
 from milepost.instances.detect import detect, find_rank
+from milepost.money.instance import FIELDS, Instance
 from tests.instances.test_gpus import program
 from tests.instances.test_skypilot import TWO_NODES
 

@@ -2,10 +2,10 @@ import logging
 
 import pytest
 
-from milepost.instance import Instance
 from milepost.instances.gcp import GCPMetadata, _base
 from milepost.instances.metadata import LINK_LOCAL
 from milepost.instances.probe import ProbeFailed
+from milepost.money.instance import Instance
 from tests.instances.metadata_server import GCE, NOTHING, Answer, Answering, Asked, Raw, like_gcp, serving, soon
 
 SCHEDULING = "scheduling/?recursive=true"

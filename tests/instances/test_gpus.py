@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from milepost.data import machines
-from milepost.instance import Instance
 from milepost.instances.gpus import MODELS, GPUProbe, find_gpus, misfit, model_of
 from milepost.instances.probe import ProbeFailed
+from milepost.money.instance import Instance
 
 PRODUCTS = {
     "Tesla T4": "T4",

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost.instance import Instance
 from milepost.instances.aws import AWSMetadata
 from milepost.instances.azure import AzureMetadata
 from milepost.instances.gcp import GCPMetadata
@@ -30,6 +29,7 @@ from milepost.instances.metadata import (
 from milepost.instances.metadata import Answer as Found
 from milepost.instances.oci import OCIMetadata
 from milepost.instances.probe import Probe, ProbeFailed
+from milepost.money.instance import Instance
 from tests.instances.metadata_server import (
     GCE,
     HANG,

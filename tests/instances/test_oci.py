@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from milepost.instance import Instance
 from milepost.instances.oci import OCIMetadata
 from milepost.instances.probe import ProbeFailed
+from milepost.money.instance import Instance
 from tests.instances.metadata_server import OCI, Answering, like_oci, serving, soon
 
 

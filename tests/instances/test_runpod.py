@@ -2,8 +2,8 @@ import logging
 
 import pytest
 
-from milepost.instance import Instance
 from milepost.instances.runpod import from_runpod
+from milepost.money.instance import Instance
 
 POD = {
     "RUNPOD_POD_ID": "g3xbbjz06abf2p",

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from milepost.errors import ConfigError
-from milepost.instance import FIELDS, Instance
 from milepost.instances.skypilot import SkyPilotInstanceInfo
+from milepost.money.instance import FIELDS, Instance
 
 TWO_NODES = {
     "SKYPILOT_INSTANCE_TYPE": "p4d.24xlarge",

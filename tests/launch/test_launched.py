@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import milepost
-from milepost.thresholds import PerformanceThreshold
+from milepost.tracking.thresholds import PerformanceThreshold
 from tests.cli.test_cli import milepost as command
 from tests.launch.api_server import ApiServer, serving
 from tests.launch.skypilot import PYTHON, ROOT, environ_of, needs_skypilot

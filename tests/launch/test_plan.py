@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from milepost.errors import ConfigError
-from milepost.instance import MARKETS
 from milepost.launch.offers import Shelf
 from milepost.launch.order import Order, parse_duration
 from milepost.launch.plan import Plan, make_plan, own_bucket
-from milepost.quote import Quote
+from milepost.money.instance import MARKETS
+from milepost.money.quote import Quote
 from tests.launch.skypilot import ROOT
 
 OFFERS = (

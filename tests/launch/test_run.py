@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from milepost.costs import billed_cost, cost, total_cost
-from milepost.spending import spending
-from milepost.store.snapshot import Kept
+from milepost.money.breakdown import spending
+from milepost.money.costs import billed_cost, cost, total_cost
+from milepost.runs.record import Kept
 from milepost.store.store import Store
 from tests.instances.metadata_server import EC2, like_ec2, serving
 from tests.launch.skypilot import ROOT, SkyPilot, lay_catalogs, needs_skypilot

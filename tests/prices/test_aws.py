@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from milepost.costs import cost
-from milepost.crossing import Position
 from milepost.errors import PriceUnavailable
-from milepost.instance import Commitment, Instance
-from milepost.ledger import Ledger
+from milepost.money.costs import cost
+from milepost.money.instance import Commitment, Instance
+from milepost.money.ledger import Ledger
 from milepost.prices import aws
 from milepost.prices.aws import AWSPrices, AWSPricingClient
 from milepost.prices.aws_price_list import FILTERS
+from milepost.tracking.crossing import Position
 from tests.prices.server import PriceServer, Question, serving
 
 pytest.importorskip("boto3")

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from milepost.errors import PriceUnavailable
-from milepost.instance import Commitment, Instance
+from milepost.money.instance import Commitment, Instance
+from milepost.money.quote import Quote
 from milepost.prices import azure, http
 from milepost.prices.azure import AzurePrices
-from milepost.quote import Quote
 from tests.prices.server import Answer, PriceServer, Question, serving
 
 pytest.importorskip("httpx")

@@ -1,6 +1,6 @@
 import pytest
 
-from milepost.instance import Instance, Market
+from milepost.money.instance import Instance, Market
 from milepost.prices.book import billing_rule
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from milepost.errors import ConfigError, PriceUnavailable
-from milepost.instance import Instance
+from milepost.money.instance import Instance
 from milepost.prices import book as book_module
 from milepost.prices.book import PriceBook
 from milepost.total_cost import calculate_total_cost

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from milepost.instance import Commitment, Instance
+from milepost.money.instance import Commitment, Instance
+from milepost.money.quote import PriceStep, Quote
 from milepost.prices import cache as cache_module
 from milepost.prices.cache import Question, QuoteCache
-from milepost.quote import PriceStep, Quote
 
 REAL_TIME = time.time
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

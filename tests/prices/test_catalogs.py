@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from milepost.errors import ConfigError, PriceUnavailable
-from milepost.instance import Instance
+from milepost.money.instance import Instance
 from milepost.prices import catalogs, http
 from milepost.prices.catalogs import Progress, fetch, fetched_folder, find_catalog, find_catalogs, hosted_clouds
 from milepost.prices.skypilot import SkyPilotCatalog

@@ -14,10 +14,10 @@ import pytest
 
 from milepost.data import gcp_shapes, machines
 from milepost.errors import PriceUnavailable
-from milepost.instance import Commitment, Instance
+from milepost.money.instance import Commitment, Instance
+from milepost.money.quote import Quote
 from milepost.prices import gcp, http
 from milepost.prices.gcp import GCPPrices
-from milepost.quote import Quote
 from tests.prices.server import Answer, PriceServer, Question, serving
 
 pytest.importorskip("httpx")

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from milepost.errors import PriceUnavailable
-from milepost.instance import Instance
+from milepost.money.instance import Instance
+from milepost.money.quote import PriceStep, Quote
 from milepost.prices.book import PriceBook
 from milepost.prices.cache import Question, QuoteCache
-from milepost.quote import PriceStep, Quote
 from tests.prices.server import Answer, PriceServer, serving
 from tests.prices.test_aws import history, product
 

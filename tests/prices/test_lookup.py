@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from milepost.errors import PriceUnavailable
-from milepost.instance import Instance
+from milepost.money.instance import Instance
 from milepost.prices import lookup
 from milepost.prices.lookup import Apart
 

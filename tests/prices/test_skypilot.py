@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from milepost.data import list_prices
 from milepost.errors import PriceUnavailable
-from milepost.instance import Instance
+from milepost.money.instance import Instance
+from milepost.money.quote import Quote
 from milepost.prices import catalog as catalog_module
 from milepost.prices.skypilot import SkyPilotCatalog
-from milepost.quote import Quote
 
 SHARED = Path(__file__).parents[3] / "shared" / "prices" / "skypilot"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the real prices are not beside the project")

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from milepost.errors import ConfigError, PriceUnavailable
-from milepost.instance import Instance
+from milepost.money.instance import Instance
 from milepost.prices.book import PriceBook
 
 TABLE = """\

@@ -13,14 +13,14 @@ numpy = pytest.importorskip("numpy")
 polars = pytest.importorskip("polars")
 pytest.importorskip("numba")
 
-from milepost.instance import Instance  # noqa: E402
-from milepost.ledger import Ledger  # noqa: E402
-from milepost.quote import Quote  # noqa: E402
+from milepost.money.instance import Instance  # noqa: E402
+from milepost.money.ledger import Ledger  # noqa: E402
+from milepost.money.quote import Quote  # noqa: E402
 from milepost.replay import bulk  # noqa: E402
 from milepost.replay.feed import Feed  # noqa: E402
 from milepost.replay.updates import Updates  # noqa: E402
-from milepost.thresholds import COMPARISONS, Comparison, HalfLife, PerformanceThreshold  # noqa: E402
-from milepost.tracker import Clock, PerformanceThresholdTracker  # noqa: E402
+from milepost.tracking.thresholds import COMPARISONS, Comparison, HalfLife, PerformanceThreshold  # noqa: E402
+from milepost.tracking.tracker import Clock, PerformanceThresholdTracker  # noqa: E402
 from tests.helpers import START  # noqa: E402
 
 Rows = dict[str, list[Any]]

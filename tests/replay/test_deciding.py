@@ -17,8 +17,8 @@ from milepost.histories import parquet  # noqa: E402
 from milepost.histories.history import Outline, Range  # noqa: E402
 from milepost.replay import Results, replay, spread  # noqa: E402
 from milepost.replay.deciding import is_decided, may_reach  # noqa: E402
-from milepost.smoothing import Smoother  # noqa: E402
-from milepost.thresholds import COMPARISONS, PerformanceThreshold  # noqa: E402
+from milepost.tracking.smoothing import Smoother  # noqa: E402
+from milepost.tracking.thresholds import COMPARISONS, PerformanceThreshold  # noqa: E402
 from tests.helpers import START  # noqa: E402
 
 LEFT_OUT = {"final_smoothed_value", "retained", "observations", "skipped", "price_as_of"}

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 polars = pytest.importorskip("polars")
 
-from milepost.instance import Instance  # noqa: E402
-from milepost.ledger import Ledger  # noqa: E402
-from milepost.quote import Quote  # noqa: E402
+from milepost.money.instance import Instance  # noqa: E402
+from milepost.money.ledger import Ledger  # noqa: E402
+from milepost.money.quote import Quote  # noqa: E402
 from milepost.replay import replay, switch  # noqa: E402
-from milepost.thresholds import HalfLife, PerformanceThreshold, ThresholdResult  # noqa: E402
-from milepost.tracker import Clock, PerformanceThresholdTracker  # noqa: E402
+from milepost.tracking.thresholds import HalfLife, PerformanceThreshold, ThresholdResult  # noqa: E402
+from milepost.tracking.tracker import Clock, PerformanceThresholdTracker  # noqa: E402
 from tests.helpers import START  # noqa: E402
 from tests.histories.helpers import reading, wait_until_whole  # noqa: E402
 

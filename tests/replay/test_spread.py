@@ -20,13 +20,13 @@ from milepost.errors import ConfigError, MissingExtra  # noqa: E402
 from milepost.histories.find import Log  # noqa: E402
 from milepost.histories.history import History, Rows, Wanted  # noqa: E402
 from milepost.histories.reader import File, Reader  # noqa: E402
-from milepost.instance import Instance  # noqa: E402
+from milepost.money.instance import Instance  # noqa: E402
 from milepost.replay import Results, replay, spread  # noqa: E402
 from milepost.replay.engine import Replayed  # noqa: E402
 from milepost.replay.results import Skipped  # noqa: E402
 from milepost.replay.work import Job, Outcome  # noqa: E402
 from milepost.store.store import Store  # noqa: E402
-from milepost.thresholds import parse_threshold  # noqa: E402
+from milepost.tracking.thresholds import parse_threshold  # noqa: E402
 
 RUNS = 24
 

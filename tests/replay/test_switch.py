@@ -12,7 +12,7 @@ polars = pytest.importorskip("polars")
 pytest.importorskip("numba")
 
 from milepost.replay import bulk, replay, switch  # noqa: E402
-from milepost.thresholds import PerformanceThreshold  # noqa: E402
+from milepost.tracking.thresholds import PerformanceThreshold  # noqa: E402
 
 THRESHOLDS = [
     PerformanceThreshold("high", "m", 1.2, smoothing_factor=0.1),

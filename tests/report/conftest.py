@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from milepost.store.snapshot import Kept
+from milepost.runs.record import Kept
 from tests.report.tracked import every_run, make_store
 
 FLAGS = (

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 
 from milepost.cli import main
 from milepost.report.page import page as write_page
-from milepost.store.snapshot import Curve, CurvePoint, Kept
+from milepost.runs.record import Curve, CurvePoint, Kept
 from tests.report.tracked import HOSTILE, copies
 
 SECONDS = 60_000.0

@@ -5,12 +5,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from milepost.charges import Network, Storage
-from milepost.costs import cost_lines, costs_along
-from milepost.crossing import Position
-from milepost.instance import Instance
-from milepost.ledger import Ledger
-from milepost.quote import BillingRule
+from milepost.money.breakdown import spending
+from milepost.money.costs import cost_lines, costs_along
+from milepost.money.extra_costs import Network, Storage
+from milepost.money.instance import Instance
+from milepost.money.ledger import Ledger
+from milepost.money.quote import BillingRule
 from milepost.report.amounts import usd
 from milepost.report.formats import row
 from milepost.report.pictures import OF_ONE_RUN, PICTURES
@@ -24,9 +24,9 @@ from milepost.report.pictures.picture import Picture
 from milepost.report.pictures.targets import target_rows
 from milepost.report.pictures.timeline import MOST_RUNS, timeline
 from milepost.report.pictures.utilisation import utilisation
-from milepost.spending import spending
-from milepost.store.snapshot import Curve, CurvePoint, Kept
-from milepost.thresholds import Smoothing, ThresholdResult
+from milepost.runs.record import Curve, CurvePoint, Kept
+from milepost.tracking.crossing import Position
+from milepost.tracking.thresholds import Smoothing, ThresholdResult
 from tests.helpers import START, ledger, quote, threshold
 from tests.report.tracked import HOSTILE, copies
 

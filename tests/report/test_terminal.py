@@ -7,7 +7,7 @@ from rich.console import Console, RenderableType
 from milepost.report.amounts import usd
 from milepost.report.terminal import LivePanel, price_line, print_results, results_table
 from milepost.tracked_run import TrackedRun, track
-from milepost.tracker import PerformanceThresholdTracker
+from milepost.tracking.tracker import PerformanceThresholdTracker
 from tests.helpers import FakeClock, ledger, quote, threshold
 
 

@@ -9,8 +9,8 @@ from unittest import mock
 import msgspec
 
 from milepost.config import Config
-from milepost.ledger import PREEMPTED
-from milepost.store.snapshot import Kept
+from milepost.money.ledger import PREEMPTED
+from milepost.runs.record import Kept
 from milepost.store.store import Store
 from milepost.tracked_run import TrackedRun, opening, track
 from tests.helpers import FakeClock, threshold

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from milepost.charges import Network, Storage
-from milepost.crossing import Crossing, Position
 from milepost.errors import StoreError
-from milepost.instance import Commitment, Instance
-from milepost.ledger import Ledger, Mark, MarkKind, Segment
-from milepost.quote import BillingRule, PriceStep, Quote
-from milepost.results import restated
+from milepost.money.extra_costs import Network, Storage
+from milepost.money.instance import Commitment, Instance
+from milepost.money.ledger import Ledger, Mark, MarkKind, Segment
+from milepost.money.quote import BillingRule, PriceStep, Quote
+from milepost.runs.record import MOST_POINTS, Curve, CurvePoint, Process, Run, RunEvent, Snapshot
 from milepost.store import database
-from milepost.store.snapshot import MOST_POINTS, Curve, CurvePoint, Process, Run, RunEvent, Snapshot
 from milepost.store.store import Store
-from milepost.thresholds import PerformanceThreshold, Smoothing, ThresholdResult
+from milepost.tracking.crossing import Crossing, Position
+from milepost.tracking.result import restated
+from milepost.tracking.thresholds import PerformanceThreshold, Smoothing, ThresholdResult
 from tests.helpers import START, ledger, quote
 
 THRESHOLDS = (PerformanceThreshold("two", "m", 2.0), PerformanceThreshold("five", "m", 5.0, confirm=3))

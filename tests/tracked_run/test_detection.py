@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from milepost.instances import probes
-from milepost.thresholds import PerformanceThreshold
 from milepost.tracked_run import TrackedRun, track
+from milepost.tracking.thresholds import PerformanceThreshold
 from tests.instances.metadata_server import EC2, MetadataServer, like_ec2, serving
 
 THRESHOLD = PerformanceThreshold("two", "m", 2.0, smoothing_factor=1.0)

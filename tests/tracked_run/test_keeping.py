@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from milepost.store.snapshot import Kept
+from milepost.runs.record import Kept
 from milepost.store.store import Store
 from milepost.tracked_run import keeping, opening, track
 from milepost.tracked_run.recording import CLOSE_SECONDS, COMMIT_SECONDS, CUT_SHORT_SECONDS

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from milepost.config import Config
-from milepost.instance import Market
-from milepost.spending import spending
-from milepost.store.snapshot import Kept
+from milepost.money.breakdown import spending
+from milepost.money.instance import Market
+from milepost.runs.record import Kept
 from milepost.store.store import Store
-from milepost.thresholds import PerformanceThreshold
 from milepost.tracked_run import TrackedRun, keeping, notices, opening, restoring, track
+from milepost.tracking.thresholds import PerformanceThreshold
 from tests.helpers import FakeClock
 from tests.instances import metadata_server
 from tests.instances.metadata_server import NOTHING, Answer, Answering, Asked

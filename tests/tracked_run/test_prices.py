@@ -13,16 +13,16 @@ import pytest
 from rich.console import Console
 
 import milepost
-from milepost.charges import Network, Storage
 from milepost.config import Config, InstanceSettings, PriceSettings
-from milepost.instance import Instance
-from milepost.ledger import Ledger
+from milepost.money.extra_costs import Network, Storage
+from milepost.money.instance import Instance
+from milepost.money.ledger import Ledger
+from milepost.money.quote import Quote
 from milepost.prices import cache as cache_module
-from milepost.quote import Quote
 from milepost.report.terminal import print_results
-from milepost.thresholds import PerformanceThreshold
 from milepost.tracked_run import TrackedRun, opening, run, track
 from milepost.tracked_run.repricing import Priced, PriceWatch, Question, restated
+from milepost.tracking.thresholds import PerformanceThreshold
 from tests.prices.server import Answer, PriceServer, serving
 from tests.prices.server import Question as Asked
 from tests.prices.test_aws import history, product

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from milepost.config import Config
-from milepost.costs import billed_cost
+from milepost.money.costs import billed_cost
 from milepost.store.store import Store
 from milepost.tracked_run import TrackedRun, restoring, track
 from tests.helpers import threshold

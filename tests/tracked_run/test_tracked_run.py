@@ -9,11 +9,11 @@ import pytest
 import milepost
 from milepost.config import Config, InstanceSettings, PriceSettings
 from milepost.errors import ConfigError
-from milepost.instance import Instance
+from milepost.money.instance import Instance
+from milepost.runs.uptime import machine_age_seconds, process_age_seconds
 from milepost.sinks.sink import Scalar, Sink
 from milepost.tracked_run import TrackedRun, track
-from milepost.tracker import PerformanceThresholdTracker
-from milepost.uptime import machine_age_seconds, process_age_seconds
+from milepost.tracking.tracker import PerformanceThresholdTracker
 from tests.helpers import FakeClock, ledger, threshold
 
 

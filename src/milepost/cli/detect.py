@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from milepost.instance import FIELDS
 from milepost.instances.detect import Detection
 from milepost.instances.detect import detect as find_out
+from milepost.money.instance import FIELDS
 from milepost.report.amounts import UNKNOWN
 from milepost.report.terminal import open_console
 

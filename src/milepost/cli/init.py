@@ -12,7 +12,7 @@ import typer
 from milepost.config import FOLDER, Config
 from milepost.errors import ConfigError
 from milepost.replay.survey import survey
-from milepost.thresholds import PerformanceThreshold
+from milepost.tracking.thresholds import PerformanceThreshold
 
 HEAD = """\
 # What the run is to reach. Say when: `milepost.track("{path}")`.

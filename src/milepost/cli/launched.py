@@ -9,11 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from milepost.cli.stores import StoreOption, open_store
-from milepost.costs import billed_cost
 from milepost.errors import MilepostError
 from milepost.launch.record import find_launched
 from milepost.launch.sky import find_sky, follow_logs, statuses_of
 from milepost.launch.sky import stop as stop_run
+from milepost.money.costs import billed_cost
 from milepost.report.amounts import UNKNOWN, usd
 from milepost.report.terminal import open_console
 

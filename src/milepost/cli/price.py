@@ -12,9 +12,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.text import Text
 
 from milepost.errors import ConfigError
-from milepost.instance import Instance, Market
+from milepost.money.instance import Instance, Market
+from milepost.money.quote import PriceStep, Quote
 from milepost.prices.book import FetchProgress, PriceBook, fetch_catalogs
-from milepost.quote import PriceStep, Quote
 from milepost.report.prices import quotes_table, spot_plot, spot_table
 from milepost.report.terminal import open_console
 

@@ -38,7 +38,7 @@ from milepost.errors import ConfigError
 from milepost.replay import replay as replay_logs
 from milepost.report.figures import NAMES, chart_of, draw, image, require_altair
 from milepost.report.terminal import open_console
-from milepost.store.snapshot import Kept
+from milepost.runs.record import Kept
 
 Format = Literal["html", "png", "svg"]
 

@@ -9,16 +9,16 @@ from rich.table import Table
 from rich.text import Text
 
 from milepost.cli.stores import StoreOption, find_runs, open_store
-from milepost.costs import billed_cost
 from milepost.errors import ConfigError
-from milepost.ledger import Ledger, Segment
+from milepost.money.costs import billed_cost
+from milepost.money.ledger import Ledger, Segment
 from milepost.report.amounts import UNKNOWN, usd
 from milepost.report.formats import as_json
 from milepost.report.ledgers import is_assumed
 from milepost.report.terminal import open_console
 from milepost.reprice import reprice as at_other_prices
 from milepost.reprice import to_snapshot
-from milepost.store.snapshot import Kept
+from milepost.runs.record import Kept
 
 
 def reprice(

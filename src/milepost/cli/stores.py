@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from milepost.errors import ConfigError
-from milepost.store.snapshot import Kept
+from milepost.runs.record import Kept
 from milepost.store.store import Store
 from milepost.tracked_run.opening import DEFAULT_STORE
 from milepost.tracked_run.restoring import with_ends
-from milepost.tracker import SYSTEM_CLOCK
+from milepost.tracking.tracker import SYSTEM_CLOCK
 
 StoreOption = Annotated[
     str | None,

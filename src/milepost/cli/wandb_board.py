@@ -12,7 +12,7 @@ from milepost.config import load_performance_thresholds
 from milepost.errors import ConfigError
 from milepost.report.terminal import open_console
 from milepost.report.wandb_board import board
-from milepost.thresholds import PerformanceThreshold
+from milepost.tracking.thresholds import PerformanceThreshold
 
 
 def wandb_board(

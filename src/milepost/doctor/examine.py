@@ -9,9 +9,9 @@ from milepost.config import Config
 from milepost.doctor import clock, machine, prices, sinks, store, thresholds
 from milepost.doctor import logs as earlier_logs
 from milepost.doctor.finding import SEVERITIES, Case, Check, Finding
-from milepost.instance import Instance
 from milepost.instances.detect import Detection
-from milepost.quote import Quote
+from milepost.money.instance import Instance
+from milepost.money.quote import Quote
 from milepost.replay.survey import Survey, survey
 from milepost.tracked_run.opening import Pricer, detect_for
 

@@ -8,7 +8,7 @@ import msgspec
 
 from milepost.config import Config
 from milepost.instances.detect import Detection
-from milepost.quote import Quote
+from milepost.money.quote import Quote
 from milepost.replay.survey import Survey
 
 Severity = Literal["error", "warning", "note"]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from milepost.doctor.finding import Case, Finding
-from milepost.thresholds import HalfLife, PerformanceThreshold
+from milepost.tracking.thresholds import HalfLife, PerformanceThreshold
 
 MOVED = 0.9
 """A moving average has followed its metric when it has moved so much of the way."""

@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping
 from typing import ClassVar
 
-from milepost.instance import Instance, Market
 from milepost.instances.metadata import (
     LINK_LOCAL,
     Answer,
@@ -22,6 +21,7 @@ from milepost.instances.metadata import (
 )
 from milepost.instances.probe import Probe, ProbeFailed
 from milepost.instances.reading import read, truth, warn
+from milepost.money.instance import Instance, Market
 
 IPV6 = "http://[fd00:ec2::254]"
 

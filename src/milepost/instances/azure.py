@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from milepost.instance import Instance, Market
 from milepost.instances.metadata import LINK_LOCAL, fetch, fitting, if_told, object_of
 from milepost.instances.probe import Probe, ProbeFailed
 from milepost.instances.reading import warn
+from milepost.money.instance import Instance, Market
 
 QUESTION = "/metadata/instance?api-version=2021-02-01"
 

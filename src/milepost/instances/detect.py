@@ -7,7 +7,6 @@ from typing import Literal
 import msgspec
 
 from milepost.data import machines
-from milepost.instance import DEFAULT_INSTANCE, Instance
 from milepost.instances.gpus import GPUProbe, misfit
 from milepost.instances.kubernetes import from_kubernetes
 from milepost.instances.mpi import from_mpi
@@ -22,7 +21,8 @@ from milepost.instances.slurm import from_slurm
 from milepost.instances.torchrun import from_torchrun
 from milepost.instances.variables import from_variables
 from milepost.log import logger
-from milepost.quote import Quote
+from milepost.money.instance import DEFAULT_INSTANCE, Instance
+from milepost.money.quote import Quote
 
 __all__ = ["Detection", "ProbeFailed", "detect", "find_rank", "preemption_notice"]
 

@@ -8,10 +8,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from milepost.instance import Instance, Market
 from milepost.instances.metadata import LINK_LOCAL, Answer, fetch, if_told, object_of, text_of
 from milepost.instances.probe import Probe, ProbeFailed
 from milepost.instances.reading import warn
+from milepost.money.instance import Instance, Market
 
 OWN_NAMES = ("metadata.google.internal", "metadata.google.internal.", "metadata")
 """Names of the link-local address, which is asked itself: off GCP, looking up a name may take longer than there is."""

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import msgspec
 
 from milepost.data import machines
-from milepost.instance import Instance
 from milepost.instances.probe import Probe, ProbeFailed
 from milepost.instances.reading import visible_gpus
+from milepost.money.instance import Instance
 
 MODELS = {
     "A10G": r"A10G",

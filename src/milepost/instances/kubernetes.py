@@ -7,9 +7,9 @@ https://kubernetes.io/docs/tasks/job/indexed-parallel-processing-static/ (``JOB_
 
 from collections.abc import Mapping
 
-from milepost.instance import Instance
 from milepost.instances.probe import Placement
 from milepost.instances.reading import count, read, whole
+from milepost.money.instance import Instance
 
 
 def from_kubernetes(environ: Mapping[str, str]) -> Placement:

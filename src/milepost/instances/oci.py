@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar
 
-from milepost.instance import Instance
 from milepost.instances.metadata import LINK_LOCAL, fetch, fitting, if_told, object_of
 from milepost.instances.probe import Probe
+from milepost.money.instance import Instance
 
 QUESTION = "/opc/v2/instance/"
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import msgspec
 
-from milepost.instance import Instance
+from milepost.money.instance import Instance
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):

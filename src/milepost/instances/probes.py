@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from milepost.instance import Instance
 from milepost.instances.gpus import GPUProbe
 from milepost.instances.probe import Probe, ProbeFailed
+from milepost.money.instance import Instance
 
 PROBES = (
     "milepost.instances.aws:AWSMetadata",

@@ -5,9 +5,9 @@ Source: https://docs.ray.io/en/latest/train/api/api.html; its Torch backend sets
 
 from collections.abc import Mapping
 
-from milepost.instance import Instance
 from milepost.instances.probe import Placement
 from milepost.instances.reading import count, read
+from milepost.money.instance import Instance
 
 
 def from_ray(environ: Mapping[str, str]) -> Placement:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
-from milepost.instance import Instance
 from milepost.instances.reading import read, text, whole
+from milepost.money.instance import Instance
 
 SHORT_NAME = re.compile(r"NVIDIA (?:RTX )?([ABLH]\d+S?)")
 LONG_NAMES = {

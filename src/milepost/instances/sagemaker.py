@@ -6,9 +6,9 @@ Source: https://github.com/aws/sagemaker-training-toolkit/blob/master/ENVIRONMEN
 import json
 from collections.abc import Mapping
 
-from milepost.instance import Instance
 from milepost.instances.probe import Placement
 from milepost.instances.reading import read, text
+from milepost.money.instance import Instance
 
 
 def from_sagemaker(environ: Mapping[str, str]) -> Placement:

@@ -15,9 +15,9 @@ from typing import Any
 import yaml
 
 from milepost.errors import ConfigError
-from milepost.instance import FIELDS, Instance
 from milepost.instances.reading import count, read, text, truth, warn, whole
 from milepost.log import logger
+from milepost.money.instance import FIELDS, Instance
 
 TASK_FILE = "MILEPOST_TASK_YAML"
 """Variable that names the task file of this run, where a launcher left one."""

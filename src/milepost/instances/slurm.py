@@ -5,9 +5,9 @@ Source: https://slurm.schedmd.com/srun.html and https://slurm.schedmd.com/sbatch
 
 from collections.abc import Mapping
 
-from milepost.instance import Instance
 from milepost.instances.probe import Placement
 from milepost.instances.reading import count, read, whole
+from milepost.money.instance import Instance
 
 
 def from_slurm(environ: Mapping[str, str]) -> Placement:

@@ -5,9 +5,9 @@ Source: https://docs.pytorch.org/docs/stable/elastic/run.html (Environment Varia
 
 from collections.abc import Mapping
 
-from milepost.instance import Instance
 from milepost.instances.probe import Placement
 from milepost.instances.reading import count, read, whole
+from milepost.money.instance import Instance
 
 
 def from_torchrun(environ: Mapping[str, str]) -> Placement:

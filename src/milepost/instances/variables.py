@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from milepost.instance import MARKETS, Instance, Market
 from milepost.instances.reading import count, lower, read, share, text
+from milepost.money.instance import MARKETS, Instance, Market
 
 
 def from_variables(environ: Mapping[str, str]) -> Instance:

@@ -8,8 +8,8 @@ import msgspec
 from milepost.data import machines
 from milepost.errors import ConfigError
 from milepost.launch.wish import Model, Wish
+from milepost.money.quote import Quote
 from milepost.prices.book import PriceBook
-from milepost.quote import Quote
 
 CLOUDS = (
     *("aws", "azure", "cudo", "do", "fluidstack", "gcp", "hyperbolic", "ibm", "kubernetes", "lambda", "mithril"),

@@ -17,8 +17,8 @@ from milepost.launch.secrets import take_secrets
 from milepost.launch.task import CONFIG, RunTask, filled_in, nodes_of, resources_of
 from milepost.launch.template import find_template, read_template
 from milepost.launch.wish import Wish
-from milepost.quote import Quote
-from milepost.tracked_run.identity import new_run_id
+from milepost.money.quote import Quote
+from milepost.runs.identity import new_run_id
 
 MOST_NAME_CHARACTERS = 40
 """Of a run's name in its id: clouds cut the names of machines."""

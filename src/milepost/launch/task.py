@@ -17,8 +17,8 @@ from milepost.errors import ConfigError, require
 from milepost.launch.order import Order
 from milepost.launch.secrets import ARGUMENTS
 from milepost.launch.wish import Model, Wish
-from milepost.quote import Quote
-from milepost.tracked_run.identity import USER_OF_URL
+from milepost.money.quote import Quote
+from milepost.runs.identity import USER_OF_URL
 
 OWN_ENVS = frozenset(
     {ARGUMENTS, "MILEPOST_RUN_ID", "MILEPOST_GROUP", "MILEPOST_CONFIG", "SEED", "BUCKET", "MAX_RUNTIME_SECONDS"}

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from milepost.errors import ConfigError, require
-from milepost.instance import Market
 from milepost.launch.order import Order
+from milepost.money.instance import Market
 
 Model = tuple[str, int]
 """A GPU's model, and how many of it a node has."""

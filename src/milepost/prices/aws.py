@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from milepost.errors import MissingExtra, PriceUnavailable
-from milepost.instance import Commitment, Instance, Market
+from milepost.money.instance import Commitment, Instance, Market
+from milepost.money.quote import PriceStep, Quote
 from milepost.prices import aws_price_list
 from milepost.prices.aws_price_list import FILTERS, Price
 from milepost.prices.source import LivePriceSource, gpus_of
-from milepost.quote import PriceStep, Quote
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from milepost.instance import Commitment
+from milepost.money.instance import Commitment
 
 FILTERS = {
     "operatingSystem": "Linux",

@@ -13,10 +13,10 @@ import msgspec
 
 from milepost.data import machines
 from milepost.errors import PriceUnavailable
-from milepost.instance import Instance, Market
+from milepost.money.instance import Instance, Market
+from milepost.money.quote import Quote
 from milepost.prices.http import get_pages, why_no_http
 from milepost.prices.source import LivePriceSource, gpus_of
-from milepost.quote import Quote
 
 URL = "https://prices.azure.com/api/retail/prices"
 URL_VARIABLE = "MILEPOST_AZURE_PRICES_URL"

@@ -3,8 +3,8 @@
 The rule of a provider is data: one row of `RULES`, with its source beside it.
 """
 
-from milepost.instance import Instance
-from milepost.quote import BillingRule
+from milepost.money.instance import Instance
+from milepost.money.quote import BillingRule
 
 _PER_SECOND = BillingRule(granularity_seconds=1)
 _PER_SECOND_FROM_A_MINUTE = BillingRule(granularity_seconds=1, minimum_seconds=60)

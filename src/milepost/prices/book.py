@@ -11,8 +11,9 @@ import msgspec
 from milepost.config import PriceSettings
 from milepost.data import provider_of
 from milepost.errors import ConfigError, PriceUnavailable, require
-from milepost.instance import Instance
 from milepost.log import logger
+from milepost.money.instance import Instance
+from milepost.money.quote import PriceStep, Quote
 from milepost.prices.billing import billing_rule
 from milepost.prices.cache import Question, QuoteCache
 from milepost.prices.catalogs import Progress as FetchProgress
@@ -24,7 +25,6 @@ from milepost.prices.lookup import LIVE, Apart, inline, live_source
 from milepost.prices.skypilot import SkyPilotCatalog
 from milepost.prices.source import LivePriceSource, PriceSource
 from milepost.prices.user import UserPrice
-from milepost.quote import PriceStep, Quote
 
 __all__ = ["SOURCES", "SPOT_REFRESH_SECONDS", "FetchProgress", "PriceBook", "billing_rule", "fetch_catalogs"]
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import msgspec
 from platformdirs import user_cache_path
 
-from milepost.instance import Commitment, Instance, Market
 from milepost.log import logger
-from milepost.quote import Quote
+from milepost.money.instance import Commitment, Instance, Market
+from milepost.money.quote import Quote
 
 FRESH_SECONDS = 24 * 3600.0
 FRESH_SPOT_SECONDS = 600.0

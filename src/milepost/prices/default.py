@@ -3,10 +3,10 @@
 import msgspec
 
 from milepost.errors import PriceUnavailable
-from milepost.instance import DEFAULT_INSTANCE, Instance
+from milepost.money.instance import DEFAULT_INSTANCE, Instance
+from milepost.money.quote import Quote
 from milepost.prices.listed import quote_of, rows_of
 from milepost.prices.source import PriceSource
-from milepost.quote import Quote
 
 
 class DefaultPrice(PriceSource):

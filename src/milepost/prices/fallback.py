@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from milepost.data import FallbackPrice, fallback_prices
 from milepost.errors import PriceUnavailable
-from milepost.instance import Instance, Market
+from milepost.money.instance import Instance, Market
+from milepost.money.quote import Quote
 from milepost.prices.source import PriceSource, gpus_of
-from milepost.quote import Quote
 
 
 class FallbackPrices(PriceSource):

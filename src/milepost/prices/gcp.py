@@ -18,10 +18,10 @@ import msgspec
 
 from milepost.data import GCPShape, gcp_shapes
 from milepost.errors import PriceUnavailable
-from milepost.instance import Instance, Market
+from milepost.money.instance import Instance, Market
+from milepost.money.quote import Quote
 from milepost.prices.http import get_pages, why_no_http
 from milepost.prices.source import LivePriceSource
-from milepost.quote import Quote
 
 URL = "https://cloudbilling.googleapis.com"
 URL_VARIABLE = "MILEPOST_GCP_BILLING_URL"

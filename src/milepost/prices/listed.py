@@ -5,9 +5,9 @@ from difflib import get_close_matches
 
 from milepost.data import ListPrice, list_prices
 from milepost.errors import PriceUnavailable
-from milepost.instance import Instance
+from milepost.money.instance import Instance
+from milepost.money.quote import Quote
 from milepost.prices.source import PriceSource, gpus_of
-from milepost.quote import Quote
 
 
 class ListPrices(PriceSource):

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from milepost.errors import PriceUnavailable
-from milepost.instance import Instance
+from milepost.money.instance import Instance
+from milepost.money.quote import Quote
 from milepost.prices.source import LivePriceSource
-from milepost.quote import Quote
 from milepost.registry import find_adapter
 
 if TYPE_CHECKING:

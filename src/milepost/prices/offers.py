@@ -12,11 +12,11 @@ import msgspec
 
 from milepost.data import machines
 from milepost.errors import PriceUnavailable
-from milepost.instance import Instance, Market
+from milepost.money.instance import Instance, Market
+from milepost.money.quote import Quote
 from milepost.prices.catalog import Catalog, Row
 from milepost.prices.catalogs import CatalogFile, zone_id
 from milepost.prices.source import gpus_of
-from milepost.quote import Quote
 
 REFERENCE_REGIONS = {"aws": "us-east-1", "gcp": "us-central1", "azure": "eastus"}
 """The region whose prices a provider's pages show first: taken where the region is not known."""

@@ -9,13 +9,13 @@ from weakref import WeakKeyDictionary
 
 from milepost.data import machines
 from milepost.errors import PriceUnavailable
-from milepost.instance import Instance, Market
 from milepost.log import logger
+from milepost.money.instance import Instance, Market
+from milepost.money.quote import Quote
 from milepost.prices.catalog import Catalog, Row, load, shown
 from milepost.prices.catalogs import CatalogFile, fetched_folder, find_catalog, find_catalogs, skypilot_folder
 from milepost.prices.offers import GPUS_APART, REFERENCE_REGIONS, Offer, assumed, offers_of, quote_of
 from milepost.prices.source import PriceSource
-from milepost.quote import Quote
 
 MARKETS: tuple[Market, ...] = ("on_demand", "spot")
 

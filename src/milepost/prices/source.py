@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from milepost.data import machines
 from milepost.errors import PriceUnavailable
-from milepost.instance import Instance
-from milepost.quote import PriceStep, Quote
+from milepost.money.instance import Instance
+from milepost.money.quote import PriceStep, Quote
 
 
 class PriceSource(ABC):

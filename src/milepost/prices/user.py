@@ -11,9 +11,9 @@ import msgspec
 
 from milepost.data import machines
 from milepost.errors import ConfigError, PriceUnavailable, require
-from milepost.instance import MARKETS, Instance
+from milepost.money.instance import MARKETS, Instance
+from milepost.money.quote import Quote
 from milepost.prices.source import PriceSource
-from milepost.quote import Quote
 
 MATCHED = ("provider", "instance_type", "region", "zone", "market")
 """Columns of a table that say which instances a row is for."""

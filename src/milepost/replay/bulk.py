@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from milepost.channel import Channel
-from milepost.crossing import Crossing, Detector, Position, Watch
 from milepost.replay import kernel
 from milepost.replay.curves import HistoryCurve
 from milepost.replay.feed import Feed
 from milepost.replay.updates import Updates
-from milepost.tracker import PerformanceThresholdTracker
+from milepost.tracking.crossing import Crossing, Detector, Position, Watch
+from milepost.tracking.series import Channel
+from milepost.tracking.tracker import PerformanceThresholdTracker
 
 Array = np.ndarray[Any, Any]
 

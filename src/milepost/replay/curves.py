@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from milepost.channel import Channel
-from milepost.store.snapshot import MOST_POINTS, Curve, CurvePoint
+from milepost.runs.record import MOST_POINTS, Curve, CurvePoint
+from milepost.tracking.series import Channel
 
 if TYPE_CHECKING:
     import polars

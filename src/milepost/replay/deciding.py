@@ -14,10 +14,10 @@ products that underflow lose besides. A raw value (d = 0) is computed exactly.
 
 from collections.abc import Collection, Iterable, Sequence
 
-from milepost.channel import Channel
-from milepost.crossing import Detector
 from milepost.histories.history import Outline, Range
-from milepost.thresholds import PerformanceThreshold, Smoothing
+from milepost.tracking.crossing import Detector
+from milepost.tracking.series import Channel
+from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
 
 UNIT_ROUNDOFF = 2.0**-53
 

@@ -6,16 +6,16 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from milepost.crossing import Crossing
 from milepost.errors import HistoryError
 from milepost.histories.history import History, Outline
-from milepost.ledger import Ledger
+from milepost.money.ledger import Ledger
 from milepost.replay.deciding import is_decided, needed, pass_over
 from milepost.replay.feed import Feed
 from milepost.replay.updates import Clocks, Updates, updates_of
-from milepost.store.snapshot import Curve
-from milepost.thresholds import PerformanceThreshold, ThresholdResult
-from milepost.tracker import Clock, PerformanceThresholdTracker
+from milepost.runs.record import Curve
+from milepost.tracking.crossing import Crossing
+from milepost.tracking.thresholds import PerformanceThreshold, ThresholdResult
+from milepost.tracking.tracker import Clock, PerformanceThresholdTracker
 
 ENDED = "closed"
 """Name of the end mark of a run that is replayed: its log is over."""

@@ -3,7 +3,7 @@
 from milepost.replay import switch
 from milepost.replay.curves import HistoryCurve
 from milepost.replay.updates import Updates
-from milepost.tracker import PerformanceThresholdTracker
+from milepost.tracking.tracker import PerformanceThresholdTracker
 
 
 class Feed:

@@ -1,11 +1,11 @@
 """All that is known of a run that was replayed, as a store would tell it."""
 
-from milepost.crossing import Position
 from milepost.replay.engine import Replayed
 from milepost.replay.pricing import stable_id
-from milepost.store.snapshot import Kept, Run, RunEvent
-from milepost.thresholds import PerformanceThreshold
-from milepost.tracked_run.identity import flat_config
+from milepost.runs.identity import flat_config
+from milepost.runs.record import Kept, Run, RunEvent
+from milepost.tracking.crossing import Position
+from milepost.tracking.thresholds import PerformanceThreshold
 
 STATUS = "replayed"
 """Status of a run that was read from its log: another replay of it takes its place."""

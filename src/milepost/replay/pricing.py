@@ -8,11 +8,11 @@ import msgspec
 from milepost.config import Config
 from milepost.errors import PriceUnavailable
 from milepost.histories.history import History
-from milepost.instance import FIELDS, Instance
-from milepost.ledger import Ledger
 from milepost.log import logger
+from milepost.money.instance import FIELDS, Instance
+from milepost.money.ledger import Ledger
+from milepost.money.quote import Quote
 from milepost.prices.book import PriceBook, billing_rule
-from milepost.quote import Quote
 
 NO_INSTANCE = "nothing tells what it ran on: say so with --instance, or its price with --price-per-hour"
 

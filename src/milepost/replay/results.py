@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 import msgspec
 
 from milepost.errors import MissingExtra
-from milepost.store.snapshot import Kept
-from milepost.thresholds import ThresholdResult
+from milepost.runs.record import Kept
+from milepost.tracking.thresholds import ThresholdResult
 
 if TYPE_CHECKING:
     import pandas

@@ -13,15 +13,15 @@ from milepost.config import Config, InstanceSettings, load_performance_threshold
 from milepost.errors import ConfigError, HistoryError
 from milepost.histories import find
 from milepost.histories.history import History, TimeUnit, Wanted
-from milepost.instance import Instance
 from milepost.log import logger
+from milepost.money.instance import Instance
 from milepost.replay.engine import Replayed
 from milepost.replay.kept import kept_of
 from milepost.replay.results import Results, Skipped
 from milepost.replay.spread import Engine, outcomes, rows_at_once, worker_count
 from milepost.replay.work import Job, encodable
-from milepost.store.snapshot import Kept
-from milepost.thresholds import PerformanceThreshold, ThresholdResult, parse_threshold, require_unique_names
+from milepost.runs.record import Kept
+from milepost.tracking.thresholds import PerformanceThreshold, ThresholdResult, parse_threshold, require_unique_names
 
 if TYPE_CHECKING:
     from milepost.replay.saving import Saver

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from milepost.errors import HistoryError
 from milepost.replay.kept import STATUS
-from milepost.store.snapshot import Kept, Snapshot
+from milepost.runs.record import Kept, Snapshot
 from milepost.store.store import Store
 
 

@@ -9,8 +9,8 @@ from milepost.errors import HistoryError
 from milepost.histories.history import Wanted
 from milepost.log import logger
 from milepost.replay.runs import find_histories
-from milepost.smoothing import Smoother
-from milepost.thresholds import Smoothing
+from milepost.tracking.smoothing import Smoother
+from milepost.tracking.thresholds import Smoothing
 
 MOST_RUNS = 20
 """So many runs are looked at: more tell little that is new."""

@@ -12,11 +12,11 @@ from milepost.errors import ConfigError, HistoryError
 from milepost.histories.files import as_unicode
 from milepost.histories.find import Log
 from milepost.histories.history import History, Rows, Wanted
-from milepost.instance import Instance
+from milepost.money.instance import Instance
 from milepost.replay.engine import Replayed, replay_history
 from milepost.replay.pricing import ReplayPricer
 from milepost.replay.results import Skipped
-from milepost.tracked_run.identity import flat_config
+from milepost.runs.identity import flat_config
 
 Outcome = Replayed | Skipped
 """What came of a run, or why nothing did."""

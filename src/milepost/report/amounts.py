@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from milepost.thresholds import ThresholdResult
+from milepost.tracking.thresholds import ThresholdResult
 
 UNKNOWN = "–"
 

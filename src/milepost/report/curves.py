@@ -6,8 +6,8 @@ from typing import Any
 from rich.text import Text
 
 from milepost.errors import MissingExtra
-from milepost.store.snapshot import Curve, Kept
-from milepost.thresholds import PerformanceThreshold
+from milepost.runs.record import Curve, Kept
+from milepost.tracking.thresholds import PerformanceThreshold
 
 PLOT_HEIGHT = 18
 TICKS = 5

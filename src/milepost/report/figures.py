@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from milepost.errors import ConfigError, MissingExtra
 from milepost.replay.results import Results
-from milepost.store.snapshot import Kept
+from milepost.runs.record import Kept
 from milepost.store.store import Store
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from milepost.costs import billed_use, uses
-from milepost.ledger import Ledger, Segment
+from milepost.money.breakdown import Spent
+from milepost.money.costs import billed_use, uses
+from milepost.money.ledger import Ledger, Segment
 from milepost.report.amounts import UNKNOWN
-from milepost.spending import Spent
 
 PURPOSES = {
     "training": "training",

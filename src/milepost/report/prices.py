@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from milepost.quote import PriceStep, Quote
+from milepost.money.quote import PriceStep, Quote
 from milepost.report.amounts import UNKNOWN
 from milepost.report.curves import plotext
 

@@ -7,13 +7,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from milepost.costs import cost_lines
-from milepost.ledger import Ledger
+from milepost.money.breakdown import spending
+from milepost.money.costs import cost_lines
+from milepost.money.ledger import Ledger
 from milepost.report.amounts import UNKNOWN, lasted, moment, usd
 from milepost.report.ledgers import ended, fleet, has_clock, is_assumed, price_notes, purpose, source, total_usd, used
 from milepost.report.terminal import WIDE, results_table
-from milepost.spending import spending
-from milepost.store.snapshot import Kept, Run
+from milepost.runs.record import Kept, Run
 
 STATUS_STYLES = {"running": "cyan", "closed": "green", "failed": "red"}
 

@@ -15,11 +15,11 @@ from rich.segment import Segment as Piece
 from rich.table import Table
 from rich.text import Text
 
-from milepost.ledger import Segment
+from milepost.money.ledger import Segment
 from milepost.report.amounts import UNKNOWN, target_of, usd
 from milepost.report.trail import Trail
-from milepost.thresholds import ThresholdResult
 from milepost.tracked_run import TrackedRun
+from milepost.tracking.thresholds import ThresholdResult
 
 PLAIN_EVERY_SECONDS = 10.0
 """How often a line is printed where there is no terminal."""

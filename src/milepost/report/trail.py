@@ -5,8 +5,8 @@ from importlib.util import find_spec
 from rich.text import Text
 
 from milepost.report.curves import plot_lines
-from milepost.thresholds import PerformanceThreshold
 from milepost.tracked_run import TrackedRun
+from milepost.tracking.thresholds import PerformanceThreshold
 
 MOST_POINTS = 400
 """Points that are kept; beyond that, every other one is left out."""

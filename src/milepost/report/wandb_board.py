@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from milepost.errors import ConfigError, MissingExtra
 from milepost.sinks.wandb import SAMPLES
-from milepost.thresholds import PerformanceThreshold
+from milepost.tracking.thresholds import PerformanceThreshold
 
 PREFIX = "performance_threshold"
 COST = f"{PREFIX}/cost_so_far"

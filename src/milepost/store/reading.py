@@ -7,12 +7,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, select
 
-from milepost.charges import Network, Storage
-from milepost.crossing import Crossing, Position
-from milepost.instance import Instance
-from milepost.ledger import Ledger, Mark, Segment
-from milepost.quote import BillingRule, PriceStep, Quote
-from milepost.results import restated
+from milepost.money.extra_costs import Network, Storage
+from milepost.money.instance import Instance
+from milepost.money.ledger import Ledger, Mark, Segment
+from milepost.money.quote import BillingRule, PriceStep, Quote
+from milepost.runs.record import MOST_POINTS, Curve, CurvePoint, Kept, Process, Run, RunEvent
 from milepost.store.schema import (
     CURVES,
     EVENTS,
@@ -25,8 +24,9 @@ from milepost.store.schema import (
     SEGMENTS,
     THRESHOLDS,
 )
-from milepost.store.snapshot import MOST_POINTS, Curve, CurvePoint, Kept, Process, Run, RunEvent
-from milepost.thresholds import PerformanceThreshold, Smoothing, ThresholdResult
+from milepost.tracking.crossing import Crossing, Position
+from milepost.tracking.result import restated
+from milepost.tracking.thresholds import PerformanceThreshold, Smoothing, ThresholdResult
 
 Row = dict[str, Any]
 

@@ -9,10 +9,10 @@ from sqlalchemy import Connection, delete, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from milepost.errors import StoreError
+from milepost.runs.record import Kept, Process, Run, Snapshot
 from milepost.store.database import network_file_system, open_database, reading, shown, to_url
 from milepost.store.reading import read_kept, read_processes, read_runs
 from milepost.store.schema import PROCESSES, RUNS
-from milepost.store.snapshot import Kept, Process, Run, Snapshot
 from milepost.store.writing import write_snapshot
 
 T = TypeVar("T")

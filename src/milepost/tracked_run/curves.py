@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from milepost.channel import Channel, as_float
-from milepost.crossing import Position
-from milepost.store.snapshot import MOST_POINTS, Curve, CurvePoint
+from milepost.runs.record import MOST_POINTS, Curve, CurvePoint
+from milepost.tracking.crossing import Position
+from milepost.tracking.series import Channel, as_float
 
 
 class _Thinned:

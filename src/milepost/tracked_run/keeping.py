@@ -11,8 +11,8 @@ import msgspec
 
 from milepost.errors import MilepostError
 from milepost.log import logger
-from milepost.store.snapshot import Kept, Process, RunEvent, Snapshot
-from milepost.uptime import process_birth
+from milepost.runs.record import Kept, Process, RunEvent, Snapshot
+from milepost.runs.uptime import process_birth
 
 if TYPE_CHECKING:
     from milepost.store.store import Store

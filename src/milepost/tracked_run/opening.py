@@ -20,25 +20,25 @@ from milepost.config import (
     names_a_file,
 )
 from milepost.errors import ConfigError, MilepostError, MissingExtra, PriceUnavailable, require
-from milepost.instance import FIELDS, Instance
 from milepost.instances.detect import Detection, as_assumed, assumption_of, detect, find_rank, unknown_of
-from milepost.ledger import Ledger
 from milepost.log import logger
+from milepost.money.instance import FIELDS, Instance
+from milepost.money.ledger import Ledger
+from milepost.money.quote import Quote
 from milepost.prices.book import SPOT_REFRESH_SECONDS, PriceBook, billing_rule
-from milepost.quote import Quote
 from milepost.registry import find_adapter
+from milepost.runs.identity import find_group, find_run_id, flat_config, this_process
+from milepost.runs.record import Kept, Run
+from milepost.runs.uptime import machine_age_seconds, machine_start_id, process_age_seconds
 from milepost.sinks import OWN as OWN_SINKS
 from milepost.sinks.sink import Sink
-from milepost.store.snapshot import Kept, Run
-from milepost.thresholds import PerformanceThreshold
-from milepost.tracked_run.identity import find_group, find_run_id, flat_config, this_process
 from milepost.tracked_run.keeping import Keeper
 from milepost.tracked_run.recording import Recorder, with_git_commit
 from milepost.tracked_run.repricing import Priced, PriceWatch, Question
 from milepost.tracked_run.restoring import take_up, with_ends
 from milepost.tracked_run.run import TrackedRun
-from milepost.tracker import SYSTEM_CLOCK, Event, PerformanceThresholdTracker
-from milepost.uptime import machine_age_seconds, machine_start_id, process_age_seconds
+from milepost.tracking.thresholds import PerformanceThreshold
+from milepost.tracking.tracker import SYSTEM_CLOCK, Event, PerformanceThresholdTracker
 
 _runs_opened = 0
 """Tracked runs of this process: only the first is billed from the process's start."""

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from milepost.ledger import Ledger, new_id
 from milepost.log import logger
-from milepost.store.snapshot import Kept, Run, RunEvent, Snapshot
+from milepost.money.ledger import Ledger, new_id
+from milepost.runs.identity import find_git_commit, flat_config
+from milepost.runs.record import Kept, Run, RunEvent, Snapshot
 from milepost.tracked_run.curves import Curves
-from milepost.tracked_run.identity import find_git_commit, flat_config
 from milepost.tracked_run.keeping import Keeper
-from milepost.tracker import Event, PerformanceThresholdTracker
+from milepost.tracking.tracker import Event, PerformanceThresholdTracker
 
 COMMIT_SECONDS = 0.25
 """How long a crossing may hold training up until it is on disk: the one wait in Milepost."""

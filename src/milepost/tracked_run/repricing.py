@@ -8,11 +8,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from milepost.instance import Instance
-from milepost.ledger import Ledger, Segment
 from milepost.log import logger
+from milepost.money.instance import Instance
+from milepost.money.ledger import Ledger, Segment
+from milepost.money.quote import Quote
 from milepost.prices.book import billing_rule
-from milepost.quote import Quote
 
 LEAD_SECONDS = 0.1
 """How long the first question waits, so that the start of training has the machine to itself."""

@@ -2,12 +2,12 @@
 
 import msgspec
 
-from milepost.ledger import PREEMPTED, Ledger
 from milepost.log import logger
-from milepost.state import STATE_VERSION, SmootherState, ThresholdState, TrackerState
-from milepost.store.snapshot import Kept
+from milepost.money.ledger import PREEMPTED, Ledger
+from milepost.runs.record import Kept
 from milepost.tracked_run.keeping import is_alive
-from milepost.tracker import PerformanceThresholdTracker
+from milepost.tracking.state import STATE_VERSION, SmootherState, ThresholdState, TrackerState
+from milepost.tracking.tracker import PerformanceThresholdTracker
 
 STALE_HEARTBEATS = 3
 """A process of another machine that has said nothing for so many heartbeats is taken for dead."""

@@ -7,17 +7,17 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from milepost.crossing import Position
-from milepost.instance import Instance
-from milepost.ledger import PREEMPTED, Ledger
 from milepost.log import logger
+from milepost.money.instance import Instance
+from milepost.money.ledger import PREEMPTED, Ledger
 from milepost.sinks.sink import Sink
-from milepost.thresholds import PerformanceThreshold, ThresholdResult
 from milepost.tracked_run.ending import EndWatch
 from milepost.tracked_run.notices import NoticeWatch
 from milepost.tracked_run.recording import Recorder
 from milepost.tracked_run.repricing import PriceWatch, Question, restated
-from milepost.tracker import SYSTEM_CLOCK, Clock, PerformanceThresholdTracker
+from milepost.tracking.crossing import Position
+from milepost.tracking.thresholds import PerformanceThreshold, ThresholdResult
+from milepost.tracking.tracker import SYSTEM_CLOCK, Clock, PerformanceThresholdTracker
 
 P = ParamSpec("P")
 T = TypeVar("T")

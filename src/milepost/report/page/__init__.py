@@ -20,7 +20,7 @@ from milepost.report.pictures.ledger import ledger
 from milepost.report.pictures.notes import count
 from milepost.report.pictures.picture import Picture, Row
 from milepost.report.pictures.themes import theme
-from milepost.store.snapshot import Kept, Run
+from milepost.runs.record import Kept, Run
 
 MOST_DETAILED = 50
 """So many runs can be looked at one by one in a page; all are in its tables."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from milepost.report.amounts import target_of, usd
-from milepost.store.snapshot import Kept
-from milepost.thresholds import ThresholdResult
+from milepost.runs.record import Kept
+from milepost.tracking.thresholds import ThresholdResult
 
 
 class Reached(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from milepost.report.pictures.money import money
 from milepost.report.pictures.picture import Picture
 from milepost.report.pictures.timeline import timeline
 from milepost.report.pictures.utilisation import utilisation
-from milepost.store.snapshot import Kept
+from milepost.runs.record import Kept
 
 PICTURES: dict[str, Callable[[Sequence[Kept]], Picture]] = {
     "timeline": timeline,

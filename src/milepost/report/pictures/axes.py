@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 
 from milepost.report.pictures.reach import Quantity
-from milepost.thresholds import ThresholdResult
+from milepost.tracking.thresholds import ThresholdResult
 
 NO_GROUP = "(no group)"
 

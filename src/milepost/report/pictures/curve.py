@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from milepost.costs import costs_along
+from milepost.money.costs import costs_along
 from milepost.report.pictures.reach import has_clock
-from milepost.store.snapshot import Curve, CurvePoint, Kept
-from milepost.thresholds import PerformanceThreshold, Smoothing
+from milepost.runs.record import Curve, CurvePoint, Kept
+from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from milepost.report.pictures.curve import Level, is_raw, lost_of, name_of, on_t
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
 from milepost.report.pictures.reach import DOLLARS, QUANTITIES, Quantity, Reach, at_crossing, before_crossing, has_clock
 from milepost.report.pictures.targets import HEIGHT, target_labels, target_lines, target_rows, values
-from milepost.store.snapshot import Curve, CurvePoint, Kept
+from milepost.runs.record import Curve, CurvePoint, Kept
 
 SAYS = """\
 The thin line is what was logged, the thick line the smoothed metric, which is what counts. Dashed lines across are

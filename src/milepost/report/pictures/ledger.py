@@ -11,7 +11,7 @@ from milepost.report.amounts import UNKNOWN, lasted, moment, usd
 from milepost.report.ledgers import ended, fleet, has_clock, price_notes, source, used
 from milepost.report.pictures.axes import LEGEND, chart, layered, said, tooltip
 from milepost.report.pictures.picture import Picture, Row, Table
-from milepost.store.snapshot import Kept
+from milepost.runs.record import Kept
 
 SAYS = """\
 Each block is time on one machine or fleet at one price: as wide as it lasted, as high as an hour cost, so that its area

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from milepost.report.ledgers import has_clock, is_assumed
 from milepost.report.pictures.reach import QUANTITIES, Reach
-from milepost.store.snapshot import Kept
+from milepost.runs.record import Kept
 
 
 def count(number: int, what: str) -> str:

@@ -2,12 +2,12 @@
 
 import msgspec
 
-from milepost.costs import cost
-from milepost.crossing import Position
-from milepost.ledger import Mark, Segment
+from milepost.money.costs import cost
+from milepost.money.ledger import Mark, Segment
 from milepost.replay.kept import STATUS as REPLAYED
-from milepost.store.snapshot import Kept
-from milepost.thresholds import ThresholdResult
+from milepost.runs.record import Kept
+from milepost.tracking.crossing import Position
+from milepost.tracking.thresholds import ThresholdResult
 
 SAMPLES, MINUTES, DOLLARS = "samples", "minutes", "dollars"
 

@@ -6,7 +6,7 @@ import altair as alt
 
 from milepost.report.pictures.axes import chart, said
 from milepost.report.pictures.picture import Row
-from milepost.thresholds import PerformanceThreshold
+from milepost.tracking.thresholds import PerformanceThreshold
 
 HEIGHT = 340
 """Of charts that have targets, pixels."""

@@ -11,7 +11,7 @@ from milepost.report.pictures.notes import assumed_note, count, unknown_notes
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
 from milepost.report.pictures.reach import QUANTITIES, Quantity, Reach, at_crossing, at_end, before_crossing, stops
 from milepost.report.pictures.rows import LANE, Rows
-from milepost.store.snapshot import Kept
+from milepost.runs.record import Kept
 
 SAYS = """\
 A row is a run, a lane in it a threshold, and a grey line how far the run came. A filled mark is where the smoothed

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import msgspec
 
-from milepost.costs import billed_use, uses
+from milepost.money.costs import billed_use, uses
 from milepost.report.amounts import lasted, usd
 from milepost.report.ledgers import machine, price_notes
 from milepost.report.pictures.axes import from_zero, said, tooltip
@@ -13,7 +13,7 @@ from milepost.report.pictures.notes import untimed_note
 from milepost.report.pictures.picture import Picture, Row, Table
 from milepost.report.pictures.reach import Quantity
 from milepost.report.pictures.rows import Rows
-from milepost.store.snapshot import Kept
+from milepost.runs.record import Kept
 
 SAYS = """\
 A bar is a kind of machine: what an hour of one node of it cost, at the prices of the time that it was used. Above it

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import msgspec
 
-from milepost.crossing import Position
-from milepost.ledger import Ledger, Segment
-from milepost.lineage import Stretch, lineage, walk
+from milepost.money.ledger import Ledger, Segment
+from milepost.money.lineage import Stretch, lineage, walk
+from milepost.tracking.crossing import Position
 
 
 def cost(ledger: Ledger, until: Position) -> float | None:

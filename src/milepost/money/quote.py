@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import msgspec
 
-from milepost.instance import Market
+from milepost.money.instance import Market
 
 
 class PriceStep(msgspec.Struct, frozen=True, array_like=True):

@@ -3,9 +3,9 @@
 import math
 from typing import Any
 
-from milepost.crossing import Position, Watch
-from milepost.smoothing import Smoother
-from milepost.thresholds import Smoothing
+from milepost.tracking.crossing import Position, Watch
+from milepost.tracking.smoothing import Smoother
+from milepost.tracking.thresholds import Smoothing
 
 
 class Channel(Smoother):

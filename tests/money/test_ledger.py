@@ -3,13 +3,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost.charges import Network, Storage
-from milepost.costs import billed_cost, cost, cost_lines, total_cost
-from milepost.crossing import Position
-from milepost.instance import Instance
-from milepost.ledger import Ledger, Mark, MarkKind, in_order
-from milepost.lineage import lineage, position_at
-from milepost.quote import BillingRule, Quote
+from milepost.money.costs import billed_cost, cost, cost_lines, total_cost
+from milepost.money.extra_costs import Network, Storage
+from milepost.money.instance import Instance
+from milepost.money.ledger import Ledger, Mark, MarkKind, in_order
+from milepost.money.lineage import lineage, position_at
+from milepost.money.quote import BillingRule, Quote
+from milepost.tracking.crossing import Position
 from tests.helpers import START, ledger, quote
 
 

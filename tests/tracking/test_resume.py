@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from milepost.costs import cost
-from milepost.instance import Instance
-from milepost.ledger import Ledger
-from milepost.quote import Quote
-from milepost.spending import spending
-from milepost.tracker import PerformanceThresholdTracker
+from milepost.money.breakdown import spending
+from milepost.money.costs import cost
+from milepost.money.instance import Instance
+from milepost.money.ledger import Ledger
+from milepost.money.quote import Quote
+from milepost.tracking.tracker import PerformanceThresholdTracker
 from tests.helpers import FakeClock, quote, threshold
 
 

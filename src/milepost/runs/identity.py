@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from milepost.ledger import new_id
 from milepost.log import logger
-from milepost.store.snapshot import Process
-from milepost.uptime import process_birth
+from milepost.money.ledger import new_id
+from milepost.runs.record import Process
+from milepost.runs.uptime import process_birth
 
 MOST_CHARACTERS = 500
 """Of the text of a setting."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from milepost.thresholds import ElapsedSource, PerformanceThreshold
+from milepost.tracking.thresholds import ElapsedSource, PerformanceThreshold
 
 
 class Position(msgspec.Struct, frozen=True):

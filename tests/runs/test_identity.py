@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from milepost.runs.identity import find_git_commit, find_group, find_run_id, flat_config, new_run_id
 from milepost.tracked_run import track
-from milepost.tracked_run.identity import find_git_commit, find_group, find_run_id, flat_config, new_run_id
 from tests.helpers import threshold
 
 SKY = {"SKYPILOT_MANAGED_JOB_ID": "17", "SKYPILOT_TASK_ID": "sky-managed-2026-11-23-10-00-00-000001_train_17-2"}

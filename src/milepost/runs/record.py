@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from milepost.crossing import Crossing, Position
-from milepost.ledger import Ledger
-from milepost.thresholds import PerformanceThreshold, Smoothing, ThresholdResult
+from milepost.money.ledger import Ledger
+from milepost.tracking.crossing import Crossing, Position
+from milepost.tracking.thresholds import PerformanceThreshold, Smoothing, ThresholdResult
 
 MOST_POINTS = 2000
 """Points of a curve that are kept; beyond that, every other one is left out."""

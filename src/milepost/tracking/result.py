@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 
-from milepost.costs import billed_cost, cost
-from milepost.crossing import Crossing, Position
-from milepost.ledger import Ledger
-from milepost.thresholds import ThresholdResult
+from milepost.money.costs import billed_cost, cost
+from milepost.money.ledger import Ledger
+from milepost.tracking.crossing import Crossing, Position
+from milepost.tracking.thresholds import ThresholdResult
 
 SCHEMA_VERSION = 1
 """Of a result's keys, wherever they are written."""

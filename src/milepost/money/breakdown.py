@@ -6,10 +6,10 @@ from typing import Literal
 
 import msgspec
 
-from milepost.costs import Use, billed_use, uses
-from milepost.crossing import Position
-from milepost.ledger import Ledger
-from milepost.lineage import lineage
+from milepost.money.costs import Use, billed_use, uses
+from milepost.money.ledger import Ledger
+from milepost.money.lineage import lineage
+from milepost.tracking.crossing import Position
 
 Purpose = Literal["training", "lost", "startup", "phase", "pause", "stalled", "rounding", "storage", "network"]
 PURPOSES: tuple[Purpose, ...] = (

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost.thresholds import COMPARISONS, Comparison, HalfLife, PerformanceThreshold, ThresholdResult
-from milepost.tracker import PerformanceThresholdTracker
+from milepost.tracking.thresholds import COMPARISONS, Comparison, HalfLife, PerformanceThreshold, ThresholdResult
+from milepost.tracking.tracker import PerformanceThresholdTracker
 from tests.helpers import START, feed, threshold
 
 values = st.sampled_from([0.0, 1.0, 1.5, 2.0, 2.0000001, 2.5, 3.0]) | st.floats(-5, 5)

@@ -9,10 +9,10 @@ from typing import Literal
 
 import msgspec
 
-from milepost.charges import Network, Storage
-from milepost.crossing import Position
-from milepost.instance import Instance
-from milepost.quote import BillingRule, Quote
+from milepost.money.extra_costs import Network, Storage
+from milepost.money.instance import Instance
+from milepost.money.quote import BillingRule, Quote
+from milepost.tracking.crossing import Position
 
 MarkKind = Literal["start", "heartbeat", "crossing", "rewind", "pause", "phase", "resume", "end"]
 

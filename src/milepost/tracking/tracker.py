@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from milepost.channel import Channel, as_float, is_number
-from milepost.checkpoints import Checkpoints
-from milepost.costs import billed_cost, cost_lines, total_cost
-from milepost.crossing import Crossing, Detector, Position, Watch
-from milepost.ledger import Ledger, MarkKind, Segment
-from milepost.lineage import position_at
 from milepost.log import logger
-from milepost.results import cost_figures, price_figures
-from milepost.thresholds import ElapsedSource, PerformanceThreshold, ThresholdResult, require_unique_names
+from milepost.money.costs import billed_cost, cost_lines, total_cost
+from milepost.money.ledger import Ledger, MarkKind, Segment
+from milepost.money.lineage import position_at
+from milepost.tracking.checkpoints import Checkpoints
+from milepost.tracking.crossing import Crossing, Detector, Position, Watch
+from milepost.tracking.result import cost_figures, price_figures
+from milepost.tracking.series import Channel, as_float, is_number
+from milepost.tracking.thresholds import ElapsedSource, PerformanceThreshold, ThresholdResult, require_unique_names
 
 if TYPE_CHECKING:
-    from milepost.state import TrackerState
+    from milepost.tracking.state import TrackerState
 
 
 INF = math.inf
@@ -361,7 +361,7 @@ class PerformanceThresholdTracker:
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a later process needs to go on from here: JSON-able, versioned, ledger included."""
-        from milepost.state import STATE_VERSION, SmootherState, ThresholdState, TrackerState
+        from milepost.tracking.state import STATE_VERSION, SmootherState, ThresholdState, TrackerState
 
         here = self.here
         self._mark("heartbeat", here)
@@ -400,7 +400,7 @@ class PerformanceThresholdTracker:
         Raises:
             StateError: It is of another version, or no state at all.
         """
-        from milepost.state import TrackerState
+        from milepost.tracking.state import TrackerState
 
         saved = TrackerState.read(state)
         self.go_on_from(saved, {each.threshold.name: each.crossing is not None for each in saved.thresholds})

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from milepost.crossing import Crossing
+from milepost.tracking.crossing import Crossing
 
 
 class Checkpoints:

@@ -8,7 +8,7 @@ is ``1 − α``; this is ``pandas.Series.ewm(alpha=α, adjust=True, ignore_na=Tr
 
 import math
 
-from milepost.thresholds import Smoothing
+from milepost.tracking.thresholds import Smoothing
 
 
 def half_life_decay(distance: float, half_life: float) -> float:

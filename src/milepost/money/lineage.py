@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import msgspec
 
-from milepost.crossing import Position
-from milepost.ledger import Ledger, Mark, Segment
+from milepost.money.ledger import Ledger, Mark, Segment
+from milepost.tracking.crossing import Position
 
 
 class Stretch(msgspec.Struct, frozen=True):

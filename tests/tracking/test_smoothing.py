@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost.smoothing import Smoother, half_life_decay
-from milepost.thresholds import HalfLife, Smoothing
+from milepost.tracking.smoothing import Smoother, half_life_decay
+from milepost.tracking.thresholds import HalfLife, Smoothing
 
 finite = st.floats(-1e6, 1e6)
 logged = st.lists(finite | st.just(math.nan), min_size=1, max_size=60)

@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from milepost.crossing import Crossing, Position
 from milepost.errors import StateError
-from milepost.ledger import Ledger
-from milepost.thresholds import ElapsedSource, PerformanceThreshold, Smoothing
+from milepost.money.ledger import Ledger
+from milepost.tracking.crossing import Crossing, Position
+from milepost.tracking.thresholds import ElapsedSource, PerformanceThreshold, Smoothing
 
 STATE_VERSION = 1
 

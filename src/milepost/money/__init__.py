@@ -1,0 +1,1 @@
+"""What a run ran on and what that cost: pure data and pure functions of it."""
