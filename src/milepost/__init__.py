@@ -14,11 +14,11 @@ if TYPE_CHECKING:
         load_performance_thresholds,
     )
     from milepost.errors import ConfigError, HistoryError, MilepostError, MissingExtra, PriceUnavailable, StateError
-    from milepost.instances.skypilot import SkyPilotInstanceInfo
+    from milepost.instances.schedulers.skypilot import SkyPilotInstanceInfo
     from milepost.money.instance import Instance
     from milepost.money.ledger import Ledger
     from milepost.money.quote import BillingRule, PriceStep, Quote
-    from milepost.prices.aws import AWSPricingClient
+    from milepost.prices.sources.aws import AWSPricingClient
     from milepost.replay import Results, replay
     from milepost.total_cost import calculate_total_cost
     from milepost.tracked_run import TrackedRun, track
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "AWSPricingClient": "prices.aws",
+    "AWSPricingClient": "prices.sources.aws",
     "BillingRule": "money.quote",
     "Config": "config",
     "ConfigError": "errors",
@@ -44,7 +44,7 @@ _HOMES = {
     "PriceUnavailable": "errors",
     "Quote": "money.quote",
     "Results": "replay",
-    "SkyPilotInstanceInfo": "instances.skypilot",
+    "SkyPilotInstanceInfo": "instances.schedulers.skypilot",
     "StateError": "errors",
     "ThresholdResult": "tracking.thresholds",
     "TrackedRun": "tracked_run",

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.test_cli import milepost
 from tests.prices.server import Answer, Question, serving
-from tests.prices.test_aws import history, product
+from tests.prices.sources.test_aws import history, product
 
 COLUMNS = (
     "InstanceType,AcceleratorName,AcceleratorCount,vCPUs,MemoryGiB,GpuInfo,Price,SpotPrice,Region,AvailabilityZone"

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost.instances import probes
+from milepost.instances import probing
 from milepost.instances.detect import detect, find_rank
 from milepost.money.instance import FIELDS, Instance
+from tests.instances.schedulers.test_skypilot import TWO_NODES
 from tests.instances.test_gpus import program
-from tests.instances.test_skypilot import TWO_NODES
 
 
 def test_on_a_machine_that_tells_nothing_the_default_is_taken_and_said() -> None:
@@ -131,9 +131,9 @@ def test_gpus_that_the_machine_tells_of_make_its_share(tmp_path: Path, monkeypat
     program(tmp_path, monkeypatch, "print('NVIDIA A10G, 23028\\nNVIDIA A10G, 23028')")
     known = {"INSTANCE_TYPE": "g5.12xlarge", "REGION": "us-east-1", "MARKET": "on_demand"}
     environ = {f"MILEPOST_{name}": value for name, value in known.items()}
-    monkeypatch.setattr(probes, "_answers", None)
+    monkeypatch.setattr(probing, "_answers", None)
     found = detect(share="gpus", environ=environ, probe=True)
-    monkeypatch.setattr(probes, "_answers", None)
+    monkeypatch.setattr(probing, "_answers", None)
     assert (found.instance.share, found.instance.sources["share"]) == (0.5, "nvidia-smi over the instance's 4")
     assert not found.wants_gpus
     assert found.misfit is None  # the run is charged for a part

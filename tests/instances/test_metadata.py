@@ -12,9 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost.instances.aws import AWSMetadata
-from milepost.instances.azure import AzureMetadata
-from milepost.instances.gcp import GCPMetadata
 from milepost.instances.metadata import (
     MAX_BYTES,
     MAX_VALUE,
@@ -27,8 +24,11 @@ from milepost.instances.metadata import (
     text_of,
 )
 from milepost.instances.metadata import Answer as Found
-from milepost.instances.oci import OCIMetadata
 from milepost.instances.probe import Probe, ProbeFailed
+from milepost.instances.probes.aws import AWSMetadata
+from milepost.instances.probes.azure import AzureMetadata
+from milepost.instances.probes.gcp import GCPMetadata
+from milepost.instances.probes.oci import OCIMetadata
 from milepost.money.instance import Instance
 from tests.instances.metadata_server import (
     GCE,

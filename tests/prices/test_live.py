@@ -14,7 +14,7 @@ from milepost.money.quote import PriceStep, Quote
 from milepost.prices.book import PriceBook
 from milepost.prices.cache import Question, QuoteCache
 from tests.prices.server import Answer, PriceServer, serving
-from tests.prices.test_aws import history, product
+from tests.prices.sources.test_aws import history, product
 
 pytest.importorskip("boto3")
 

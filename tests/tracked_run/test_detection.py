@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from milepost.instances import probes
+from milepost.instances import probing
 from milepost.tracked_run import TrackedRun, track
 from milepost.tracking.thresholds import PerformanceThreshold
 from tests.instances.metadata_server import EC2, MetadataServer, like_ec2, serving
@@ -20,12 +20,12 @@ ON_DEMAND = {**EC2, "instance-life-cycle": "on-demand"}
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MetadataServer]:
     """A metadata service, and a process that has not asked it yet."""
-    monkeypatch.setattr(probes, "_answers", None)
+    monkeypatch.setattr(probing, "_answers", None)
     monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
     with serving(like_ec2(ON_DEMAND)) as running:
         monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", running.url)
         yield running
-    probes._answers = None
+    probing._answers = None
 
 
 def settle(tracked: TrackedRun) -> None:
@@ -80,11 +80,11 @@ def test_nobody_is_asked_where_variables_tell(server: MetadataServer, monkeypatc
 def test_machine_that_is_on_no_cloud_is_priced_as_the_default_and_assumed(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(probes, "_answers", None)
+    monkeypatch.setattr(probing, "_answers", None)
     with caplog.at_level(logging.WARNING), track(thresholds=[THRESHOLD], sinks=[]) as tracked:
         settle(tracked)
         quote = tracked.ledger.segments[0].quote
-    probes._answers = None
+    probing._answers = None
     assert quote is not None
     assert (quote.usd_per_hour, quote.assumed, quote.provisional) == (1.624, True, False)
     assert "g5.4xlarge" in (quote.assumed_because or "")

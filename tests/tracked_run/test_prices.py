@@ -25,7 +25,7 @@ from milepost.tracked_run.repricing import Priced, PriceWatch, Question, restate
 from milepost.tracking.thresholds import PerformanceThreshold
 from tests.prices.server import Answer, PriceServer, serving
 from tests.prices.server import Question as Asked
-from tests.prices.test_aws import history, product
+from tests.prices.sources.test_aws import history, product
 from tests.tracked_run.test_tracked_run import Shelf
 
 pytest.importorskip("boto3")

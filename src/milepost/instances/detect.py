@@ -7,18 +7,18 @@ from typing import Literal
 import msgspec
 
 from milepost.data import machines
+from milepost.instances.environment import read, visible_gpus, warn, whole
 from milepost.instances.gpus import GPUProbe, misfit
-from milepost.instances.kubernetes import from_kubernetes
-from milepost.instances.mpi import from_mpi
 from milepost.instances.probe import Placement, ProbeFailed
-from milepost.instances.probes import ProbeAnswer, preemption_notice, probe_gpus, probe_machine
-from milepost.instances.ray import from_ray
-from milepost.instances.reading import read, visible_gpus, warn, whole
-from milepost.instances.runpod import from_runpod
-from milepost.instances.sagemaker import from_sagemaker
-from milepost.instances.skypilot import SkyPilotInstanceInfo
-from milepost.instances.slurm import from_slurm
-from milepost.instances.torchrun import from_torchrun
+from milepost.instances.probes.runpod import from_runpod
+from milepost.instances.probes.sagemaker import from_sagemaker
+from milepost.instances.probing import ProbeAnswer, preemption_notice, probe_gpus, probe_machine
+from milepost.instances.schedulers.kubernetes import from_kubernetes
+from milepost.instances.schedulers.mpi import from_mpi
+from milepost.instances.schedulers.ray import from_ray
+from milepost.instances.schedulers.skypilot import SkyPilotInstanceInfo
+from milepost.instances.schedulers.slurm import from_slurm
+from milepost.instances.schedulers.torchrun import from_torchrun
 from milepost.instances.variables import from_variables
 from milepost.log import logger
 from milepost.money.instance import DEFAULT_INSTANCE, Instance

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import msgspec
 
 from milepost.data import machines
+from milepost.instances.environment import visible_gpus
 from milepost.instances.probe import Probe, ProbeFailed
-from milepost.instances.reading import visible_gpus
 from milepost.money.instance import Instance
 
 MODELS = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from milepost.instances.reading import count, lower, read, share, text
+from milepost.instances.environment import count, lower, read, share, text
 from milepost.money.instance import MARKETS, Instance, Market
 
 

@@ -16,15 +16,15 @@ from milepost.money.instance import Instance
 from milepost.money.quote import PriceStep, Quote
 from milepost.prices.billing import billing_rule
 from milepost.prices.cache import Question, QuoteCache
-from milepost.prices.catalogs import Progress as FetchProgress
-from milepost.prices.catalogs import fetch as fetch_catalogs
-from milepost.prices.default import DefaultPrice
-from milepost.prices.fallback import FallbackPrices
-from milepost.prices.listed import ListPrices
+from milepost.prices.catalogs.copies import Progress as FetchProgress
+from milepost.prices.catalogs.copies import fetch as fetch_catalogs
 from milepost.prices.lookup import LIVE, Apart, inline, live_source
-from milepost.prices.skypilot import SkyPilotCatalog
 from milepost.prices.source import LivePriceSource, PriceSource
-from milepost.prices.user import UserPrice
+from milepost.prices.sources.default import DefaultPrice
+from milepost.prices.sources.fallback import FallbackPrices
+from milepost.prices.sources.listed import ListPrices
+from milepost.prices.sources.skypilot import SkyPilotCatalog
+from milepost.prices.sources.user import UserPrice
 
 __all__ = ["SOURCES", "SPOT_REFRESH_SECONDS", "FetchProgress", "PriceBook", "billing_rule", "fetch_catalogs"]
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import subprocess
 
 LIVE = {
-    "aws": "milepost.prices.aws:AWSPrices",
-    "gcp": "milepost.prices.gcp:GCPPrices",
-    "azure": "milepost.prices.azure:AzurePrices",
+    "aws": "milepost.prices.sources.aws:AWSPrices",
+    "gcp": "milepost.prices.sources.gcp:GCPPrices",
+    "azure": "milepost.prices.sources.azure:AzurePrices",
 }
 """Milepost's own live sources; other packages add theirs through the entry-point group ``milepost.prices``."""
 

@@ -1,0 +1,1 @@
+"""What clouds tell of a machine: one file a cloud."""

@@ -1,0 +1,55 @@
+"""What RunPod's variables tell of a pod: how many GPUs of which model, and in which data centre.
+
+Source: https://docs.runpod.io/pods/templates/environment-variables
+"""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote_plus
+
+from milepost.instances.environment import read, text, whole
+from milepost.money.instance import Instance
+
+SHORT_NAME = re.compile(r"NVIDIA (?:RTX )?([ABLH]\d+S?)")
+LONG_NAMES = {
+    "NVIDIA A100 80GB PCIe": "A100-80GB",
+    "NVIDIA A100-SXM4-80GB": "A100-80GB",
+    "NVIDIA H100 80GB HBM3": "H100",
+    "NVIDIA H100 PCIe": "H100",
+}
+"""Milepost's names of GPUs where they are no part of RunPod's: https://docs.runpod.io/references/gpu-types"""
+
+
+def from_runpod(environ: Mapping[str, str]) -> Instance:
+    """Return what ``RUNPOD_GPU_COUNT``, ``RUNPOD_GPU_NAME`` and ``RUNPOD_DC_ID`` say; nothing outside of a pod.
+
+    The data centre is region and zone at once: catalogs know it as a zone, in a region that is a country. No variable
+    tells the market, or whether the pod is in the secure or the community cloud, so its type and price are not known.
+    """
+    if not environ.get("RUNPOD_POD_ID", "").strip():
+        return Instance()
+    place = read(environ, "RUNPOD_DC_ID", text, "a data centre, such as EU-RO-1")
+    return Instance.known(
+        {
+            "provider": "RUNPOD_POD_ID",
+            "region": "RUNPOD_DC_ID",
+            "zone": "RUNPOD_DC_ID",
+            "gpus": "RUNPOD_GPU_COUNT",
+            "gpu": "RUNPOD_GPU_NAME",
+        },
+        provider="runpod",
+        region=place,
+        zone=place,
+        gpus=read(environ, "RUNPOD_GPU_COUNT", whole, "a whole number, 0 or more"),
+        gpu=_model(environ.get("RUNPOD_GPU_NAME", "")),
+    )
+
+
+def _model(name: str) -> str | None:
+    """Return Milepost's name of a GPU, None where it is not known: RunPod sets this variable without documenting it.
+
+    It is written as in a URL: ``NVIDIA+A40``.
+    """
+    decoded = unquote_plus(name.strip())
+    short = SHORT_NAME.fullmatch(decoded)
+    return LONG_NAMES.get(decoded) or (short[1] if short else None)

@@ -1,0 +1,1 @@
+"""What schedulers and launchers tell of a process: one file a scheduler."""

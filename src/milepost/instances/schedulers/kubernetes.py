@@ -1,0 +1,37 @@
+"""Kubernetes: what Kubeflow's operators, indexed Jobs and JobSets tell a pod. A pod counts as a node.
+
+Sources: https://www.kubeflow.org/docs/components/trainer/ (Trainer v2),
+https://www.kubeflow.org/docs/components/trainer/legacy-v1/ (training operator v1),
+https://kubernetes.io/docs/tasks/job/indexed-parallel-processing-static/ (``JOB_COMPLETION_INDEX``)
+"""
+
+from collections.abc import Mapping
+
+from milepost.instances.environment import count, read, whole
+from milepost.instances.probe import Placement
+from milepost.money.instance import Instance
+
+
+def from_kubernetes(environ: Mapping[str, str]) -> Placement:
+    """Return the number of pods, and the pod's rank where the pod is one process.
+
+    Trainer v2 hands ``PET_NNODES`` (a number, or a range for elastic jobs, whose size is not known) and
+    ``PET_NODE_RANK`` to torchrun; the v1 operator sets ``WORLD_SIZE`` to the number of pods and ``RANK`` to the pod's,
+    which torchrun then replaces by the workers' (``GROUP_RANK`` tells that it has). An indexed Job tells its index, and
+    not how many there are.
+    """
+    if "KUBERNETES_SERVICE_HOST" not in environ and "PET_NNODES" not in environ:
+        return Placement()
+    under_torchrun = "GROUP_RANK" in environ or "TORCHELASTIC_RUN_ID" in environ
+    nodes, source = None, ""
+    if ":" not in environ.get("PET_NNODES", ":"):
+        source = "PET_NNODES"
+        nodes = read(environ, source, count, "a whole number, 1 or more")
+    if nodes is None and "MASTER_ADDR" in environ and not under_torchrun and "LOCAL_WORLD_SIZE" not in environ:
+        source = "WORLD_SIZE"
+        nodes = read(environ, source, count, "a whole number, 1 or more")
+    for name in ("PET_NODE_RANK", "JOB_COMPLETION_INDEX"):
+        rank = read(environ, name, whole, "a whole number, 0 or more")
+        if rank is not None:
+            return Placement(instance=Instance.known(source, num_nodes=nodes), rank=rank, rank_source=name)
+    return Placement(instance=Instance.known(source, num_nodes=nodes))

@@ -1,0 +1,23 @@
+"""Ray Train: what it tells a worker of a Torch trainer.
+
+Source: https://docs.ray.io/en/latest/train/api/api.html; its Torch backend sets torch's variables and ``NODE_RANK``.
+"""
+
+from collections.abc import Mapping
+
+from milepost.instances.environment import count, read
+from milepost.instances.probe import Placement
+from milepost.money.instance import Instance
+
+
+def from_ray(environ: Mapping[str, str]) -> Placement:
+    """Return the number of nodes, where every node has as many workers; the rank is torch's own ``RANK``.
+
+    Ray does not say how many nodes there are: they are the workers over those of this node, where that divides evenly.
+    """
+    if "RAY_JOB_ID" not in environ and "RAY_ADDRESS" not in environ:
+        return Placement()
+    workers = read(environ, "WORLD_SIZE", count, "a whole number, 1 or more")
+    here = read(environ, "LOCAL_WORLD_SIZE", count, "a whole number, 1 or more")
+    nodes = workers // here if workers and here and workers % here == 0 else None
+    return Placement(instance=Instance.known("WORLD_SIZE over LOCAL_WORLD_SIZE", num_nodes=nodes))

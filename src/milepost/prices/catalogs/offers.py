@@ -1,0 +1,269 @@
+"""What a cloud's zones ask for one instance type, by its catalog, and which of them is an instance's price.
+
+Where region or zone is not known and prices differ, the dearest stands in: a run is not to look cheaper than it was.
+"""
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import NamedTuple
+
+import msgspec
+
+from milepost.data import machines
+from milepost.errors import PriceUnavailable
+from milepost.money.instance import Instance, Market
+from milepost.money.quote import Quote
+from milepost.prices.catalogs.catalog import Catalog, Row
+from milepost.prices.catalogs.copies import CatalogFile, zone_id
+from milepost.prices.source import gpus_of
+
+REFERENCE_REGIONS = {"aws": "us-east-1", "gcp": "us-central1", "azure": "eastus"}
+"""The region whose prices a provider's pages show first: taken where the region is not known."""
+
+ORDINARY_ZONES = {"aws": re.compile(r"[a-z]+\d+-az\d+|[a-z]+(-[a-z]+)+-\d+[a-z]")}
+"""Tells availability zones, by id or by name, from local and wavelength zones, which have prices of their own:
+https://docs.aws.amazon.com/global-infrastructure/latest/regions/az-ids.html"""
+
+GPUS_APART = frozenset({"gcp"})
+"""Clouds whose hosts and accelerators are priced by rows of their own."""
+
+WITH_GPUS = re.compile(r"(a|g)([2-9]|[1-9]\d)x?-|ct\d|tpu")
+"""GCP's accelerator-optimized machine types: https://cloud.google.com/compute/docs/accelerator-optimized-machines"""
+
+OTHER_GPUS = re.compile(r"-edgegpu-|-nolssd$")
+"""GCP types with GPUs for which the catalog's GPU rows are not meant."""
+
+MAY_HAVE_GPUS = re.compile(r"n1-")
+"""GCP types to which GPUs can be attached: https://cloud.google.com/compute/docs/gpus"""
+
+OTHER_HOSTS = re.compile(r"a3-(mega|ultra)gpu-")
+"""GCP types whose cores and memory have rates of their own, where the catalog has those of A3: it is off by 1 to 4 %
+(see ``milepost/data/README.md``)."""
+
+HIGHEST_SPOT_SHARE = 2 / 3
+"""Spot VMs and GPUs of GCP cost 9 to 40 % of on-demand (https://cloud.google.com/compute/docs/instances/spot). In the
+catalog they cost up to 51 %, and then 76 % and more: of rates of commitments and flex-start that it took for on-demand
+ones (see ``milepost/data/README.md``)."""
+
+SAME_USD = 0.5e-4
+"""AWS gives spot prices with four decimals: 27.4330 where on-demand is 27.43298."""
+
+
+class Offer(NamedTuple):
+    """What one zone asks for a whole machine.
+
+    Attributes:
+        region: The provider's region.
+        zone: The provider's zone; empty where it has none.
+        usd_per_hour: On-demand; None where it is not offered.
+        spot_usd_per_hour: Spot; None where it is not offered.
+        gpu: Model of its accelerators; empty where none are known.
+        gpus: How many of them.
+        vcpus: Virtual CPUs.
+        is_suspect: Whether a part of its on-demand price is too near to the same part's spot price to be one.
+    """
+
+    region: str
+    zone: str
+    usd_per_hour: float | None
+    spot_usd_per_hour: float | None
+    gpu: str
+    gpus: float | None
+    vcpus: float | None
+    is_suspect: bool = False
+
+    def price(self, market: Market) -> float | None:
+        """Return its price in a market. A spot price that is the on-demand price tells that there is no spot market."""
+        if market != "spot" or self.spot_usd_per_hour is None or self.usd_per_hour is None:
+            return self.spot_usd_per_hour if market == "spot" else self.usd_per_hour
+        is_same = abs(self.spot_usd_per_hour - self.usd_per_hour) <= SAME_USD
+        return None if is_same else self.spot_usd_per_hour
+
+
+def offers_of(catalog: Catalog, cloud: str, rows: Sequence[Row], instance: Instance) -> tuple[list[Offer], str | None]:
+    """Return the offers that the rows of one instance type make, and why they are assumed to be those of the instance.
+
+    Args:
+        catalog: Where the rows are from.
+        cloud: Whose catalog it is.
+        rows: All of one type.
+        instance: Says which GPUs it has where the type does not.
+
+    Raises:
+        PriceUnavailable: GPUs are priced apart, and which it has is not known or has no price.
+    """
+    if cloud not in GPUS_APART:
+        return [Offer(row.region, row.zone, *row[3:]) for row in rows], None
+    kind = rows[0].instance_type
+    gpu, gpus = _gpus_apart(kind, instance)
+    if not gpus:
+        because = None
+        if gpus is None and MAY_HAVE_GPUS.match(kind):
+            because = f"whether GPUs are attached to this {kind} is not known: its price without any stands in"
+        return [Offer(row.region, row.zone, *row[3:5], "", None, row.vcpus) for row in rows], because
+    parts = {row[1:3]: row for row in catalog.of_accelerator(gpu) if not row.instance_type and row.gpus == gpus}
+    if not parts:
+        raise PriceUnavailable(f"it has no price of the {gpus} × {gpu} of {kind}")
+    together = [_together(row, parts[row[1:3]]) for row in rows if row[1:3] in parts]
+    if not together:
+        raise PriceUnavailable(f"it has prices of {kind} and of its {gpus} × {gpu}, but in no zone of both")
+    return together, None
+
+
+def _gpus_apart(kind: str, instance: Instance) -> tuple[str, int | None]:
+    """Return model and number of the GPUs of a GCP machine; a number of None for a machine that may have some."""
+    machine = machines().get(kind)
+    if machine is not None and machine.provider in GPUS_APART:
+        return machine.gpu, machine.gpus
+    gpu, gpus = instance.gpu or "", instance.gpus
+    is_open = bool(gpu) is not bool(gpus)
+    if OTHER_GPUS.search(kind) or is_open or (WITH_GPUS.match(kind) and not gpus):
+        raise PriceUnavailable(f"which GPUs {kind} has, and how many, is not known: its host alone is not its price")
+    return gpu, gpus
+
+
+def _together(host: Row, gpus: Row) -> Offer:
+    prices = []
+    for parts in ((host.usd_per_hour, gpus.usd_per_hour), (host.spot_usd_per_hour, gpus.spot_usd_per_hour)):
+        known = [part for part in parts if part is not None]
+        prices.append(round(sum(known), 9) if len(known) == len(parts) else None)
+    is_suspect = any(
+        part.usd_per_hour is not None
+        and part.spot_usd_per_hour is not None
+        and part.spot_usd_per_hour > HIGHEST_SPOT_SHARE * part.usd_per_hour
+        for part in (host, gpus)
+    )
+    return Offer(host.region, host.zone, prices[0], prices[1], gpus.gpu, gpus.gpus, host.vcpus, is_suspect)
+
+
+def quote_of(file: CatalogFile, kind: str, offers: Sequence[Offer], instance: Instance) -> Quote:
+    """Return the price of an instance of this type, by its market, its region and its zone.
+
+    Raises:
+        PriceUnavailable: The catalog does not have it there, or not in that market.
+    """
+    market: Market = "spot" if instance.market == "spot" else "on_demand"
+    if instance.region is None and instance.zone is None and market == "on_demand":
+        offers = [offer for offer in offers if not offer.is_suspect] or offers
+    by_region: dict[str, list[Offer]] = {}
+    for offer in offers:
+        by_region.setdefault(offer.region, []).append(offer)
+    region, zone = _place(kind, by_region, instance)
+    if region is None:
+        reference = REFERENCE_REGIONS.get(file.cloud, "")
+        if any(offer.price(market) is not None for offer in by_region.get(reference, ())):
+            region = reference
+    if region is not None:
+        return _in_region(file, kind, by_region[region], market, zone)
+    quotes = _of_regions(file, kind, by_region, market)
+    dearest = max(quotes, key=lambda quote: quote.usd_per_hour)
+    cheapest = min(quotes, key=lambda quote: quote.usd_per_hour)
+    if dearest.usd_per_hour == cheapest.usd_per_hour:
+        return msgspec.structs.replace(dearest, region=None if len(quotes) > 1 else dearest.region)
+    return assumed(
+        dearest,
+        f"the region is not known: that of {dearest.region} stands in, the dearest "
+        f"({cheapest.region} is the cheapest, at {cheapest.usd_per_hour:.6g} USD/h)",
+    )
+
+
+def _place(kind: str, by_region: dict[str, list[Offer]], instance: Instance) -> tuple[str | None, str | None]:
+    """Return region and zone of an instance, as far as they are known; the region as the catalog writes it."""
+    region, zone = instance.region, instance.zone
+    written = {each.casefold(): each for each in by_region}
+    of_zone = {offer.zone.casefold(): offer.region for offers in by_region.values() for offer in offers if offer.zone}
+    if region is None and zone is not None and of_zone:
+        inside = [name for name in written if name and zone.casefold().startswith(name)]
+        region = of_zone.get(zone.casefold()) or (max(inside, key=len) if inside else zone)
+    if region is None or region.casefold() in written:
+        return (None if region is None else written[region.casefold()]), zone
+    if region.casefold() in of_zone:  # RunPod's data centres are zones here, in regions that are countries
+        return of_zone[region.casefold()], zone or region
+    nearest = get_close_matches(region, by_region, n=1, cutoff=0.8)
+    names = nearest or sorted(by_region)
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    known = f"nearest: {nearest[0]}" if nearest else f"it is in {', '.join(names[:8])}{more}"
+    raise PriceUnavailable(f"it does not know {kind} in {region}; {known}")
+
+
+def _of_regions(file: CatalogFile, kind: str, by_region: dict[str, list[Offer]], market: Market) -> list[Quote]:
+    quotes = []
+    reason = ""
+    for offers in by_region.values():
+        try:
+            quotes.append(_in_region(file, kind, offers, market, None))
+        except PriceUnavailable as error:
+            reason = str(error) if len(by_region) == 1 else f"it has no {_written(market)} price of {kind} anywhere"
+    if not quotes:
+        raise PriceUnavailable(reason)
+    return quotes
+
+
+def _in_region(file: CatalogFile, kind: str, offers: Sequence[Offer], market: Market, zone: str | None) -> Quote:
+    region = offers[0].region
+    names = {zone.casefold(), (zone_id(file.cloud, zone) or zone).casefold()} if zone is not None else set()
+    there = [offer for offer in offers if offer.zone.casefold() in names]
+    ordinary = [offer for offer in offers if is_ordinary(file.cloud, offer.zone)]
+    priced: list[tuple[float, Offer]] = []
+    for among in (there,) if there else (ordinary, offers):
+        priced = priced or [(usd, offer) for offer in among if (usd := offer.price(market)) is not None]
+    if not priced:
+        where = zone if there else region
+        is_same = market == "spot" and any(offer.spot_usd_per_hour for offer in there or offers)
+        why = ": it repeats the on-demand price, so there is no spot market" if is_same else ""
+        raise PriceUnavailable(f"it has no {_written(market)} price of {kind} in {where or 'any region'}{why}")
+    usd, dearest = max(priced, key=lambda each: each[0])
+    least, cheapest = min(priced, key=lambda each: each[0])
+    because = []
+    if usd > least and there:
+        because.append(f"it has several prices of {kind} in {zone}: the highest stands in (the lowest is {least:.6g})")
+    elif usd > least:
+        unknown = "the zone is not known" if zone is None else f"which zone of the catalog {zone} is, is not known"
+        because.append(
+            f"{unknown}: that of {dearest.zone or 'the dearest offer'} stands in, the dearest of {region} "
+            f"({cheapest.zone or 'the cheapest'} is the cheapest, at {least:.6g} USD/h)"
+        )
+    if file.cloud in GPUS_APART and OTHER_HOSTS.match(kind):
+        because.append(f"the catalog reckons the cores and memory of {kind} at the rates of another machine series")
+    if market == "on_demand" and any(offer.is_suspect for _, offer in priced):
+        because.append(
+            f"the catalog's on-demand price of {kind} in {region} has a part that is hardly above its spot price, "
+            "if at all: it may be that of a commitment"
+        )
+    return Quote(
+        usd_per_hour=usd,
+        source="skypilot",
+        as_of=file.as_of,
+        assumed=bool(because),
+        assumed_because="; ".join(because) or None,
+        provider=file.cloud,
+        instance_type=kind,
+        region=region or None,
+        zone=zone if there else (dearest.zone or None) if usd > least else None,
+        market=market,
+        vcpus=dearest.vcpus,
+        **_gpus(kind, dearest),  # type: ignore[arg-type]
+    )
+
+
+def is_ordinary(cloud: str, zone: str) -> bool:
+    """Say whether this is a zone as most are: no local and no wavelength zone."""
+    return cloud not in ORDINARY_ZONES or not zone or ORDINARY_ZONES[cloud].fullmatch(zone) is not None
+
+
+def _gpus(kind: str, offer: Offer) -> dict[str, int | str]:
+    if not offer.gpu:
+        return gpus_of(kind)
+    whole = offer.gpus is not None and offer.gpus.is_integer()
+    return {"gpu": offer.gpu, **({"gpus": int(offer.gpus or 0)} if whole else {})}
+
+
+def assumed(quote: Quote, because: str) -> Quote:
+    """Return a quote that is assumed for this reason too."""
+    reasons = "; ".join(filter(None, (because, quote.assumed_because)))
+    return msgspec.structs.replace(quote, assumed=True, assumed_because=reasons)
+
+
+def _written(market: Market) -> str:
+    return market.replace("_", "-")

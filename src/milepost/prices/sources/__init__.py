@@ -1,0 +1,1 @@
+"""Who may know a price: one file a source."""

@@ -1,0 +1,212 @@
+"""``skypilot``: SkyPilot's public catalog of on-demand and spot prices, as it lies on this machine.
+
+It needs no credentials and asks nobody. Sources: https://github.com/skypilot-org/skypilot-catalog (README.md, Schema
+V8) and SkyPilot 0.14's ``sky/catalog/``.
+"""
+
+from collections.abc import Iterable, Iterator
+from weakref import WeakKeyDictionary
+
+from milepost.data import machines
+from milepost.errors import PriceUnavailable
+from milepost.log import logger
+from milepost.money.instance import Instance, Market
+from milepost.money.quote import Quote
+from milepost.prices.catalogs.catalog import Catalog, Row, load, shown
+from milepost.prices.catalogs.copies import CatalogFile, fetched_folder, find_catalog, find_catalogs, skypilot_folder
+from milepost.prices.catalogs.offers import GPUS_APART, REFERENCE_REGIONS, Offer, assumed, offers_of, quote_of
+from milepost.prices.source import PriceSource
+
+MARKETS: tuple[Market, ...] = ("on_demand", "spot")
+
+
+class SkyPilotCatalog(PriceSource):
+    """Prices of every cloud whose catalog lies on this machine, by region and zone."""
+
+    name = "skypilot"
+
+    def quote(self, instance: Instance) -> Quote:
+        """Return the price of one such instance.
+
+        Where its type is not known but its accelerators are, the cheapest type that offers exactly those stands in.
+
+        Raises:
+            PriceUnavailable: No catalog lies here, it can't be read, or it does not know this type, region or market.
+        """
+        if instance.market not in (None, *MARKETS):
+            raise PriceUnavailable(f"it has on-demand and spot prices only, no {instance.market} ones")
+        kind = instance.instance_type
+        if kind is None:
+            return self._of_accelerators(instance)
+        file, catalog = _with_type(kind, instance.provider)
+        offers, because = offers_of(catalog, file.cloud, catalog.of_type(kind), instance)
+        quote = quote_of(file, kind, offers, instance)
+        return assumed(quote, because) if because else quote
+
+    def offers(
+        self,
+        gpu: str,
+        gpus: int | None = None,
+        *,
+        provider: str | None = None,
+        region: str | None = None,
+        spot: bool = False,
+    ) -> list[Quote]:
+        """Return what instances with such accelerators cost, the cheapest first: one quote per type and region.
+
+        Args:
+            gpu: Model, such as ``A10G``, upper and lower case alike; ``A100`` is not ``A100-80GB``.
+            gpus: Exactly how many; any number where not given.
+            provider: Of this provider only.
+            region: In this region only.
+            spot: Spot prices in place of on-demand ones.
+
+        Raises:
+            PriceUnavailable: No catalog lies here, or none can be read.
+        """
+        market: Market = "spot" if spot else "on_demand"
+        asked = region.casefold() if region is not None else None
+        quotes: list[Quote] = []
+        for file, catalog in _catalogs(provider):
+            try:
+                quotes += _offered(file, catalog, gpu, market, asked)
+            except PriceUnavailable as error:
+                logger("prices.skypilot").warning("%s; it is passed over", error)
+        quotes = [quote for quote in quotes if gpus in (None, quote.gpus)]
+        return sorted(
+            quotes, key=lambda each: (each.usd_per_hour, each.provider, each.instance_type, each.region or "")
+        )
+
+    def every_quote(self) -> Iterable[Quote]:
+        """Return all prices: one per cloud, type, region and market. Reads every catalog in full."""
+        for file in find_catalogs().values():
+            try:
+                catalog = load(file.path)
+                for rows in catalog.every_type():
+                    yield from _by_region(file, catalog, rows, MARKETS)
+            except PriceUnavailable as error:
+                logger("prices.skypilot").warning("%s; it is passed over", error)
+
+    def _of_accelerators(self, instance: Instance) -> Quote:
+        """Return the price of the cheapest type with the accelerators that are asked for, assumed."""
+        gpu, gpus, provider, region = instance.gpu, instance.gpus, instance.provider, instance.region
+        if not gpu or not gpus:
+            raise PriceUnavailable("no instance type is known")
+        is_spot = instance.market == "spot"
+        reference = REFERENCE_REGIONS.get(provider or "") if region is None else None
+        quotes = self.offers(gpu, gpus, provider=provider, region=reference, spot=is_spot) if reference else []
+        if not quotes:
+            reference = None
+            quotes = self.offers(gpu, gpus, provider=provider, region=region, spot=is_spot)
+        if not quotes:
+            where = f"{provider or 'any provider'}{f' in {region}' if region else ''}"
+            raise PriceUnavailable(f"it knows no instance type of {where} with {gpus} × {gpu}")
+        quote = quotes[0]
+        found = quote.instance_type if provider else f"{quote.provider}'s {quote.instance_type}"
+        among = (provider or "all providers") + (f" in {region or reference}" if region or reference else "")
+        return assumed(
+            quote,
+            f"the instance type is not known: {found}, the cheapest of {among} with {gpus} × {quote.gpu}, stands in",
+        )
+
+
+def _with_type(kind: str, provider: str | None) -> tuple[CatalogFile, Catalog]:
+    """Return the catalog that prices a type.
+
+    Raises:
+        PriceUnavailable: None does, or several do and which of them is meant is not known.
+    """
+    machine = machines().get(kind)
+    if provider is None and machine is not None and (file := find_catalog(machine.provider)):
+        provider = machine.provider if load(file.path).of_type(kind) else None
+    with_it = [(file, catalog) for file, catalog in _catalogs(provider) if _has_type(catalog, kind, provider)]
+    if not with_it:
+        raise PriceUnavailable(f"it does not know {kind!r}{f' of {provider}' if provider else ''}")
+    if len(with_it) > 1:
+        clouds = ", ".join(file.cloud for file, _ in with_it)
+        raise PriceUnavailable(f"several providers have a {kind}: {clouds}; say which")
+    return with_it[0]
+
+
+def _has_type(catalog: Catalog, kind: str, provider: str | None) -> bool:
+    """Say whether a catalog prices a type. One that can't be read counts where it is the only one that may."""
+    try:
+        return bool(catalog.of_type(kind))
+    except PriceUnavailable:
+        if provider is not None:
+            raise
+        return True  # the type is there, in a row that is broken
+
+
+def _catalogs(provider: str | None) -> Iterator[tuple[CatalogFile, Catalog]]:
+    """Yield a provider's catalog, or every one that can be read.
+
+    Raises:
+        PriceUnavailable: There is none, or none can be read.
+    """
+    if provider is not None:
+        file = find_catalog(provider.lower())
+        files = [file] if file else []
+    else:
+        files = list(find_catalogs().values())
+    if not files:
+        where = " or ".join(shown(folder) for folder in (skypilot_folder(), fetched_folder()))
+        what = f"no catalog of {provider} lies" if provider else "no catalogs lie"
+        raise PriceUnavailable(f"{what} in {where}; `milepost price --refresh` fetches them")
+    faults = []
+    for file in files:
+        try:
+            catalog = load(file.path)
+        except PriceUnavailable as error:
+            faults.append(str(error))
+            continue
+        yield file, catalog
+    if len(faults) == len(files):
+        raise PriceUnavailable("; ".join(faults))
+
+
+_kept: WeakKeyDictionary[Catalog, dict[tuple[str | None, ...], list[Quote]]] = WeakKeyDictionary()
+"""Answers of `_offered`, for as long as the catalog that they are from is the one in use."""
+
+
+def _offered(file: CatalogFile, catalog: Catalog, gpu: str, market: Market, region: str | None) -> list[Quote]:
+    """Return the prices of all types with these accelerators."""
+    kept, question = _kept.setdefault(catalog, {}), (gpu.casefold(), market, region, file.as_of)
+    if question not in kept:
+        types = _types_with(catalog, file.cloud, gpu)
+        kept[question] = [each for rows in types for each in _by_region(file, catalog, rows, (market,), region)]
+    return kept[question]
+
+
+def _types_with(catalog: Catalog, cloud: str, gpu: str) -> Iterator[list[Row]]:
+    """Yield the rows of each type that has these accelerators, one type at a time."""
+    if cloud in GPUS_APART:
+        for machine in machines().values():
+            if machine.provider == cloud and machine.gpu.casefold() == gpu.casefold():
+                yield from filter(None, [catalog.of_type(machine.instance_type)])
+        return
+    by_type: dict[str, list[Row]] = {}
+    for row in catalog.of_accelerator(gpu):
+        by_type.setdefault(row.instance_type, []).append(row)
+    yield from by_type.values()
+
+
+def _by_region(
+    file: CatalogFile, catalog: Catalog, rows: list[Row], markets: Iterable[Market], region: str | None = None
+) -> Iterator[Quote]:
+    """Yield the prices of one type, in every region or in one, in these markets; what has none is passed over."""
+    kind = rows[0].instance_type
+    rows = [row for row in rows if region in (None, row.region.casefold())]
+    try:
+        offers, _ = offers_of(catalog, file.cloud, rows, Instance(gpus=0)) if kind and rows else ([], None)
+    except PriceUnavailable:
+        return
+    by_region: dict[str, list[Offer]] = {}
+    for offer in offers:
+        by_region.setdefault(offer.region, []).append(offer)
+    for name, there in by_region.items():
+        for market in markets:
+            try:
+                yield quote_of(file, kind, there, Instance(region=name, market=market))
+            except PriceUnavailable:
+                continue
