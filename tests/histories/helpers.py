@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from milepost.histories import compiler
-from milepost.histories.find import Log, Skipped, find_logs
+from milepost.histories.decoding import compiler
+from milepost.histories.finding.discovery import Log, Skipped, find_logs
 from milepost.histories.history import History, Wanted
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
@@ -85,7 +85,7 @@ def wait_until_whole(path: Path) -> None:
     """Wait for the end of a file that W&B writes: its service may still be at it when ``finish`` returns."""
     from wandb.proto import wandb_internal_pb2
 
-    from milepost.histories.leveldb import records
+    from milepost.histories.decoding.leveldb import records
 
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:

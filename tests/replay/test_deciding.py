@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 polars = pytest.importorskip("polars")
 
 from milepost.errors import ConfigError, HistoryError  # noqa: E402
-from milepost.histories import parquet  # noqa: E402
+from milepost.histories.formats import parquet  # noqa: E402
 from milepost.histories.history import Outline, Range  # noqa: E402
 from milepost.replay import Results, replay, spread  # noqa: E402
 from milepost.replay.deciding import is_decided, may_reach  # noqa: E402

@@ -1,19 +1,19 @@
 """Logs of runs that are over: one file per format, and their registry."""
 
 OWN = {
-    "tensorboard": "milepost.histories.tensorboard:TensorBoardReader",
-    "wandb": "milepost.histories.wandb:WandbFileReader",
-    "wandb-api": "milepost.histories.wandb_api:WandbReader",
-    "mlflow": "milepost.histories.mlflow:MLflowReader",
-    "trackio": "milepost.histories.trackio:TrackioReader",
-    "mlperf": "milepost.histories.mlperf:MLPerfReader",
-    "dawnbench": "milepost.histories.dawnbench:DawnbenchReader",
-    "sb3-evaluations": "milepost.histories.sb3:EvaluationsReader",
-    "sb3-monitor": "milepost.histories.sb3_monitor:MonitorReader",
-    "trainer-state": "milepost.histories.trainer_state:TrainerStateReader",
-    "parquet": "milepost.histories.parquet:ParquetReader",
-    "csv": "milepost.histories.delimited:DelimitedReader",
-    "jsonl": "milepost.histories.jsonl:JsonLinesReader",
+    "tensorboard": "milepost.histories.formats.tensorboard:TensorBoardReader",
+    "wandb": "milepost.histories.formats.wandb:WandbFileReader",
+    "wandb-api": "milepost.histories.formats.wandb_api:WandbReader",
+    "mlflow": "milepost.histories.formats.mlflow:MLflowReader",
+    "trackio": "milepost.histories.formats.trackio:TrackioReader",
+    "mlperf": "milepost.histories.formats.mlperf:MLPerfReader",
+    "dawnbench": "milepost.histories.formats.dawnbench:DawnbenchReader",
+    "sb3-evaluations": "milepost.histories.formats.sb3:EvaluationsReader",
+    "sb3-monitor": "milepost.histories.formats.sb3_monitor:MonitorReader",
+    "trainer-state": "milepost.histories.formats.trainer_state:TrainerStateReader",
+    "parquet": "milepost.histories.formats.parquet:ParquetReader",
+    "csv": "milepost.histories.formats.delimited:DelimitedReader",
+    "jsonl": "milepost.histories.formats.jsonl:JsonLinesReader",
 }
 """Milepost's own readers, the most specific first: a file is of the first format that claims it.
 

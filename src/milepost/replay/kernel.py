@@ -22,7 +22,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from milepost.histories import compiler
+from milepost.histories.decoding import compiler
 
 Compiled = Callable[..., Any]
 compiled: Callable[[Compiled], Compiled] = compiler.compiled()

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from milepost.errors import ConfigError
-from milepost.histories.files import is_url
-from milepost.histories.find import Log
+from milepost.histories.decoding.files import is_url
+from milepost.histories.finding.discovery import Log
 from milepost.replay.work import Job, Outcome, Task, Worker
 
 Engine = Literal["auto", "here", "processes", "ray"]

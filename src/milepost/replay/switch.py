@@ -1,6 +1,6 @@
 """When compiled code is worth its while: the compiler takes half a second to load, which small work is done in."""
 
-from milepost.histories import compiler
+from milepost.histories.decoding import compiler
 
 WORTH_POINTS = 100_000
 """So many values are taken one after the other before the compiler is loaded."""

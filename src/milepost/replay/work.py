@@ -9,8 +9,8 @@ import msgspec
 
 from milepost.config import Config
 from milepost.errors import ConfigError, HistoryError
-from milepost.histories.files import as_unicode
-from milepost.histories.find import Log
+from milepost.histories.decoding.files import as_unicode
+from milepost.histories.finding.discovery import Log
 from milepost.histories.history import History, Rows, Wanted
 from milepost.money.instance import Instance
 from milepost.replay.engine import Replayed, replay_history

@@ -1,0 +1,1 @@
+"""Finds logs, and says which of them are one run."""

@@ -1,0 +1,244 @@
+"""Parquet: a file, or the parts of one that a folder holds."""
+
+import math
+import re
+import shutil
+import tempfile
+import weakref
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from milepost.errors import HistoryError, MissingExtra
+from milepost.histories.decoding.files import BLOCK_BYTES, as_unicode, is_url, opened, stem
+from milepost.histories.history import History, Range, Wanted
+from milepost.histories.reader import File, Reader
+from milepost.histories.tables.run_column import RUN_COLUMNS
+from milepost.histories.tables.table import Frame, Table, histories_of, need_polars
+
+if TYPE_CHECKING:
+    import polars
+
+MAGIC = b"PAR1"
+STRETCH_ROWS = 2**17
+"""Small row groups are read together, up to so many rows."""
+
+TELLING = ("seed", "group", *RUN_COLUMNS)
+"""Columns that tell what a run is, whatever their type."""
+
+PART = re.compile(r"^(?:part[-.].*|(?P<name>.*)-\d{5}-of-\d{5})\.parquet$")
+"""Parts of one table: ``part-00000-….parquet`` as Spark and Dask write them, ``name-00000-of-00002.parquet``."""
+
+
+class ParquetReader(Reader):
+    """Reads Parquet."""
+
+    name: ClassVar[str] = "parquet"
+    splits: ClassVar[bool] = True
+
+    def claims(self, file: File) -> str | None:
+        """Say whether a file begins as Parquet files do; parts of one table are read as one."""
+        if not file.head.startswith(MAGIC):
+            return None
+        if part := PART.match(file.name):
+            return part["name"] or ""
+        return stem(file.name)
+
+    def histories(self, files: Sequence[str], run: str, wanted: Wanted) -> Iterator[History]:
+        """Yield the run of a table, or its runs.
+
+        Raises:
+            MissingExtra: pyarrow is not installed.
+            HistoryError: It can't be read, or does not tell what is needed.
+        """
+        need_polars()
+        if not find_spec("pyarrow"):
+            raise MissingExtra("pyarrow", "replay", "reading Parquet")
+        yield from histories_of(ParquetTable(files, wanted.rows_at_once), run, wanted)
+
+
+class Stretch(NamedTuple):
+    """Rows that are read at once: row groups of one file that stand side by side, or a part of a large one.
+
+    Attributes:
+        file: Index of the file.
+        first_row: Which row of the file its first one is, counting from 0.
+        height: How many there are.
+        groups: Indices of the row groups.
+    """
+
+    file: int
+    first_row: int
+    height: int
+    groups: tuple[int, ...]
+
+
+class ParquetTable(Table):
+    """A table in Parquet files.
+
+    Args:
+        files: The files, in order. What lies elsewhere is copied here for as long as the table is used.
+        rows_at_once: Row groups of more rows are read in parts, so that memory is bounded.
+    """
+
+    def __init__(self, files: Sequence[str], rows_at_once: int) -> None:
+        from pyarrow import types
+
+        self.where = as_unicode(files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more")
+        self.copies = Path(tempfile.mkdtemp(prefix="milepost-")) if any(map(is_url, files)) else None
+        if self.copies is not None:
+            weakref.finalize(self, shutil.rmtree, self.copies, ignore_errors=True)
+        self.files = [self._local(file, number) for number, file in enumerate(files)]
+        self.names: list[tuple[str, ...]] = []
+        self._footers: list[Any] = []
+        self._stretches: list[Stretch] = []
+        telling: dict[str, None] = {}
+        others = set[str]()
+        for number, (file, name) in enumerate(zip(self.files, files, strict=True)):
+            with _refusing(name):
+                footer = _footer(file)
+                schema = footer.schema.to_arrow_schema()
+            self._footers.append(footer)
+            self.names.append(tuple(schema.names))
+            text = (types.is_string, types.is_large_string, types.is_string_view, types.is_dictionary)
+            told = [each.name for each in schema if any(is_text(each.type) for is_text in text)]
+            telling |= dict.fromkeys([*told, *(each for each in TELLING if each in schema.names)])
+            others |= {each.name for each in schema if not types.is_integer(each.type)}
+            self._stretches += _stretches_of(number, footer, rows_at_once)
+        self.columns = tuple(dict.fromkeys(name for names in self.names for name in names))
+        self.telling = tuple(telling)
+        self.whole = frozenset(self.columns) - others
+        self.stretch_count = len(self._stretches)
+        self.height = sum(footer.num_rows for footer in self._footers)
+        self.following = _following(self._stretches)
+
+    def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
+        """Yield stretches of rows."""
+        before = list(accumulate((footer.num_rows for footer in self._footers), initial=0))
+        for number in range(len(self._stretches)) if only is None else only:
+            stretch = self._stretches[number]
+            names = [name for name in self.names[stretch.file] if columns is None or name in columns]
+            if names:
+                with _refusing(self.files[stretch.file]):
+                    scanned = _scan(self.files[stretch.file]).select(names)
+                    data = scanned.slice(stretch.first_row, stretch.height).collect()
+                yield Frame(number, before[stretch.file] + stretch.first_row + 1, data)
+
+    def ranges(self, columns: Collection[str]) -> Sequence[Mapping[str, Range]]:
+        """Return what the footers tell of each stretch: their row groups' statistics."""
+        return [self._ranges_of(stretch, columns) for stretch in self._stretches]
+
+    def ends(self, column: str, stretch: int) -> tuple[Any, Any] | None:
+        """Return between which values all of a column lie in a stretch, as far as its footer tells."""
+        file, _, _, groups = self._stretches[stretch]
+        footer, names = self._footers[file], self.names[file]
+        if column not in names or footer.num_columns != len(names):
+            return None
+        known = [footer.row_group(group).column(names.index(column)).statistics for group in groups]
+        if any(each is None or not each.has_min_max for each in known):
+            return None
+        return min(each.min for each in known), max(each.max for each in known)
+
+    def _ranges_of(self, stretch: Stretch, columns: Collection[str]) -> dict[str, Range]:
+        footer, names = self._footers[stretch.file], self.names[stretch.file]
+        if footer.num_columns != len(names):
+            return {}  # nested columns: their parts are counted by themselves
+        known = {}
+        for at, name in enumerate(names):
+            if name in columns:
+                ranges = [_range_of(footer.row_group(group).column(at).statistics) for group in stretch.groups]
+                told = [each for each in ranges if each is not None]
+                if len(told) == len(ranges):
+                    known[name] = Range(min(each.low for each in told), max(each.high for each in told))
+        return known
+
+    def _local(self, file: str, number: int) -> str:
+        """Return the path of a file on this machine."""
+        if self.copies is None or not is_url(file):
+            return file
+        path = self.copies / f"{number}.parquet"
+        with opened(file) as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target, BLOCK_BYTES)
+        return str(path)
+
+
+def _stretches_of(number: int, footer: Any, rows_at_once: int) -> Iterator[Stretch]:
+    """Yield the stretches of a file: small row groups are read together, large ones in parts."""
+    first_row = height = 0
+    groups: list[int] = []
+    for group in range(footer.num_row_groups):
+        rows = footer.row_group(group).num_rows
+        if groups and height + rows > min(STRETCH_ROWS, rows_at_once):
+            yield Stretch(number, first_row, height, tuple(groups))
+            first_row, height, groups = first_row + height, 0, []
+        if rows > rows_at_once:
+            for start in range(0, rows, rows_at_once):
+                yield Stretch(number, first_row + start, min(rows_at_once, rows - start), (group,))
+            first_row += rows
+            continue
+        groups.append(group)
+        height += rows
+    if groups:
+        yield Stretch(number, first_row, height, tuple(groups))
+
+
+def _following(stretches: Sequence[Stretch]) -> tuple[int, ...]:
+    """Return, of each stretch, the number of the first after it that is of other row groups."""
+    following = [len(stretches)] * len(stretches)
+    for at in range(len(stretches) - 2, -1, -1):
+        one, other = stretches[at], stretches[at + 1]
+        same = (one.file, one.groups) == (other.file, other.groups)
+        following[at] = following[at + 1] if same else at + 1
+    return tuple(following)
+
+
+def _range_of(statistics: Any) -> Range | None:
+    """Return between which numbers the values of a row group lie; None where it may hold anything, or nothing.
+
+    The least and the greatest are those of all values that are no NaN: https://github.com/apache/parquet-format. Where
+    both are finite, so is every value that is no NaN, and there is at least one.
+    """
+    if statistics is None or not statistics.has_min_max:
+        return None
+    low, high = statistics.min, statistics.max
+    is_number = all(isinstance(each, int | float) and math.isfinite(each) for each in (low, high))
+    return Range(float(low), float(high)) if is_number and low <= high else None
+
+
+class _refusing:  # noqa: N801  # used as a statement
+    """Turns what Polars raises of a broken file into a `HistoryError`."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        import polars
+
+        # Polars panics over some broken files; a panic is no Exception.
+        import pyarrow
+
+        broken = (polars.exceptions.PolarsError, polars.exceptions.PanicException, pyarrow.ArrowException, OSError)
+        if isinstance(error, broken):
+            raise HistoryError(f"{self.file}: is no whole Parquet file: {str(error).splitlines()[0]}") from error
+
+
+def _scan(file: str) -> "polars.LazyFrame":
+    """Return a file as a lazy frame: nothing of it is a pattern, and no folder's name is a column."""
+    import polars
+
+    return polars.scan_parquet(file, glob=False, hive_partitioning=False)
+
+
+def _footer(file: str) -> Any:
+    """Return what a file's footer tells: pyarrow's ``FileMetaData``."""
+    from pyarrow import parquet
+
+    if (shown := as_unicode(file)) != file:
+        raise HistoryError(f"{shown}: has a name that is no UTF-8, which Polars can't open; rename it")
+    with open(file, "rb") as opened_file:
+        return parquet.read_metadata(opened_file)

@@ -1,0 +1,85 @@
+"""Stable-Baselines3: ``evaluations.npz``, as ``EvalCallback`` writes it.
+
+https://github.com/DLR-RM/stable-baselines3, ``common/callbacks.py``: ``timesteps`` (environment steps), ``results`` and
+``ep_lengths`` (a row an evaluation, a column an episode), ``successes`` where the environment tells them. The metrics
+have the names and the means that ``EvalCallback`` logs at the same time.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from milepost.errors import HistoryError
+from milepost.histories.decoding.files import stem
+from milepost.histories.decoding.npz import read_arrays
+from milepost.histories.history import History, Rows, Wanted
+from milepost.histories.reader import File, Reader
+from milepost.histories.tables.table import need_polars
+
+if TYPE_CHECKING:
+    import numpy
+
+METRICS = {
+    "results": "eval/mean_reward",
+    "ep_lengths": "eval/mean_ep_length",
+    "successes": "eval/success_rate",
+}
+UNTIMED = "evaluations.npz tells no time; a log of the same run that does, such as progress.csv, has minutes"
+
+
+class EvaluationsReader(Reader):
+    """Reads ``evaluations.npz``."""
+
+    name: ClassVar[str] = "sb3-evaluations"
+
+    def claims(self, file: File) -> str | None:
+        """Say whether a file is an archive whose first array is the one that `EvalCallback` writes first."""
+        if not file.head.startswith(b"PK\x03\x04"):
+            return None
+        named = file.name == "evaluations.npz"
+        return stem(file.name) if named or file.head[30:].startswith(b"timesteps.npy") else None
+
+    def histories(self, files: Sequence[str], run: str, wanted: Wanted) -> Iterator[History]:
+        """Yield the run of each file.
+
+        Raises:
+            HistoryError: It can't be read without pickle, is broken, or lacks ``timesteps`` or ``results``.
+        """
+        need_polars()
+        for file in files:
+            arrays = read_arrays(file, ("timesteps", *METRICS))
+            rows, told = _rows(file, arrays, wanted)
+            yield History(run=run, rows=partial(_again, rows), metrics=told, untimed_because=UNTIMED)
+
+
+def _again(rows: Rows) -> Iterator[Rows]:
+    """Yield the evaluations of a file."""
+    yield rows
+
+
+def _rows(file: str, arrays: "dict[str, numpy.ndarray[Any, Any]]", wanted: Wanted) -> tuple[Rows, tuple[str, ...]]:
+    """Return the evaluations of a file, and its metrics."""
+    import numpy
+    import polars
+
+    if "timesteps" not in arrays or "results" not in arrays:
+        found = ", ".join(arrays) or "none of them"
+        raise HistoryError(f"{file}: found {found}, expected the arrays timesteps and results")
+    steps = arrays["timesteps"]
+    if steps.ndim != 1 or (steps < 0).any() or (steps != numpy.floor(steps)).any():
+        raise HistoryError(f"{file}: found timesteps that are no list of whole numbers, 0 or more")
+    metrics = {}
+    for name, metric in METRICS.items():
+        if name not in arrays:
+            continue
+        values = arrays[name]
+        if values.ndim not in (1, 2) or len(values) != len(steps):
+            raise HistoryError(
+                f"{file}: found {name} of shape {values.shape}, expected {len(steps)} evaluations as in timesteps"
+            )
+        if wanted.wants(metric) and values.size:
+            means = values if values.ndim == 1 else [numpy.mean(episodes) for episodes in values]
+            metrics[metric] = polars.Series(metric, [float(mean) for mean in means], polars.Float64)
+    told = tuple(metric for name, metric in METRICS.items() if name in arrays)
+    samples = polars.Series("timesteps", [int(step) for step in steps], polars.Int64)
+    return Rows(metrics=polars.DataFrame(metrics), samples=samples), told

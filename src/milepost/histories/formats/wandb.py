@@ -1,0 +1,145 @@
+"""W&B's own files (``run-….wandb``): records of its protocol, one after the other.
+
+https://github.com/wandb/wandb: ``core/internal/transactionlog`` frames them as LevelDB's log does,
+``wandb/proto/wandb_internal.proto`` says what is in them. A row is a history record: what one step logged.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, ClassVar
+
+from milepost.errors import HistoryError
+from milepost.histories.decoding.compiler import scanners
+from milepost.histories.decoding.files import size_of, stem
+from milepost.histories.decoding.leveldb import MAGIC, Record, records
+from milepost.histories.decoding.wandb_columns import ColumnScan
+from milepost.histories.decoding.wandb_record import (
+    CONFIG,
+    HISTORY,
+    ITEM,
+    RUN,
+    RUN_CONFIG,
+    RUN_GROUP,
+    RUN_ID,
+    UPDATE,
+    read_items,
+)
+from milepost.histories.decoding.wire import BYTES, WireError, fields
+from milepost.histories.history import History, Wanted
+from milepost.histories.reader import File, Reader
+from milepost.histories.tables.rows import ROWS, RowTable, seed_of
+from milepost.histories.tables.table import Frame, histories_of, need_polars
+
+
+class WandbFileReader(Reader):
+    """Reads the files that W&B writes beside a run, offline or online."""
+
+    name: ClassVar[str] = "wandb"
+
+    def claims(self, file: File) -> str | None:
+        """Say whether a file begins as W&B's do."""
+        return stem(file.name).removesuffix(".wandb") if file.head.startswith(MAGIC) else None
+
+    def histories(self, files: Sequence[str], run: str, wanted: Wanted) -> Iterator[History]:
+        """Yield the run of each file: its own id, group and settings.
+
+        Raises:
+            HistoryError: It can't be read, or does not tell what counts samples.
+        """
+        need_polars()
+        for path in files:
+            table = WandbFile(path)
+            told = {"config": table.config, "group": table.group, "seed": seed_of(table.config)}
+            yield from histories_of(table, table.run or run, wanted, **told)
+
+
+class WandbFile(RowTable):
+    """A file of W&B's, as a table of what was logged.
+
+    Args:
+        path: The file.
+
+    Attributes:
+        run: Id of the run.
+        group: Its group.
+        config: Its settings.
+
+    Raises:
+        HistoryError: It can't be read, or nothing was logged.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.where = path
+        self.run: str | None = None
+        self.group: str | None = None
+        self.config: dict[str, Any] = {}
+        self._scanners = scanners(size_of(path))
+        self._first: list[Frame] = []
+        self.open()
+
+    def open(self) -> None:
+        """Find out which columns there are, as far as the first stretch tells.
+
+        Raises:
+            HistoryError: It can't be read, or nothing was logged.
+        """
+        if self._scanners is None:
+            super().open()
+            return
+        try:
+            for frame in self._scanned(None):
+                self._first.append(frame)
+                if frame.first_row + frame.data.height > ROWS:
+                    break
+        except HistoryError:
+            if not self._first:
+                raise  # else it is said where the table is read through
+        if not self._first:
+            raise HistoryError(f"{self.where}: found nothing that was logged, expected metrics")
+        self.columns = tuple(dict.fromkeys(name for frame in self._first for name in frame.data.columns))
+
+    def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
+        """Yield stretches of rows."""
+        if self._scanners is None:
+            yield from super().frames(columns, only)
+            return
+        is_at_hand = columns is None and only is None
+        if is_at_hand:
+            yield from self._first
+        for frame in self._scanned(None if columns is None else frozenset(columns)):
+            if (only is None or frame.number in only) and not (is_at_hand and frame.number == 0):
+                yield frame
+
+    def _scanned(self, wanted: frozenset[str] | None) -> Iterator[Frame]:
+        scan = ColumnScan(self.where, wanted, lambda record: self._rows_of(record, wanted), self._scanners)
+        return scan.frames()
+
+    def rows(self, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
+        """Yield what each step logged; what the run is called and set to is taken note of on the way."""
+        for record in records(self.where):
+            yield from self._rows_of(record, wanted)
+
+    def _rows_of(self, record: Record, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a record, and take note of what else it tells."""
+        try:
+            for field, kind, start, end in fields(record.data):
+                if field == HISTORY and kind == BYTES:
+                    yield read_items(record.data, start, end, ITEM, wanted)
+                elif field == RUN and kind == BYTES:
+                    self._read_run(record.data, start, end)
+                elif field == CONFIG and kind == BYTES:
+                    self._read_config(record.data, start, end)
+        except WireError as error:
+            raise HistoryError(f"{self.where}: found {error} in the record at byte {record.offset}") from None
+
+    def _read_run(self, data: bytes, start: int, end: int) -> None:
+        for field, kind, at, stop in fields(data, start, end):
+            if kind == BYTES and field == RUN_ID:
+                self.run = data[at:stop].decode(errors="replace") or None
+            elif kind == BYTES and field == RUN_GROUP:
+                self.group = data[at:stop].decode(errors="replace") or None
+            elif kind == BYTES and field == RUN_CONFIG:
+                self._read_config(data, at, stop)
+
+    def _read_config(self, data: bytes, start: int, end: int) -> None:
+        told = read_items(data, start, end, UPDATE, None)
+        self.config |= {name: value for name, value in told.items() if not name.startswith("_wandb")}

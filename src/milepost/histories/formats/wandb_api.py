@@ -1,0 +1,111 @@
+"""W&B's runs through its own client: https://docs.wandb.ai/ref/python/public-api.
+
+An address is ``wandb://entity/project/run``, or ``wandb://entity/project`` for all of a project's runs. Each metric is
+scanned by itself (``scan_history``), since a scan for several gives only the steps that logged all of them; the sampled
+``history`` is never asked for.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+from milepost.errors import HistoryError, MissingExtra
+from milepost.histories.formats.jsonl import MAX_DEPTH, flatten
+from milepost.histories.history import History, Wanted
+from milepost.histories.reader import File, Reader
+from milepost.histories.tables.columns import ELAPSED, SAMPLES, WALL
+from milepost.histories.tables.rows import SPECIAL, RowTable, one_of_many, seed_of
+from milepost.histories.tables.table import histories_of, need_polars
+
+PAGE = 10_000
+"""Steps that are asked for at a time."""
+
+CLIENT_SECONDS = 60
+"""How long W&B may take over one answer."""
+
+
+class WandbReader(Reader):
+    """Reads runs by their path in W&B."""
+
+    name: ClassVar[str] = "wandb-api"
+    schemes: ClassVar[tuple[str, ...]] = ("wandb",)
+
+    def claims(self, file: File) -> str | None:
+        """Claim no file: W&B is asked by address."""
+        return None
+
+    def histories(self, files: Sequence[str], run: str, wanted: Wanted) -> Iterator[History]:
+        """Yield the runs: their own ids, groups and settings.
+
+        Raises:
+            HistoryError: W&B does not answer, knows no such run, or a run does not tell what counts samples.
+            MissingExtra: wandb is not installed.
+        """
+        need_polars()
+        try:
+            import wandb
+        except ImportError:
+            raise MissingExtra("wandb", "wandb", "reading W&B's runs") from None
+        for address in files:
+            path = address.partition("://")[2].strip("/")
+            parts = path.split("/")
+            if len(parts) not in (2, 3) or not all(parts):
+                raise HistoryError(f"{address}: expected wandb://entity/project or wandb://entity/project/run")
+            try:
+                api = wandb.Api(timeout=CLIENT_SECONDS)
+                found = [api.run(path)] if len(parts) == 3 else api.runs(path, order="+created_at")
+                for each in found:
+                    yield from one_of_many(each.id, partial(_histories, each, wanted))
+            except (wandb.Error, ValueError) as error:
+                if isinstance(error, HistoryError):
+                    raise
+                raise HistoryError(f"{address}: {_first_line(error)}") from None  # its cause may show the key
+
+
+def _histories(run: Any, wanted: Wanted) -> Iterator[History]:
+    """Yield the history of a run."""
+    config: dict[str, Any] = {}
+    flatten(dict(run.config), "", config, None, MAX_DEPTH)
+    told = {"config": config, "group": run.group or None, "seed": seed_of(config)}
+    yield from histories_of(WandbRun(run, wanted), run.id, wanted, **told)
+
+
+class WandbRun(RowTable):
+    """What one run logged.
+
+    Args:
+        run: W&B's run.
+        wanted: What is wanted of it: metrics that are not are never asked for.
+    """
+
+    def __init__(self, run: Any, wanted: Wanted) -> None:
+        self.where = f"W&B run {'/'.join(run.path)}"
+        self._run = run
+        keys = tuple((run.historyKeys or {}).get("keys") or ())
+        self.columns = tuple(dict.fromkeys((*keys, "_step")))
+        self._clocks = [
+            key for key in (wanted.samples_column, wanted.time_column, *SAMPLES, *ELAPSED, *WALL) if key in keys
+        ]
+        self._metrics = [key for key in keys if wanted.wants(key)]
+
+    def rows(self, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
+        """Yield what each step logged of what is wanted, in order."""
+        needed = dict.fromkeys(key for key in (*self._clocks, *self._metrics) if wanted is None or key in wanted)
+        rows: dict[int, dict[str, Any]] = {}
+        metrics = set(self._metrics)
+        for key in sorted(needed, key=lambda key: key not in metrics):
+            for told in self._run.scan_history(keys=[key, "_step"], page_size=PAGE):
+                value = told.get(key)
+                step = int(told["_step"])
+                # Clocks are wanted of the steps that logged a metric.
+                if value is None or (key not in metrics and metrics and step not in rows):
+                    continue
+                row = rows.setdefault(step, {"_step": step})
+                row[key] = SPECIAL.get(value, value) if isinstance(value, str) else value
+        for step in sorted(rows):
+            yield rows[step]
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

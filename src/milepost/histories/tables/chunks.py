@@ -1,0 +1,166 @@
+"""Stretches of a run's rows: what is carried from one to the next, and what is warned of once."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from milepost.errors import HistoryError
+from milepost.histories.history import Rows
+from milepost.histories.tables import values
+from milepost.histories.tables.columns import Chosen, TimeColumn
+from milepost.log import logger
+
+if TYPE_CHECKING:
+    import polars
+
+
+class Stretches:
+    """Turns the stretches of one run into `Rows`, in their order.
+
+    Args:
+        where: What messages call the table.
+        chosen: Its columns that are no metrics.
+        metrics: Columns to read as metrics; all others where None.
+    """
+
+    def __init__(self, where: str, chosen: Chosen, metrics: tuple[str, ...] | None) -> None:
+        self.where, self.chosen, self.metrics = where, chosen, metrics
+        self.last: dict[str, float] = {}
+        self.units: dict[str, float] = {}
+        self.is_wall: dict[str, bool] = {}
+        self.text: dict[str, int] = {}
+        self.read_any: set[str] = set()
+        self.zoneless = False
+        self.unplaced = 0
+        self.example = ""
+
+    def read(self, data: "polars.DataFrame", rows: "range | polars.Series") -> Iterator[Rows]:
+        """Yield a stretch.
+
+        Args:
+            data: Its columns.
+            rows: Which rows of the table they are.
+
+        Raises:
+            HistoryError: A row's samples count nothing; the rows before it are yielded first.
+        """
+        fault = None
+        counts = at = unread = None
+        samples = self.chosen.samples
+        if samples is not None and samples in data.columns:
+            counts, at, unread = values.samples(data[samples])
+        times = {
+            column.name: values.times(data[column.name]) for column in self.chosen.times if column.name in data.columns
+        }
+        masks = [(samples or "", unread), *((name, told.unread) for name, told in times.items())]
+        for name, mask in masks:
+            if mask is not None and mask.any():
+                self._leave_out(name, data[name], mask, rows)
+                yield from self.read(data.filter(~mask), taken(rows, ~mask))
+                return
+        if samples is not None and at is not None:
+            fault = (
+                f"{self.where}: found {data[samples][at]!r} in row {rows[at]} of "
+                f"{samples!r}, expected a whole number of samples, 0 or more (--samples-column)"
+            )
+            data, counts = data[:at], None if counts is None else counts[:at]
+            times = {name: told._replace(values=told.values[:at]) for name, told in times.items()}
+        if data.height:
+            yield self._rows(data, counts, times)
+        if fault:
+            raise HistoryError(fault)
+
+    def close(self) -> None:
+        """Warn of text that stood where numbers were expected, and of rows that were left out for it."""
+        if self.unplaced:
+            logger("histories").warning(
+                "%s: %d rows tell no number of samples or no time, such as %s; not read",
+                self.where,
+                self.unplaced,
+                self.example,
+            )
+        for name, count in self.text.items():
+            if name in self.read_any:
+                logger("histories").warning(
+                    "%s: %d values of %r are no numbers; taken as not logged", self.where, count, name
+                )
+
+    def _leave_out(
+        self, name: str, column: "polars.Series", mask: "polars.Series", rows: "range | polars.Series"
+    ) -> None:
+        """Take note of rows whose samples or time are text that is none: where they stand, nothing tells."""
+        at = mask.arg_max()
+        assert at is not None
+        self.example = self.example or f"row {rows[at]} with {column[at]!r} in {name!r}"
+        self.unplaced += int(mask.sum())
+
+    def _rows(
+        self, data: "polars.DataFrame", counts: "polars.Series | None", times: Mapping[str, values.Times]
+    ) -> Rows:
+        """Return the rows of a stretch that are right."""
+        import polars
+
+        names = self.metrics
+        if names is None:
+            names = tuple(name for name in data.columns if name not in self.chosen.names)
+        metrics = polars.DataFrame([self._metric(data[name]) for name in names if name in data.columns])
+        elapsed = wall = None
+        for column in self.chosen.times:
+            if column.name in times:
+                told, is_wall = self._time(column, times[column.name])
+            else:
+                told, is_wall = None, self.is_wall.get(column.name, False)
+            told = self._carried(column.name, told, data.height, polars.Float64())
+            if is_wall:
+                wall = told
+            elif elapsed is None or column.name in self.units:  # what tells nothing takes no other's place
+                elapsed = told
+        if self.chosen.samples is not None:
+            counts = self._carried(self.chosen.samples, counts, data.height, polars.Int64())
+        return Rows(metrics=metrics, samples=counts, elapsed_seconds=elapsed, wall_time=wall)
+
+    def _metric(self, column: "polars.Series") -> "polars.Series":
+        """Return a metric's values, and keep in mind which were text."""
+        found, unread = values.numbers(column)
+        if unread:
+            self.text[column.name] = self.text.get(column.name, 0) + unread
+        if found.null_count() < len(found):
+            self.read_any.add(column.name)
+        return found
+
+    def _time(self, column: TimeColumn, found: values.Times) -> tuple["polars.Series", bool]:
+        """Return a column's times in seconds, and whether they are Unix time."""
+        if found.zoneless and not self.zoneless:
+            self.zoneless = True
+            logger("histories").warning("%s: the times of %r say no zone; taken for UTC", self.where, column.name)
+        first: Any = None if column.name in self.units else found.values.first(ignore_nulls=True)
+        if first is not None:
+            wall = not column.elapsed and values.is_unix(first)
+            self.is_wall[column.name] = wall
+            unit = column.unit_seconds or (values.unix_unit(first) if wall else 1.0)
+            self.units[column.name] = 1.0 if found.dated else unit
+        unit = self.units.get(column.name, 1.0)
+        return found.values if unit == 1.0 else found.values * unit, self.is_wall.get(column.name, False)
+
+    def _carried(
+        self, name: str, told: "polars.Series | None", height: int, dtype: "polars.DataType"
+    ) -> "polars.Series":
+        """Return a column with what was told last where a row tells nothing."""
+        import polars
+
+        if told is None:
+            told = polars.Series(name, [None] * height, dtype)
+        if told.null_count():
+            told = told.fill_null(strategy="forward")
+            if name in self.last:
+                told = told.fill_null(self.last[name])
+        if len(told) and told[-1] is not None:
+            self.last[name] = told[-1]
+        return told
+
+
+def taken(rows: "range | polars.Series", mask: "polars.Series") -> "polars.Series":
+    """Return those rows, by number, that a mask takes."""
+    import polars
+
+    every = polars.int_range(rows.start, rows.stop, eager=True) if isinstance(rows, range) else rows
+    return every.filter(mask)

@@ -1,0 +1,94 @@
+"""Tables that come a row at a time: rows of a program's own format, of a database, of an API."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from milepost.errors import HistoryError
+from milepost.histories.formats.jsonl import frames_of
+from milepost.histories.history import History, Rows
+from milepost.histories.tables.table import Frame, Table
+
+ROWS = 5000
+"""Of one stretch."""
+
+SPECIAL = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+"""What is written as text where JSON has no such number."""
+
+
+class RowTable(Table):
+    """A table whose rows are dictionaries, flat, without what a row does not tell."""
+
+    closed = False
+
+    def open(self) -> None:
+        """Find out which columns there are, as far as the first stretch tells.
+
+        Raises:
+            HistoryError: It can't be read, or has no rows.
+        """
+        columns: dict[str, None] = {}
+        try:
+            for row in islice(self.rows(None), ROWS):
+                columns.update(dict.fromkeys(row))
+        except HistoryError:
+            if not columns:
+                raise  # else it is said where the table is read through
+        if not columns:
+            raise HistoryError(f"{self.where}: found nothing that was logged, expected metrics")
+        self.columns = tuple(columns)
+
+    @abstractmethod
+    def rows(self, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
+        """Yield the rows, in order.
+
+        Args:
+            wanted: Names of the columns that are wanted; all where None. Others may be yielded too.
+
+        Raises:
+            HistoryError: It is broken, after everything before that was yielded.
+        """
+
+    def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
+        """Yield stretches of rows."""
+        wanted = None if columns is None else frozenset(columns)
+        rows: list[dict[str, Any]] = []
+        number = 0
+        first_row = 1
+
+        def stretch() -> Iterator[Frame]:
+            if only is None or number in only:
+                yield from frames_of(number, first_row, rows)
+
+        try:
+            for row in self.rows(wanted):
+                rows.append(row)
+                if len(rows) >= ROWS:
+                    yield from stretch()
+                    number, first_row, rows = number + 1, first_row + len(rows), []
+        except HistoryError:
+            yield from stretch()
+            raise
+        yield from stretch()
+
+
+def one_of_many(run: str, histories: Callable[[], Iterator[History]]) -> Iterator[History]:
+    """Yield a run of a project; where it can't be read, a history that says so when it is, so that the rest goes on."""
+    try:
+        yield from histories()
+    except HistoryError as error:
+        yield History(run=run, rows=partial(_refuse, error))
+
+
+def _refuse(error: HistoryError) -> Iterator[Rows]:
+    raise error
+
+
+def seed_of(config: dict[str, Any]) -> int | None:
+    """Return the seed that settings name."""
+    try:
+        return None if isinstance(config.get("seed"), bool) else int(config["seed"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None

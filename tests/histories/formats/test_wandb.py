@@ -1,0 +1,187 @@
+"""Files that W&B itself wrote, offline."""
+
+import json
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+wandb = pytest.importorskip("wandb")
+
+from wandb.proto import wandb_internal_pb2 as protocol  # noqa: E402
+
+from milepost.errors import HistoryError  # noqa: E402
+from milepost.histories.decoding import wandb_record as reader  # noqa: E402
+from milepost.histories.decoding.leveldb import BLOCK_BYTES, records  # noqa: E402
+from milepost.histories.finding.discovery import Log, find_logs  # noqa: E402
+from milepost.histories.formats.wandb import WandbFileReader  # noqa: E402
+from milepost.histories.history import History, Wanted  # noqa: E402
+from tests.histories.helpers import compiled_or_not, wait_until_whole  # noqa: E402, F401
+
+ROWS: list[dict[str, Any]] = [
+    {"samples": at * 10, "loss": 1 / (at + 1), **({"rare": float(at)} if at % 3 == 0 else {})} for at in range(40)
+]
+
+
+def logged(folder: Path, rows: list[dict[str, Any]], **settings: Any) -> Path:
+    run = wandb.init(dir=str(folder), mode="offline", settings=wandb.Settings(silent=True, console="off"), **settings)
+    for row in rows:
+        run.log(row)
+    run.finish()
+    (path,) = folder.glob("wandb/offline-run-*/*.wandb")
+    wait_until_whole(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    config = {"seed": 7, "optimizer": {"lr": 0.1, "name": "adam"}, "long": "x" * 3 * BLOCK_BYTES}
+    return logged(tmp_path_factory.mktemp("wandb"), ROWS, project="p", group="g", name="n", id="abc", config=config)
+
+
+def read(path: Path, *metrics: str, **wanted: Any) -> tuple[History, list[dict[str, Any]]]:
+    asked = Wanted(metrics=frozenset(metrics) if metrics else None, **wanted)
+    (history,) = WandbFileReader().histories([str(path)], "run", asked)
+    rows = []
+    for stretch in history.rows():
+        assert stretch.samples is not None
+        for at, samples in enumerate(stretch.samples):
+            values = {name: stretch.metrics[name][at] for name in stretch.metrics.columns}
+            rows.append({"samples": samples} | {name: value for name, value in values.items() if value is not None})
+            assert stretch.elapsed_seconds is not None
+            assert stretch.wall_time is not None
+            assert 0 <= stretch.elapsed_seconds[at] < 600
+            assert stretch.wall_time[at] > 1.7e9
+    return history, rows
+
+
+def test_what_was_logged_is_read_to_the_last_bit(path: Path) -> None:
+    history, rows = read(path, "loss", "rare", "none")
+    assert rows == ROWS
+    assert (history.run, history.group, history.seed) == ("abc", "g", 7)
+    assert history.config["optimizer.lr"] == 0.1
+    assert history.config["optimizer.name"] == "adam"
+
+
+def test_numbers_of_our_own_are_those_of_the_protocol() -> None:
+    for message, names in (
+        (protocol.Record, {"history": reader.HISTORY, "config": reader.CONFIG, "run": reader.RUN}),
+        (
+            protocol.RunRecord,
+            {"run_id": reader.RUN_ID, "config": reader.RUN_CONFIG, "run_group": reader.RUN_GROUP},
+        ),
+        (protocol.ConfigRecord, {"update": reader.UPDATE}),
+        (protocol.HistoryRecord, {"item": reader.ITEM}),
+        (protocol.HistoryItem, {"key": reader.KEY, "nested_key": reader.NESTED_KEY, "value_json": reader.VALUE_JSON}),
+        (protocol.ConfigItem, {"key": reader.KEY, "nested_key": reader.NESTED_KEY, "value_json": reader.VALUE_JSON}),
+    ):
+        fields = message.DESCRIPTOR.fields_by_name
+        assert {name: fields[name].number for name in names} == names
+
+
+def test_every_record_is_one_of_the_protocol(path: Path) -> None:
+    kinds = set()
+    for record in records(str(path)):
+        message = protocol.Record()
+        message.ParseFromString(record.data)
+        kinds.add(message.WhichOneof("record_type"))
+    assert {"run", "history", "summary"} <= kinds
+
+
+def test_nested_values_and_those_that_are_no_numbers(tmp_path: Path) -> None:
+    given = {
+        "samples": 1,
+        "a": {"b": {"c": 2}},
+        "nan": math.nan,
+        "inf": -math.inf,
+        "text": "x",
+        "flag": True,
+        "list": [1],
+    }
+    _, rows = read(logged(tmp_path, [given], project="p"), "a.b.c", "nan", "inf", "text", "list")
+    (row,) = rows
+    assert (row["a.b.c"], row["inf"], math.isnan(row["nan"])) == (2.0, -math.inf, True)
+    assert not {"text", "list"} & row.keys()
+
+
+def test_calls_of_log_are_not_taken_for_samples(tmp_path: Path) -> None:
+    path = logged(tmp_path, [{"loss": 1.0}], project="p")
+    with pytest.raises(HistoryError, match="--samples-column"):
+        read(path, "loss")
+    assert read(path, "loss", samples_column="_step")[1] == [{"samples": 0, "loss": 1.0}]
+
+
+def test_folder_of_runs_is_read_as_its_runs_alone(path: Path) -> None:
+    found = list(find_logs([str(path.parents[2])]))
+    assert [log.reader.name for log in found if isinstance(log, Log)] == ["wandb"]
+    assert not [each for each in found if not isinstance(each, Log) and each.broken]
+
+
+def test_file_that_is_cut_short_gives_all_whole_records_and_a_warning(
+    path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = path.read_bytes()
+    offsets = [record.offset for record in records(str(path))]
+    cut = tmp_path / "cut.wandb"
+    for length in range(len(data) - 600, len(data)):
+        cut.write_bytes(data[:length])
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            whole = [record.offset for record in records(str(cut))]
+        assert whole == offsets[: len(whole)]
+        assert len(whole) == sum(after <= length for after in [*offsets[1:], len(data)])
+        ends_between = length in offsets
+        assert ("is cut short" in caplog.text) != ends_between
+
+
+def offsets_of(path: Path) -> tuple[list[int], str | None]:
+    """Return where the records of a file start, and what is wrong with the first that is broken."""
+    seen: list[int] = []
+    try:
+        seen.extend(record.offset for record in records(str(path)))
+    except HistoryError as error:
+        return seen, str(error)
+    return seen, None
+
+
+def test_every_flipped_byte_of_a_chunk_is_found_out(
+    path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = path.read_bytes()
+    starts = [record.offset for record in records(str(path))]
+    broken = tmp_path / "broken.wandb"
+    for place in range(starts[-3], starts[-1]):
+        broken.write_bytes(data[:place] + bytes((data[place] ^ 0x04,)) + data[place + 1 :])
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            seen, fault = offsets_of(broken)
+        assert seen == starts[: len(seen)]
+        assert len(starts) - 3 <= len(seen) < len(starts)
+        if fault is None:  # a length that leads beyond the end: as if the rest had not been written
+            assert "is cut short" in caplog.text
+        else:
+            assert "broken.wandb: found " in fault
+            assert " at byte " in fault
+
+
+def test_broken_file_gives_what_stands_before_the_break(path: Path, tmp_path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    last = [record for record in records(str(path)) if b"rare" in record.data][-1]
+    data[last.offset + 20] ^= 1
+    broken = tmp_path / "broken.wandb"
+    broken.write_bytes(data)
+    (history,) = WandbFileReader().histories([str(broken)], "run", Wanted(metrics=frozenset({"loss"})))
+    rows: list[float] = []
+    stretches = history.rows()
+    rows += list(next(stretches).metrics["loss"])
+    with pytest.raises(HistoryError, match="wrong checksum"):
+        next(stretches)
+    assert rows == [row["loss"] for row in ROWS[: len(rows)]]
+    assert len(rows) > 30
+
+
+def test_config_is_json_after_reading(path: Path) -> None:
+    history, _ = read(path, "loss")
+    assert json.loads(json.dumps(dict(history.config)))["seed"] == 7
