@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.timing import Ratio, side_by_side
-from milepost.replay import replay
-from milepost.replay.spread import Engine
+from milepost.replaying import replay
+from milepost.replaying.workers.scheduling import Engine
 
 RUNS, POINTS = 200, 100_000
 COLUMNS = ["samples", "elapsed_seconds", "wall_time", "reward"]
@@ -147,7 +147,7 @@ def of_a_small_replay() -> Iterator[Ratio]:
 def _observe(values: Any, targets: list[float]) -> Any:
     import numpy as np
 
-    from milepost.replay import kernel
+    from milepost.replaying.compiled import kernel
 
     count, rows = values.shape
     series = np.zeros(count + 1, kernel.SERIES)

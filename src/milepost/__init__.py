@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from milepost.money.ledger import Ledger
     from milepost.money.quote import BillingRule, PriceStep, Quote
     from milepost.prices.sources.aws import AWSPricingClient
-    from milepost.replay import Results, replay
+    from milepost.replaying import Results, replay
     from milepost.total_cost import calculate_total_cost
     from milepost.tracked_run import TrackedRun, track
     from milepost.tracking.thresholds import HalfLife, PerformanceThreshold, ThresholdResult
@@ -43,7 +43,7 @@ _HOMES = {
     "PriceStep": "money.quote",
     "PriceUnavailable": "errors",
     "Quote": "money.quote",
-    "Results": "replay",
+    "Results": "replaying",
     "SkyPilotInstanceInfo": "instances.schedulers.skypilot",
     "StateError": "errors",
     "ThresholdResult": "tracking.thresholds",
@@ -52,7 +52,7 @@ _HOMES = {
     "environment_from_curriculum": "config",
     "get_default_arena_thresholds": "config",
     "load_performance_thresholds": "config",
-    "replay": "replay",
+    "replay": "replaying",
     "track": "tracked_run",
 }
 

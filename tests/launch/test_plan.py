@@ -7,8 +7,8 @@ import pytest
 
 from milepost.errors import ConfigError
 from milepost.launch.offers import Shelf
-from milepost.launch.order import Order, parse_duration
 from milepost.launch.plan import Plan, make_plan, own_bucket
+from milepost.launch.request import Order, parse_duration
 from milepost.money.instance import MARKETS
 from milepost.money.quote import Quote
 from tests.launch.skypilot import ROOT

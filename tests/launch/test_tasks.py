@@ -15,8 +15,8 @@ import yaml
 
 from milepost.errors import ConfigError
 from milepost.launch.offers import CLOUDS
-from milepost.launch.order import Order
 from milepost.launch.plan import make_plan
+from milepost.launch.request import Order
 from milepost.launch.template import CONFIG_KEYS, RECOVERY_KEYS, TASK_KEYS
 from tests.launch.skypilot import EXCERPTS, ROOT, SkyPilot, lay_catalogs, needs_skypilot
 

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from milepost.analysis.curves import lost_of, on_the_way, thinned
 from milepost.money.breakdown import spending
 from milepost.money.costs import cost_lines, costs_along
 from milepost.money.extra_costs import Network, Storage
@@ -12,10 +13,9 @@ from milepost.money.instance import Instance
 from milepost.money.ledger import Ledger
 from milepost.money.quote import BillingRule
 from milepost.report.amounts import usd
-from milepost.report.formats import row
+from milepost.report.exports import row
 from milepost.report.pictures import OF_ONE_RUN, PICTURES
 from milepost.report.pictures.cost_performance import cost_performance
-from milepost.report.pictures.curve import lost_of, on_the_way, thinned
 from milepost.report.pictures.curves import curves
 from milepost.report.pictures.efficiency import efficiency
 from milepost.report.pictures.ledger import ledger as ledger_picture

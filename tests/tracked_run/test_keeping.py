@@ -15,8 +15,8 @@ import pytest
 
 from milepost.runs.record import Kept
 from milepost.store.store import Store
-from milepost.tracked_run import keeping, opening, track
-from milepost.tracked_run.recording import CLOSE_SECONDS, COMMIT_SECONDS, CUT_SHORT_SECONDS
+from milepost.tracked_run import opening, store_writer, track
+from milepost.tracked_run.recorder import CLOSE_SECONDS, COMMIT_SECONDS, CUT_SHORT_SECONDS
 from tests.helpers import START, FakeClock, threshold
 
 FIXED: dict[str, Any] = {"price_per_hour": 3600.0, "instance": {"provider": "own"}, "sinks": []}
@@ -147,7 +147,7 @@ def test_database_that_is_locked_is_waited_for_behind_training(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("milepost.store.database.BUSY_SECONDS", 0.05)
-    monkeypatch.setattr(keeping, "RETRY_SECONDS", (0.01, 0.05))
+    monkeypatch.setattr(store_writer, "RETRY_SECONDS", (0.01, 0.05))
     path = tmp_path / "a.db"
     with caplog.at_level(logging.WARNING):
         run = track(thresholds=[threshold()], run="r", store=path, **FIXED)
@@ -173,9 +173,9 @@ def test_full_disk_is_survived_and_nothing_is_lost_once_there_is_room(tmp_path: 
     done = start(
         """
         import logging, resource
-        from milepost.tracked_run import keeping
+        from milepost.tracked_run import store_writer
         logging.basicConfig(level=logging.WARNING)
-        keeping.RETRY_SECONDS = (0.01, 0.05)
+        store_writer.RETRY_SECONDS = (0.01, 0.05)
         keeper = run._recorder._keeper
         assert keeper.flush(30)
         most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
@@ -237,13 +237,13 @@ def test_end_waits_for_its_store_unless_somebody_is_about_to_end_the_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str, seconds: float
 ) -> None:
     waited: list[float] = []
-    close = keeping.Keeper.close
+    close = store_writer.Keeper.close
 
-    def close_in(self: keeping.Keeper, seconds: float) -> bool:
+    def close_in(self: store_writer.Keeper, seconds: float) -> bool:
         waited.append(seconds)
         return close(self, 60)
 
-    monkeypatch.setattr(keeping.Keeper, "close", close_in)
+    monkeypatch.setattr(store_writer.Keeper, "close", close_in)
     run = track(thresholds=[threshold()], run="r", store=tmp_path / "a.db", **FIXED)
     run.close(why)
     assert waited == [seconds]

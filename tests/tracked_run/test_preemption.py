@@ -13,7 +13,7 @@ from milepost.money.breakdown import spending
 from milepost.money.instance import Market
 from milepost.runs.record import Kept
 from milepost.store.store import Store
-from milepost.tracked_run import TrackedRun, keeping, notices, opening, restoring, track
+from milepost.tracked_run import TrackedRun, notice_watch, opening, restoring, store_writer, track
 from milepost.tracking.thresholds import PerformanceThreshold
 from tests.helpers import FakeClock
 from tests.instances import metadata_server
@@ -29,7 +29,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     clock = FakeClock()
     monkeypatch.setattr(opening, "SYSTEM_CLOCK", clock)
     monkeypatch.setattr(opening, "process_age_seconds", lambda: None)
-    for module in (keeping, restoring):
+    for module in (store_writer, restoring):
         monkeypatch.setattr(module, "is_alive", lambda process: False)
     starts = iter(range(100))
     monkeypatch.setattr(opening, "machine_start_id", lambda: f"machine {next(starts)}")
@@ -276,7 +276,7 @@ def noticed(run: TrackedRun) -> bool:
 @pytest.fixture
 def serving(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Answering], None]]:
     """Answers as a metadata service does, which is polled all the time."""
-    monkeypatch.setattr(notices, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(notice_watch, "POLL_SECONDS", 0.02)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "false")
     servers = []
 

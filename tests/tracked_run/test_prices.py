@@ -21,7 +21,7 @@ from milepost.money.quote import Quote
 from milepost.prices import cache as cache_module
 from milepost.report.terminal import print_results
 from milepost.tracked_run import TrackedRun, opening, run, track
-from milepost.tracked_run.repricing import Priced, PriceWatch, Question, restated
+from milepost.tracked_run.price_watch import Priced, PriceWatch, Question, restated
 from milepost.tracking.thresholds import PerformanceThreshold
 from tests.prices.server import Answer, PriceServer, serving
 from tests.prices.server import Question as Asked

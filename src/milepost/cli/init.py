@@ -11,7 +11,7 @@ import typer
 
 from milepost.config import FOLDER, Config
 from milepost.errors import ConfigError
-from milepost.replay.survey import survey
+from milepost.replaying.metrics_in_logs import survey
 from milepost.tracking.thresholds import PerformanceThreshold
 
 HEAD = """\

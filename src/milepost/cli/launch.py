@@ -13,9 +13,9 @@ from milepost.cli.launched import logs, status, stop
 from milepost.doctor.examine import examine_elsewhere
 from milepost.doctor.finding import Finding
 from milepost.errors import ConfigError, require
-from milepost.launch.order import Order, parse_duration
+from milepost.launch.launches import Launched, keep
 from milepost.launch.plan import Estimate, Plan, make_plan
-from milepost.launch.record import Launched, keep
+from milepost.launch.request import Order, parse_duration
 from milepost.launch.sky import find_sky, launch_command, start
 from milepost.launch.template import find_template
 from milepost.money.instance import Instance

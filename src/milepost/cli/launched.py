@@ -10,7 +10,7 @@ from rich.text import Text
 
 from milepost.cli.stores import StoreOption, open_store
 from milepost.errors import MilepostError
-from milepost.launch.record import find_launched
+from milepost.launch.launches import find_launched
 from milepost.launch.sky import find_sky, follow_logs, statuses_of
 from milepost.launch.sky import stop as stop_run
 from milepost.money.costs import billed_cost

@@ -27,10 +27,10 @@ from milepost.cli.logs import (
     summarise,
 )
 from milepost.errors import ConfigError
-from milepost.replay import replay as replay_logs
-from milepost.replay.engine import Replayed
-from milepost.replay.spread import Engine
-from milepost.report.formats import FORMATS, Format, as_json, as_text
+from milepost.replaying import replay as replay_logs
+from milepost.replaying.engine import Replayed
+from milepost.replaying.workers.scheduling import Engine
+from milepost.report.exports import FORMATS, Format, as_json, as_text
 from milepost.report.terminal import open_console, runs_results_table
 
 

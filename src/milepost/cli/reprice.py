@@ -8,16 +8,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from milepost.analysis.what_if import reprice as at_other_prices
+from milepost.analysis.what_if import to_snapshot
 from milepost.cli.stores import StoreOption, find_runs, open_store
 from milepost.errors import ConfigError
 from milepost.money.costs import billed_cost
 from milepost.money.ledger import Ledger, Segment
 from milepost.report.amounts import UNKNOWN, usd
-from milepost.report.formats import as_json
+from milepost.report.exports import as_json
 from milepost.report.ledgers import is_assumed
 from milepost.report.terminal import open_console
-from milepost.reprice import reprice as at_other_prices
-from milepost.reprice import to_snapshot
 from milepost.runs.record import Kept
 
 

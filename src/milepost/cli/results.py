@@ -8,7 +8,7 @@ from rich.text import Text
 from milepost.cli.stores import StoreOption, find_runs, open_store
 from milepost.errors import ConfigError
 from milepost.report.curves import curve_plots
-from milepost.report.formats import as_json, as_text
+from milepost.report.exports import as_json, as_text
 from milepost.report.runs import run_view, runs_table
 from milepost.report.terminal import open_console
 

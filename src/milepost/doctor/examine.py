@@ -12,7 +12,7 @@ from milepost.doctor.finding import SEVERITIES, Case, Check, Finding
 from milepost.instances.detect import Detection
 from milepost.money.instance import Instance
 from milepost.money.quote import Quote
-from milepost.replay.survey import Survey, survey
+from milepost.replaying.metrics_in_logs import Survey, survey
 from milepost.tracked_run.opening import Pricer, detect_for
 
 CHECKS: tuple[Check, ...] = (

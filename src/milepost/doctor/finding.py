@@ -9,7 +9,7 @@ import msgspec
 from milepost.config import Config
 from milepost.instances.detect import Detection
 from milepost.money.quote import Quote
-from milepost.replay.survey import Survey
+from milepost.replaying.metrics_in_logs import Survey
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")

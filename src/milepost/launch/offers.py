@@ -7,7 +7,7 @@ import msgspec
 
 from milepost.data import machines
 from milepost.errors import ConfigError
-from milepost.launch.wish import Model, Wish
+from milepost.launch.requirements import Model, Wish
 from milepost.money.quote import Quote
 from milepost.prices.book import PriceBook
 

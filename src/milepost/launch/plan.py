@@ -12,11 +12,11 @@ import msgspec
 from milepost.config import Config, load_performance_thresholds
 from milepost.errors import ConfigError
 from milepost.launch.offers import Shelf
-from milepost.launch.order import Order
+from milepost.launch.request import Order
+from milepost.launch.requirements import Wish
 from milepost.launch.secrets import take_secrets
 from milepost.launch.task import CONFIG, RunTask, filled_in, nodes_of, resources_of
 from milepost.launch.template import find_template, read_template
-from milepost.launch.wish import Wish
 from milepost.money.quote import Quote
 from milepost.runs.identity import new_run_id
 

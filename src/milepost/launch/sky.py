@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from milepost.errors import MilepostError
-from milepost.launch.record import Launched
+from milepost.launch.launches import Launched
 
 VARIABLE = "MILEPOST_SKY"
 """Names the ``sky`` command, where it is not on the path."""

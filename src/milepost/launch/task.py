@@ -14,9 +14,9 @@ import yaml
 from milepost.config import FOLDER as CONFIG_FOLDER
 from milepost.config import names_a_file
 from milepost.errors import ConfigError, require
-from milepost.launch.order import Order
+from milepost.launch.request import Order
+from milepost.launch.requirements import Model, Wish
 from milepost.launch.secrets import ARGUMENTS
-from milepost.launch.wish import Model, Wish
 from milepost.money.quote import Quote
 from milepost.runs.identity import USER_OF_URL
 

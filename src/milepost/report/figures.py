@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from milepost.errors import ConfigError, MissingExtra
-from milepost.replay.results import Results
+from milepost.replaying.results import Results
 from milepost.runs.record import Kept
 from milepost.store.store import Store
 

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from milepost.money.ledger import Segment
 from milepost.report.amounts import UNKNOWN, target_of, usd
-from milepost.report.trail import Trail
+from milepost.report.live_curves import Trail
 from milepost.tracked_run import TrackedRun
 from milepost.tracking.thresholds import ThresholdResult
 

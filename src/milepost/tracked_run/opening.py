@@ -32,11 +32,11 @@ from milepost.runs.record import Kept, Run
 from milepost.runs.uptime import machine_age_seconds, machine_start_id, process_age_seconds
 from milepost.sinks import OWN as OWN_SINKS
 from milepost.sinks.sink import Sink
-from milepost.tracked_run.keeping import Keeper
-from milepost.tracked_run.recording import Recorder, with_git_commit
-from milepost.tracked_run.repricing import Priced, PriceWatch, Question
+from milepost.tracked_run.price_watch import Priced, PriceWatch, Question
+from milepost.tracked_run.recorder import Recorder, with_git_commit
 from milepost.tracked_run.restoring import take_up, with_ends
 from milepost.tracked_run.run import TrackedRun
+from milepost.tracked_run.store_writer import Keeper
 from milepost.tracking.thresholds import PerformanceThreshold
 from milepost.tracking.tracker import SYSTEM_CLOCK, Event, PerformanceThresholdTracker
 

@@ -5,7 +5,7 @@ import msgspec
 from milepost.log import logger
 from milepost.money.ledger import PREEMPTED, Ledger
 from milepost.runs.record import Kept
-from milepost.tracked_run.keeping import is_alive
+from milepost.tracked_run.store_writer import is_alive
 from milepost.tracking.state import STATE_VERSION, SmootherState, ThresholdState, TrackerState
 from milepost.tracking.tracker import PerformanceThresholdTracker
 

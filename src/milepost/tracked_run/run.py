@@ -11,10 +11,10 @@ from milepost.log import logger
 from milepost.money.instance import Instance
 from milepost.money.ledger import PREEMPTED, Ledger
 from milepost.sinks.sink import Sink
-from milepost.tracked_run.ending import EndWatch
-from milepost.tracked_run.notices import NoticeWatch
-from milepost.tracked_run.recording import Recorder
-from milepost.tracked_run.repricing import PriceWatch, Question, restated
+from milepost.tracked_run.end_watch import EndWatch
+from milepost.tracked_run.notice_watch import NoticeWatch
+from milepost.tracked_run.price_watch import PriceWatch, Question, restated
+from milepost.tracked_run.recorder import Recorder
 from milepost.tracking.crossing import Position
 from milepost.tracking.thresholds import PerformanceThreshold, ThresholdResult
 from milepost.tracking.tracker import SYSTEM_CLOCK, Clock, PerformanceThresholdTracker

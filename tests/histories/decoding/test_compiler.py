@@ -68,6 +68,6 @@ def test_numba_that_refuses_to_be_loaded_is_as_none(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(compiler, "import_module", refuse)
     compiler.load.cache_clear()
     try:
-        assert compiler.load("milepost.replay.bulk") is None
+        assert compiler.load("milepost.replaying.compiled.bulk") is None
     finally:
         compiler.load.cache_clear()

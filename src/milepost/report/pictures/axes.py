@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from milepost.report.pictures.reach import Quantity
+from milepost.analysis.reach import Quantity
 from milepost.tracking.thresholds import ThresholdResult
 
 NO_GROUP = "(no group)"

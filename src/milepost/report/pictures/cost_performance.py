@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import altair as alt
 
+from milepost.analysis.curves import Level, is_raw, name_of, on_the_way, short, thinned, with_usd
+from milepost.analysis.reach import DOLLARS, QUANTITIES, at_crossing
 from milepost.report.amounts import UNKNOWN, usd
 from milepost.report.pictures.axes import (
     NO_GROUP,
@@ -21,10 +23,8 @@ from milepost.report.pictures.axes import (
     said,
     tooltip,
 )
-from milepost.report.pictures.curve import Level, is_raw, name_of, on_the_way, short, thinned, with_usd
 from milepost.report.pictures.notes import assumed_note
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
-from milepost.report.pictures.reach import DOLLARS, QUANTITIES, at_crossing
 from milepost.report.pictures.targets import HEIGHT, target_labels, target_lines, target_rows, values
 from milepost.runs.record import Curve, Kept
 from milepost.tracking.thresholds import PerformanceThreshold, ThresholdResult

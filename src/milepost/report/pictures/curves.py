@@ -6,11 +6,11 @@ from typing import Any
 
 import altair as alt
 
+from milepost.analysis.curves import Level, is_raw, lost_of, name_of, on_the_way, short, thinned, with_usd
+from milepost.analysis.reach import DOLLARS, QUANTITIES, Quantity, Reach, at_crossing, before_crossing, has_clock
 from milepost.report.amounts import usd
 from milepost.report.pictures.axes import along, bound_of, bounds, chart, known, layered, said, tooltip
-from milepost.report.pictures.curve import Level, is_raw, lost_of, name_of, on_the_way, short, thinned, with_usd
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
-from milepost.report.pictures.reach import DOLLARS, QUANTITIES, Quantity, Reach, at_crossing, before_crossing, has_clock
 from milepost.report.pictures.targets import HEIGHT, target_labels, target_lines, target_rows, values
 from milepost.runs.record import Curve, CurvePoint, Kept
 

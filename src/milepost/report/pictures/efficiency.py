@@ -6,11 +6,11 @@ from typing import Any
 
 import altair as alt
 
+from milepost.analysis.reach import QUANTITIES, Quantity, Reach, at_crossing, at_end
 from milepost.report.amounts import UNKNOWN, target_of, usd
 from milepost.report.pictures.axes import NO_GROUP, along, bound_of, bounds, chart, colour, known, said, tooltip
 from milepost.report.pictures.notes import assumed_note, unknown_notes
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
-from milepost.report.pictures.reach import QUANTITIES, Quantity, Reach, at_crossing, at_end
 from milepost.report.pictures.rows import Rows
 from milepost.runs.record import Kept
 from milepost.tracking.thresholds import ThresholdResult

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from milepost.analysis.reach import Quantity
 from milepost.money.breakdown import PURPOSES, Spent, spending
 from milepost.report.amounts import UNKNOWN, lasted, usd
 from milepost.report.ledgers import is_assumed, is_priced, purpose, total_usd
 from milepost.report.pictures.axes import from_zero, said, tooltip
 from milepost.report.pictures.notes import count, untimed_note
 from milepost.report.pictures.picture import Picture, Row, Table
-from milepost.report.pictures.reach import Quantity
 from milepost.report.pictures.rows import Rows
 from milepost.runs.record import Kept
 

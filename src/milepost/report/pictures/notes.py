@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from milepost.analysis.reach import QUANTITIES, Reach
 from milepost.report.ledgers import has_clock, is_assumed
-from milepost.report.pictures.reach import QUANTITIES, Reach
 from milepost.runs.record import Kept
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import altair as alt
 
-from milepost.report.formats import COLUMNS, row
+from milepost.analysis.reach import QUANTITIES, Quantity, Reach, at_crossing, at_end, before_crossing, stops
+from milepost.report.exports import COLUMNS, row
 from milepost.report.pictures.axes import along, bound_of, bounds, chart, colour, from_zero, known, said, shape, tooltip
 from milepost.report.pictures.notes import assumed_note, count, unknown_notes
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
-from milepost.report.pictures.reach import QUANTITIES, Quantity, Reach, at_crossing, at_end, before_crossing, stops
 from milepost.report.pictures.rows import LANE, Rows
 from milepost.runs.record import Kept
 

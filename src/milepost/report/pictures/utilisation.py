@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import altair as alt
 import msgspec
 
+from milepost.analysis.reach import Quantity
 from milepost.money.costs import billed_use, uses
 from milepost.report.amounts import lasted, usd
 from milepost.report.ledgers import machine, price_notes
 from milepost.report.pictures.axes import from_zero, said, tooltip
 from milepost.report.pictures.notes import untimed_note
 from milepost.report.pictures.picture import Picture, Row, Table
-from milepost.report.pictures.reach import Quantity
 from milepost.report.pictures.rows import Rows
 from milepost.runs.record import Kept
 

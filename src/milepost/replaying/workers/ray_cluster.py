@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from milepost.errors import ConfigError, MilepostError, MissingExtra
-from milepost.replay.work import Done, Job, Outcome, Task, Worker, lost, received, work
+from milepost.replaying.workers.work import Done, Job, Outcome, Task, Worker, lost, received, work
 
 AHEAD = 4
 """So many tasks wait for each processor of the cluster."""

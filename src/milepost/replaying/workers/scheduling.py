@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from milepost.errors import ConfigError
 from milepost.histories.decoding.files import is_url
 from milepost.histories.finding.discovery import Log
-from milepost.replay.work import Job, Outcome, Task, Worker
+from milepost.replaying.workers.work import Job, Outcome, Task, Worker
 
 Engine = Literal["auto", "here", "processes", "ray"]
 
@@ -72,7 +72,7 @@ def outcomes(job: Job, logs: Iterable[Log], engine: Engine, workers: int) -> Ite
     worker = Worker(job)  # what is wrong with its settings is said before anything is started
     found = iter(logs)
     if engine == "ray":
-        from milepost.replay.fleet import outcomes_of_fleet
+        from milepost.replaying.workers.ray_cluster import outcomes_of_fleet
 
         yield from outcomes_of_fleet(job, _tasks(found, workers), workers)
         return
@@ -91,7 +91,7 @@ def outcomes(job: Job, logs: Iterable[Log], engine: Engine, workers: int) -> Ite
         reads_ahead = size >= WORTH_READING_AHEAD and job.final  # else little may be read at all
         yield from (_outcomes_reading_ahead if reads_ahead else _outcomes_here)(worker, logs)
         return
-    from milepost.replay.processes import outcomes_of_processes
+    from milepost.replaying.workers.processes import outcomes_of_processes
 
     yield from outcomes_of_processes(job, _tasks(_chained(ahead, found), workers), workers)
 

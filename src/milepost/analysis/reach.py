@@ -4,7 +4,7 @@ import msgspec
 
 from milepost.money.costs import cost
 from milepost.money.ledger import Mark, Segment
-from milepost.replay.kept import STATUS as REPLAYED
+from milepost.replaying.record import STATUS as REPLAYED
 from milepost.runs.record import Kept
 from milepost.tracking.crossing import Position
 from milepost.tracking.thresholds import ThresholdResult

@@ -15,16 +15,16 @@ from milepost.histories.finding import discovery
 from milepost.histories.history import History, TimeUnit, Wanted
 from milepost.log import logger
 from milepost.money.instance import Instance
-from milepost.replay.engine import Replayed
-from milepost.replay.kept import kept_of
-from milepost.replay.results import Results, Skipped
-from milepost.replay.spread import Engine, outcomes, rows_at_once, worker_count
-from milepost.replay.work import Job, encodable
+from milepost.replaying.engine import Replayed
+from milepost.replaying.record import kept_of
+from milepost.replaying.results import Results, Skipped
+from milepost.replaying.workers.scheduling import Engine, outcomes, rows_at_once, worker_count
+from milepost.replaying.workers.work import Job, encodable
 from milepost.runs.record import Kept
 from milepost.tracking.thresholds import PerformanceThreshold, ThresholdResult, parse_threshold, require_unique_names
 
 if TYPE_CHECKING:
-    from milepost.replay.saving import Saver
+    from milepost.replaying.saving import Saver
 
 MOST_REASONS = 3
 """So many are given where nothing could be read."""
@@ -306,7 +306,7 @@ def _instance(given: Instance | Mapping[str, Any] | str | None) -> Instance:
 
 
 def _saver(named: str | Path | None, settings: Config) -> "Saver":
-    from milepost.replay.saving import Saver
+    from milepost.replaying.saving import Saver
     from milepost.tracked_run.opening import store_of
 
     where = store_of(named, settings, os.environ)

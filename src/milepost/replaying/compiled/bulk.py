@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from milepost.replay import kernel
-from milepost.replay.curves import HistoryCurve
-from milepost.replay.feed import Feed
-from milepost.replay.updates import Updates
+from milepost.replaying.compiled import kernel
+from milepost.replaying.curves import HistoryCurve
+from milepost.replaying.row_by_row import Feed
+from milepost.replaying.updates import Updates
 from milepost.tracking.crossing import Crossing, Detector, Position, Watch
 from milepost.tracking.series import Channel
 from milepost.tracking.tracker import PerformanceThresholdTracker

@@ -15,8 +15,9 @@ polars = pytest.importorskip("polars")
 from milepost.errors import ConfigError, HistoryError  # noqa: E402
 from milepost.histories.formats import parquet  # noqa: E402
 from milepost.histories.history import Outline, Range  # noqa: E402
-from milepost.replay import Results, replay, spread  # noqa: E402
-from milepost.replay.deciding import is_decided, may_reach  # noqa: E402
+from milepost.replaying import Results, replay  # noqa: E402
+from milepost.replaying.pruning import is_decided, may_reach  # noqa: E402
+from milepost.replaying.workers import scheduling  # noqa: E402
 from milepost.tracking.smoothing import Smoother  # noqa: E402
 from milepost.tracking.thresholds import COMPARISONS, PerformanceThreshold  # noqa: E402
 from tests.helpers import START  # noqa: E402
@@ -101,7 +102,7 @@ def test_crossings_are_the_same(
 
 def test_parts_of_a_large_row_group_may_hold_no_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With little memory a row group is read in parts: the observation before may lie in the one before the last."""
-    monkeypatch.setattr(spread, "FEWEST_ROWS", 1)
+    monkeypatch.setattr(scheduling, "FEWEST_ROWS", 1)
     path = write(tmp_path / "log.parquet", {"m": [0.0] * 8 + [0.0, None, math.nan, None] + [None, None, 9.0, 0.0]})
     (result,) = replay(path, thresholds=["m >= 5"], final=False, memory_bytes=1)
     assert (result.samples_to_threshold, result.after_samples) == (140, 80)

@@ -22,4 +22,4 @@ def is_worth_it(points: int) -> bool:
     _Seen.points += points
     if points < WORTH_AT_ONCE or _Seen.points < WORTH_POINTS:
         return False
-    return compiler.load("milepost.replay.bulk") is not None
+    return compiler.load("milepost.replaying.compiled.bulk") is not None

@@ -8,7 +8,7 @@ import msgspec
 from milepost.errors import HistoryError
 from milepost.histories.history import Wanted
 from milepost.log import logger
-from milepost.replay.runs import find_histories
+from milepost.replaying.replay import find_histories
 from milepost.tracking.smoothing import Smoother
 from milepost.tracking.thresholds import Smoothing
 

@@ -16,9 +16,9 @@ pytest.importorskip("numba")
 from milepost.money.instance import Instance  # noqa: E402
 from milepost.money.ledger import Ledger  # noqa: E402
 from milepost.money.quote import Quote  # noqa: E402
-from milepost.replay import bulk  # noqa: E402
-from milepost.replay.feed import Feed  # noqa: E402
-from milepost.replay.updates import Updates  # noqa: E402
+from milepost.replaying.compiled import bulk  # noqa: E402
+from milepost.replaying.row_by_row import Feed  # noqa: E402
+from milepost.replaying.updates import Updates  # noqa: E402
 from milepost.tracking.thresholds import COMPARISONS, Comparison, HalfLife, PerformanceThreshold  # noqa: E402
 from milepost.tracking.tracker import Clock, PerformanceThresholdTracker  # noqa: E402
 from tests.helpers import START  # noqa: E402

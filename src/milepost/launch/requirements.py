@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from milepost.errors import ConfigError, require
-from milepost.launch.order import Order
+from milepost.launch.request import Order
 from milepost.money.instance import Market
 
 Model = tuple[str, int]

@@ -21,10 +21,11 @@ from milepost.histories.finding.discovery import Log  # noqa: E402
 from milepost.histories.history import History, Rows, Wanted  # noqa: E402
 from milepost.histories.reader import File, Reader  # noqa: E402
 from milepost.money.instance import Instance  # noqa: E402
-from milepost.replay import Results, replay, spread  # noqa: E402
-from milepost.replay.engine import Replayed  # noqa: E402
-from milepost.replay.results import Skipped  # noqa: E402
-from milepost.replay.work import Job, Outcome  # noqa: E402
+from milepost.replaying import Results, replay  # noqa: E402
+from milepost.replaying.engine import Replayed  # noqa: E402
+from milepost.replaying.results import Skipped  # noqa: E402
+from milepost.replaying.workers import scheduling  # noqa: E402
+from milepost.replaying.workers.work import Job, Outcome  # noqa: E402
 from milepost.store.store import Store  # noqa: E402
 from milepost.tracking.thresholds import parse_threshold  # noqa: E402
 
@@ -126,7 +127,7 @@ def job() -> Job:
 
 def poisoned(engine: Any, *files: str) -> list[Outcome]:
     logs = [Log(Poison(), (file,), Path(file).name) for file in files]
-    return list(spread.outcomes(job(), logs, engine, 2))
+    return list(scheduling.outcomes(job(), logs, engine, 2))
 
 
 def named(outcomes: list[Outcome]) -> list[str]:
@@ -148,7 +149,7 @@ def test_a_large_table_of_many_runs_is_split(tmp_path: Path, monkeypatch: pytest
     frame = polars.DataFrame(rows, schema=["run_id", "samples", "m"], orient="row")
     frame.write_parquet(tmp_path / "all.parquet", row_group_size=30)
     here = replay(tmp_path, thresholds=["m >= 21"], run_column="run_id")
-    monkeypatch.setattr(spread, "SPLIT_BYTES", 0)
+    monkeypatch.setattr(scheduling, "SPLIT_BYTES", 0)
     split = replay(tmp_path, thresholds=["m >= 21"], run_column="run_id", engine="processes", workers=parts)
     assert told(split) == told(here)
     assert [result.run for result in split] == [f"run{run}" for run in range(7)]
@@ -162,16 +163,16 @@ def test_small_work_starts_no_process(folder: Path) -> None:
 
 
 def test_little_memory_means_few_workers_and_short_stretches() -> None:
-    assert spread.worker_count(8, None) == 8
-    assert spread.worker_count(8, 2 * 2**30) == 4
-    assert spread.worker_count(8, 1) == 1
-    assert spread.rows_at_once(None, 4) == spread.MOST_ROWS
-    assert spread.rows_at_once(2**28, 4) == 2**17
-    assert spread.rows_at_once(1, 1) == spread.FEWEST_ROWS
+    assert scheduling.worker_count(8, None) == 8
+    assert scheduling.worker_count(8, 2 * 2**30) == 4
+    assert scheduling.worker_count(8, 1) == 1
+    assert scheduling.rows_at_once(None, 4) == scheduling.MOST_ROWS
+    assert scheduling.rows_at_once(2**28, 4) == 2**17
+    assert scheduling.rows_at_once(1, 1) == scheduling.FEWEST_ROWS
     with pytest.raises(ConfigError, match="workers: found 0"):
-        spread.worker_count(0, None)
+        scheduling.worker_count(0, None)
     with pytest.raises(ConfigError, match="memory: found 0 bytes"):
-        spread.worker_count(None, 0)
+        scheduling.worker_count(None, 0)
 
 
 def test_wrong_settings_are_said_before_any_process_starts(folder: Path) -> None:

@@ -9,9 +9,9 @@ import msgspec
 from milepost.errors import HistoryError
 from milepost.histories.history import History, Outline
 from milepost.money.ledger import Ledger
-from milepost.replay.deciding import is_decided, needed, pass_over
-from milepost.replay.feed import Feed
-from milepost.replay.updates import Clocks, Updates, updates_of
+from milepost.replaying.pruning import is_decided, needed, pass_over
+from milepost.replaying.row_by_row import Feed
+from milepost.replaying.updates import Clocks, Updates, updates_of
 from milepost.runs.record import Curve
 from milepost.tracking.crossing import Crossing
 from milepost.tracking.thresholds import PerformanceThreshold, ThresholdResult

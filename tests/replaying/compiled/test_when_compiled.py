@@ -11,7 +11,8 @@ import pytest
 polars = pytest.importorskip("polars")
 pytest.importorskip("numba")
 
-from milepost.replay import bulk, replay, switch  # noqa: E402
+from milepost.replaying import replay  # noqa: E402
+from milepost.replaying.compiled import bulk, when_compiled  # noqa: E402
 from milepost.tracking.thresholds import PerformanceThreshold  # noqa: E402
 
 THRESHOLDS = [
@@ -25,7 +26,7 @@ CHANNELS = 3
 @pytest.fixture(autouse=True)
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows each stretch had that compiled code took; nothing has been replayed as yet."""
-    monkeypatch.setattr(switch._Seen, "points", 0)
+    monkeypatch.setattr(when_compiled._Seen, "points", 0)
     stretches: list[int] = []
     take_all = bulk.take_all
 
@@ -53,34 +54,34 @@ def told(path: Path) -> list[str]:
     return [repr(result) for result in replay(path, thresholds=THRESHOLDS)]
 
 
-@pytest.mark.parametrize("points", [switch.WORTH_POINTS - CHANNELS, switch.WORTH_POINTS + CHANNELS])
+@pytest.mark.parametrize("points", [when_compiled.WORTH_POINTS - CHANNELS, when_compiled.WORTH_POINTS + CHANNELS])
 def test_a_long_run_is_compiled_codes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: list[int], points: int
 ) -> None:
     path = write(tmp_path / "log.parquet", points // CHANNELS)
     found = told(path)
-    assert bool(taken) is (points >= switch.WORTH_POINTS)
-    monkeypatch.setattr(switch, "WORTH_AT_ONCE", math.inf)
+    assert bool(taken) is (points >= when_compiled.WORTH_POINTS)
+    monkeypatch.setattr(when_compiled, "WORTH_AT_ONCE", math.inf)
     assert found == told(path)
 
 
 def test_short_runs_are_compiled_codes_once_there_were_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: list[int]
 ) -> None:
-    rows = [switch.WORTH_AT_ONCE // CHANNELS + more for more in (-1, 0, 1, 2)]
+    rows = [when_compiled.WORTH_AT_ONCE // CHANNELS + more for more in (-1, 0, 1, 2)]
     paths = [write(tmp_path / f"{count}.parquet", count) for count in rows]
     before = [told(path) for path in paths]
     assert not taken
-    monkeypatch.setattr(switch._Seen, "points", switch.WORTH_POINTS)
+    monkeypatch.setattr(when_compiled._Seen, "points", when_compiled.WORTH_POINTS)
     assert [told(path) for path in paths] == before
-    assert taken == [count for count in rows if count * CHANNELS >= switch.WORTH_AT_ONCE]
+    assert taken == [count for count in rows if count * CHANNELS >= when_compiled.WORTH_AT_ONCE]
 
 
 def test_small_work_loads_no_compiler(tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_text("samples,elapsed_seconds,m\n" + "".join(f"{at},{at},{at}\n" for at in range(500)))
     code = (
-        "import sys; from milepost.replay import replay; "
+        "import sys; from milepost.replaying import replay; "
         f"replay({str(log)!r}, thresholds=['m >= 3']); "
         "assert 'polars' in sys.modules; print(sorted({'numba', 'pyarrow', 'ray', 'sqlalchemy'} & set(sys.modules)))"
     )

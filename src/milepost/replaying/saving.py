@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from milepost.errors import HistoryError
-from milepost.replay.kept import STATUS
+from milepost.replaying.record import STATUS
 from milepost.runs.record import Kept, Snapshot
 from milepost.store.store import Store
 

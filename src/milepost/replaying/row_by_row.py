@@ -1,8 +1,8 @@
 """Hands a tracker the rows of a history, one after the other or many at once."""
 
-from milepost.replay import switch
-from milepost.replay.curves import HistoryCurve
-from milepost.replay.updates import Updates
+from milepost.replaying.compiled import when_compiled
+from milepost.replaying.curves import HistoryCurve
+from milepost.replaying.updates import Updates
 from milepost.tracking.tracker import PerformanceThresholdTracker
 
 
@@ -28,8 +28,8 @@ class Feed:
         """Take a stretch: by compiled code, where that is worth it."""
         for curve in self.curves:
             curve.look_at(updates.metrics)
-        if switch.is_worth_it(len(updates) * len(self.tracker.channels)) and updates.is_even:
-            from milepost.replay.bulk import take_all
+        if when_compiled.is_worth_it(len(updates) * len(self.tracker.channels)) and updates.is_even:
+            from milepost.replaying.compiled.bulk import take_all
 
             take_all(self, updates)
         else:

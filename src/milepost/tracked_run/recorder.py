@@ -12,7 +12,7 @@ from milepost.money.ledger import Ledger, new_id
 from milepost.runs.identity import find_git_commit, flat_config
 from milepost.runs.record import Kept, Run, RunEvent, Snapshot
 from milepost.tracked_run.curves import Curves
-from milepost.tracked_run.keeping import Keeper
+from milepost.tracked_run.store_writer import Keeper
 from milepost.tracking.tracker import Event, PerformanceThresholdTracker
 
 COMMIT_SECONDS = 0.25

@@ -13,9 +13,9 @@ from milepost.histories.decoding.files import as_unicode
 from milepost.histories.finding.discovery import Log
 from milepost.histories.history import History, Rows, Wanted
 from milepost.money.instance import Instance
-from milepost.replay.engine import Replayed, replay_history
-from milepost.replay.pricing import ReplayPricer
-from milepost.replay.results import Skipped
+from milepost.replaying.engine import Replayed, replay_history
+from milepost.replaying.pricing import ReplayPricer
+from milepost.replaying.results import Skipped
 from milepost.runs.identity import flat_config
 
 Outcome = Replayed | Skipped

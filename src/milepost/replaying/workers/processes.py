@@ -14,7 +14,7 @@ from typing import Any
 
 from milepost.errors import ConfigError
 from milepost.log import logger
-from milepost.replay.work import Done, Job, Outcome, Task, Worker, lost, received, work
+from milepost.replaying.workers.work import Done, Job, Outcome, Task, Worker, lost, received, work
 
 AHEAD = 4
 """So many tasks wait for each worker: enough that none is idle, few enough that results take little memory."""

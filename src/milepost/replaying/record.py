@@ -1,7 +1,7 @@
 """All that is known of a run that was replayed, as a store would tell it."""
 
-from milepost.replay.engine import Replayed
-from milepost.replay.pricing import stable_id
+from milepost.replaying.engine import Replayed
+from milepost.replaying.pricing import stable_id
 from milepost.runs.identity import flat_config
 from milepost.runs.record import Kept, Run, RunEvent
 from milepost.tracking.crossing import Position

@@ -8,8 +8,8 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from milepost.replay.results import Results, Skipped
-from milepost.replay.runs import replay
+from milepost.replaying.replay import replay
+from milepost.replaying.results import Results, Skipped
 
 __all__ = ["Results", "Skipped", "replay"]
 

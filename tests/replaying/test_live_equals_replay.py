@@ -18,7 +18,8 @@ polars = pytest.importorskip("polars")
 from milepost.money.instance import Instance  # noqa: E402
 from milepost.money.ledger import Ledger  # noqa: E402
 from milepost.money.quote import Quote  # noqa: E402
-from milepost.replay import replay, switch  # noqa: E402
+from milepost.replaying import replay  # noqa: E402
+from milepost.replaying.compiled import when_compiled  # noqa: E402
 from milepost.tracking.thresholds import HalfLife, PerformanceThreshold, ThresholdResult  # noqa: E402
 from milepost.tracking.tracker import Clock, PerformanceThresholdTracker  # noqa: E402
 from tests.helpers import START  # noqa: E402
@@ -32,13 +33,13 @@ def _engine(request: pytest.FixtureRequest) -> Iterator[None]:
     """Both what takes small work and what takes large work take all of it."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "tracker":
-            patch.setattr(switch, "WORTH_AT_ONCE", math.inf)
+            patch.setattr(when_compiled, "WORTH_AT_ONCE", math.inf)
         else:
             pytest.importorskip("numba")
-            from milepost.replay import bulk
+            from milepost.replaying.compiled import bulk
 
-            patch.setattr(switch, "WORTH_AT_ONCE", 0)
-            patch.setattr(switch, "WORTH_POINTS", 0)
+            patch.setattr(when_compiled, "WORTH_AT_ONCE", 0)
+            patch.setattr(when_compiled, "WORTH_POINTS", 0)
             patch.setattr(bulk, "FEW_ROWS", 1)
         yield
 

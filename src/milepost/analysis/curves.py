@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
+from milepost.analysis.reach import has_clock
 from milepost.money.costs import costs_along
-from milepost.report.pictures.reach import has_clock
 from milepost.runs.record import Curve, CurvePoint, Kept
 from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
 

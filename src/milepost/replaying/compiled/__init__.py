@@ -1,0 +1,1 @@
+"""The tracker's arithmetic, compiled, and when it is worth its while."""

@@ -1,0 +1,1 @@
+"""Where the work of a replay is done: here, in other processes, or on a Ray cluster."""
