@@ -8,7 +8,8 @@ from milepost.money.instance import Instance
 from milepost.money.ledger import Ledger
 from milepost.money.quote import PriceStep, Quote
 from milepost.tracking.thresholds import PerformanceThreshold
-from milepost.tracking.tracker import Clock, PerformanceThresholdTracker
+from milepost.tracking.timer import Clock
+from milepost.tracking.tracker import PerformanceThresholdTracker
 
 START = 1_700_000_000.0
 """Unix seconds at which the runs of the tests start."""

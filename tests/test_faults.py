@@ -15,9 +15,9 @@ from milepost.errors import ConfigError
 from milepost.money.costs import billed_cost
 from milepost.money.instance import Instance
 from milepost.money.ledger import Ledger
+from milepost.money.position import Position
 from milepost.money.quote import BillingRule
 from milepost.tracked_run import track
-from milepost.tracking.crossing import Position
 from milepost.tracking.thresholds import HalfLife, PerformanceThreshold
 from milepost.tracking.tracker import PerformanceThresholdTracker
 from tests.helpers import START, FakeClock, ledger, quote, threshold

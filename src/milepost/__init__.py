@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from milepost.replaying import Results, replay
     from milepost.total_cost import calculate_total_cost
     from milepost.tracked_run import TrackedRun, track
-    from milepost.tracking.thresholds import HalfLife, PerformanceThreshold, ThresholdResult
+    from milepost.tracking.result import ThresholdResult
+    from milepost.tracking.thresholds import HalfLife, PerformanceThreshold
     from milepost.tracking.tracker import PerformanceThresholdTracker
 
 __version__ = "0.1.0"
@@ -46,7 +47,7 @@ _HOMES = {
     "Results": "replaying",
     "SkyPilotInstanceInfo": "instances.schedulers.skypilot",
     "StateError": "errors",
-    "ThresholdResult": "tracking.thresholds",
+    "ThresholdResult": "tracking.result",
     "TrackedRun": "tracked_run",
     "calculate_total_cost": "total_cost",
     "environment_from_curriculum": "config",

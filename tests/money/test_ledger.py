@@ -8,8 +8,8 @@ from milepost.money.extra_costs import Network, Storage
 from milepost.money.instance import Instance
 from milepost.money.ledger import Ledger, Mark, MarkKind, in_order
 from milepost.money.lineage import lineage, position_at
+from milepost.money.position import Position
 from milepost.money.quote import BillingRule, Quote
-from milepost.tracking.crossing import Position
 from tests.helpers import START, ledger, quote
 
 

@@ -20,8 +20,10 @@ from milepost.money.ledger import Ledger  # noqa: E402
 from milepost.money.quote import Quote  # noqa: E402
 from milepost.replaying import replay  # noqa: E402
 from milepost.replaying.compiled import when_compiled  # noqa: E402
-from milepost.tracking.thresholds import HalfLife, PerformanceThreshold, ThresholdResult  # noqa: E402
-from milepost.tracking.tracker import Clock, PerformanceThresholdTracker  # noqa: E402
+from milepost.tracking.result import ThresholdResult  # noqa: E402
+from milepost.tracking.thresholds import HalfLife, PerformanceThreshold  # noqa: E402
+from milepost.tracking.timer import Clock  # noqa: E402
+from milepost.tracking.tracker import PerformanceThresholdTracker  # noqa: E402
 from tests.helpers import START  # noqa: E402
 from tests.histories.helpers import reading, wait_until_whole  # noqa: E402
 

@@ -11,6 +11,7 @@ from milepost.money.costs import cost_lines, costs_along
 from milepost.money.extra_costs import Network, Storage
 from milepost.money.instance import Instance
 from milepost.money.ledger import Ledger
+from milepost.money.position import Position
 from milepost.money.quote import BillingRule
 from milepost.report.amounts import usd
 from milepost.report.exports import row
@@ -25,8 +26,8 @@ from milepost.report.pictures.targets import target_rows
 from milepost.report.pictures.timeline import MOST_RUNS, timeline
 from milepost.report.pictures.utilisation import utilisation
 from milepost.runs.record import Curve, CurvePoint, Kept
-from milepost.tracking.crossing import Position
-from milepost.tracking.thresholds import Smoothing, ThresholdResult
+from milepost.tracking.result import ThresholdResult
+from milepost.tracking.thresholds import Smoothing
 from tests.helpers import START, ledger, quote, threshold
 from tests.report.tracked import HOSTILE, copies
 

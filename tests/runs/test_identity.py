@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from milepost.runs.identity import find_git_commit, find_group, find_run_id, flat_config, new_run_id
+from milepost.runs.identity import find_git_commit, find_group, find_run_id, new_run_id
+from milepost.runs.settings import flat_config
 from milepost.tracked_run import track
 from tests.helpers import threshold
 

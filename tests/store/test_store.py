@@ -14,13 +14,14 @@ from milepost.errors import StoreError
 from milepost.money.extra_costs import Network, Storage
 from milepost.money.instance import Commitment, Instance
 from milepost.money.ledger import Ledger, Mark, MarkKind, Segment
+from milepost.money.position import Position
 from milepost.money.quote import BillingRule, PriceStep, Quote
 from milepost.runs.record import MOST_POINTS, Curve, CurvePoint, Process, Run, RunEvent, Snapshot
 from milepost.store import database
 from milepost.store.store import Store
-from milepost.tracking.crossing import Crossing, Position
-from milepost.tracking.result import restated
-from milepost.tracking.thresholds import PerformanceThreshold, Smoothing, ThresholdResult
+from milepost.tracking.crossing import Crossing
+from milepost.tracking.result import ThresholdResult, restated
+from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
 from tests.helpers import START, ledger, quote
 
 THRESHOLDS = (PerformanceThreshold("two", "m", 2.0), PerformanceThreshold("five", "m", 5.0, confirm=3))

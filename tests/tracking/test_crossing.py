@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost.tracking.thresholds import COMPARISONS, Comparison, HalfLife, PerformanceThreshold, ThresholdResult
+from milepost.tracking.result import ThresholdResult
+from milepost.tracking.thresholds import COMPARISONS, Comparison, HalfLife, PerformanceThreshold
 from milepost.tracking.tracker import PerformanceThresholdTracker
 from tests.helpers import START, feed, threshold
 

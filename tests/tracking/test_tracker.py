@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milepost.errors import ConfigError, StateError
-from milepost.tracking.thresholds import HalfLife, PerformanceThreshold, ThresholdResult
+from milepost.tracking.result import ThresholdResult
+from milepost.tracking.thresholds import HalfLife, PerformanceThreshold
 from milepost.tracking.tracker import Event, PerformanceThresholdTracker
 from tests.helpers import START, FakeClock, ledger, quote, same, threshold
 

@@ -4,10 +4,10 @@ import msgspec
 
 from milepost.money.costs import cost
 from milepost.money.ledger import Mark, Segment
+from milepost.money.position import Position
 from milepost.replaying.record import STATUS as REPLAYED
 from milepost.runs.record import Kept
-from milepost.tracking.crossing import Position
-from milepost.tracking.thresholds import ThresholdResult
+from milepost.tracking.result import ThresholdResult
 
 SAMPLES, MINUTES, DOLLARS = "samples", "minutes", "dollars"
 

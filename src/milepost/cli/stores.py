@@ -14,7 +14,7 @@ from milepost.runs.record import Kept
 from milepost.store.store import Store
 from milepost.tracked_run.opening import DEFAULT_STORE
 from milepost.tracked_run.restoring import with_ends
-from milepost.tracking.tracker import SYSTEM_CLOCK
+from milepost.tracking.timer import SYSTEM_CLOCK
 
 StoreOption = Annotated[
     str | None,

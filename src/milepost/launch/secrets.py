@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from milepost.errors import ConfigError
-from milepost.runs.identity import SECRET, USER_OF_URL
+from milepost.runs.settings import SECRET, USER_OF_URL
 
 ARGUMENTS = "ARGUMENTS"
 """Variable of a task that holds the training script's ``key=value``, quoted as in a shell."""

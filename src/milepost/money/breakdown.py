@@ -9,7 +9,7 @@ import msgspec
 from milepost.money.costs import Use, billed_use, uses
 from milepost.money.ledger import Ledger
 from milepost.money.lineage import lineage
-from milepost.tracking.crossing import Position
+from milepost.money.position import Position
 
 Purpose = Literal["training", "lost", "startup", "phase", "pause", "stalled", "rounding", "storage", "network"]
 PURPOSES: tuple[Purpose, ...] = (

@@ -7,7 +7,7 @@ import msgspec
 
 from milepost.money.ledger import Ledger, Segment
 from milepost.money.lineage import Stretch, lineage, walk
-from milepost.tracking.crossing import Position
+from milepost.money.position import Position
 
 
 def cost(ledger: Ledger, until: Position) -> float | None:

@@ -11,8 +11,8 @@ import msgspec
 
 from milepost.money.extra_costs import Network, Storage
 from milepost.money.instance import Instance
+from milepost.money.position import Position
 from milepost.money.quote import BillingRule, Quote
-from milepost.tracking.crossing import Position
 
 MarkKind = Literal["start", "heartbeat", "crossing", "rewind", "pause", "phase", "resume", "end"]
 

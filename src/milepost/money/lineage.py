@@ -6,7 +6,7 @@ from itertools import pairwise
 import msgspec
 
 from milepost.money.ledger import Ledger, Mark, Segment
-from milepost.tracking.crossing import Position
+from milepost.money.position import Position
 
 
 class Stretch(msgspec.Struct, frozen=True):

@@ -14,8 +14,10 @@ from milepost.replaying.row_by_row import Feed
 from milepost.replaying.updates import Clocks, Updates, updates_of
 from milepost.runs.record import Curve
 from milepost.tracking.crossing import Crossing
-from milepost.tracking.thresholds import PerformanceThreshold, ThresholdResult
-from milepost.tracking.tracker import Clock, PerformanceThresholdTracker
+from milepost.tracking.result import ThresholdResult
+from milepost.tracking.thresholds import PerformanceThreshold
+from milepost.tracking.timer import Clock
+from milepost.tracking.tracker import PerformanceThresholdTracker
 
 ENDED = "closed"
 """Name of the end mark of a run that is replayed: its log is over."""

@@ -1,10 +1,10 @@
 """All that is known of a run that was replayed, as a store would tell it."""
 
+from milepost.money.position import Position
 from milepost.replaying.engine import Replayed
 from milepost.replaying.pricing import stable_id
-from milepost.runs.identity import flat_config
 from milepost.runs.record import Kept, Run, RunEvent
-from milepost.tracking.crossing import Position
+from milepost.runs.settings import flat_config
 from milepost.tracking.thresholds import PerformanceThreshold
 
 STATUS = "replayed"

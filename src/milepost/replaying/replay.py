@@ -21,7 +21,8 @@ from milepost.replaying.results import Results, Skipped
 from milepost.replaying.workers.scheduling import Engine, outcomes, rows_at_once, worker_count
 from milepost.replaying.workers.work import Job, encodable
 from milepost.runs.record import Kept
-from milepost.tracking.thresholds import PerformanceThreshold, ThresholdResult, parse_threshold, require_unique_names
+from milepost.tracking.result import ThresholdResult
+from milepost.tracking.thresholds import PerformanceThreshold, parse_threshold, require_unique_names
 
 if TYPE_CHECKING:
     from milepost.replaying.saving import Saver

@@ -7,7 +7,7 @@ import msgspec
 
 from milepost.errors import MissingExtra
 from milepost.runs.record import Kept
-from milepost.tracking.thresholds import ThresholdResult
+from milepost.tracking.result import ThresholdResult
 
 if TYPE_CHECKING:
     import pandas

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from milepost.tracking.thresholds import ThresholdResult
+from milepost.tracking.result import ThresholdResult
 
 UNKNOWN = "–"
 

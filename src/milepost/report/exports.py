@@ -9,8 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from milepost.report.amounts import target_of
-from milepost.tracking.result import SCHEMA_VERSION
-from milepost.tracking.thresholds import ThresholdResult
+from milepost.tracking.result import SCHEMA_VERSION, ThresholdResult
 
 Format = Literal["csv", "markdown", "latex"]
 FORMATS: tuple[Format, ...] = ("csv", "markdown", "latex")

@@ -19,7 +19,7 @@ from milepost.money.ledger import Segment
 from milepost.report.amounts import UNKNOWN, target_of, usd
 from milepost.report.live_curves import Trail
 from milepost.tracked_run import TrackedRun
-from milepost.tracking.thresholds import ThresholdResult
+from milepost.tracking.result import ThresholdResult
 
 PLAIN_EVERY_SECONDS = 10.0
 """How often a line is printed where there is no terminal."""

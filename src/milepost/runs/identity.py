@@ -13,19 +13,8 @@ from milepost.money.ledger import new_id
 from milepost.runs.record import Process
 from milepost.runs.uptime import process_birth
 
-MOST_CHARACTERS = 500
-"""Of the text of a setting."""
-
 GIT_SECONDS = 2.0
 """How long git may take to name the commit."""
-
-SECRET = re.compile(
-    r"(?i)(^|[._-]|(?-i:(?<=[a-z])(?=[A-Z])))(key|token|secret|credential|auth|authorization|pwd|pat)s?$"
-    r"|api_?key|access_?key|(password|passwd)s?$"
-)
-"""Names of settings whose text is kept nowhere."""
-
-USER_OF_URL = re.compile(r"://[^/@\s]+@")
 
 
 def find_run_id(environ: Mapping[str, str] | None = None, name: str | None = None) -> str:
@@ -88,19 +77,3 @@ def find_git_commit(folder: Path | None = None) -> str | None:
         return None
     commit = said.stdout.strip()
     return commit if re.fullmatch(r"[0-9a-f]{40,64}", commit) else None
-
-
-def flat_config(config: Mapping[str, object], prefix: str = "") -> dict[str, str | int | float | bool | None]:
-    """Return settings as flat names and plain values (``{"optimizer.lr": 0.1}``); what may be a secret is left out."""
-    flat: dict[str, str | int | float | bool | None] = {}
-    for key, value in config.items():
-        name = f"{prefix}{key}"
-        if value is None or isinstance(value, int | float):
-            flat[name] = value
-        elif SECRET.search(str(key)):
-            continue
-        elif isinstance(value, Mapping):
-            flat |= flat_config(value, f"{name}.")
-        else:
-            flat[name] = USER_OF_URL.sub("://", str(value))[:MOST_CHARACTERS]
-    return flat

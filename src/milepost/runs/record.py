@@ -5,8 +5,10 @@ from typing import Any
 import msgspec
 
 from milepost.money.ledger import Ledger
-from milepost.tracking.crossing import Crossing, Position
-from milepost.tracking.thresholds import PerformanceThreshold, Smoothing, ThresholdResult
+from milepost.money.position import Position
+from milepost.tracking.crossing import Crossing
+from milepost.tracking.result import ThresholdResult
+from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
 
 MOST_POINTS = 2000
 """Points of a curve that are kept; beyond that, every other one is left out."""

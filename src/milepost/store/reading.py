@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, select
 from milepost.money.extra_costs import Network, Storage
 from milepost.money.instance import Instance
 from milepost.money.ledger import Ledger, Mark, Segment
+from milepost.money.position import Position
 from milepost.money.quote import BillingRule, PriceStep, Quote
 from milepost.runs.record import MOST_POINTS, Curve, CurvePoint, Kept, Process, Run, RunEvent
 from milepost.store.schema import (
@@ -24,9 +25,9 @@ from milepost.store.schema import (
     SEGMENTS,
     THRESHOLDS,
 )
-from milepost.tracking.crossing import Crossing, Position
-from milepost.tracking.result import restated
-from milepost.tracking.thresholds import PerformanceThreshold, Smoothing, ThresholdResult
+from milepost.tracking.crossing import Crossing
+from milepost.tracking.result import ThresholdResult, restated
+from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
 
 Row = dict[str, Any]
 

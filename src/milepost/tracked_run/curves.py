@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from milepost.money.position import Position
 from milepost.runs.record import MOST_POINTS, Curve, CurvePoint
-from milepost.tracking.crossing import Position
 from milepost.tracking.series import Channel, as_float
 
 

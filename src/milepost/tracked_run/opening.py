@@ -27,8 +27,9 @@ from milepost.money.ledger import Ledger
 from milepost.money.quote import Quote
 from milepost.prices.book import SPOT_REFRESH_SECONDS, PriceBook, billing_rule
 from milepost.registry import find_adapter
-from milepost.runs.identity import find_group, find_run_id, flat_config, this_process
+from milepost.runs.identity import find_group, find_run_id, this_process
 from milepost.runs.record import Kept, Run
+from milepost.runs.settings import flat_config
 from milepost.runs.uptime import machine_age_seconds, machine_start_id, process_age_seconds
 from milepost.sinks import OWN as OWN_SINKS
 from milepost.sinks.sink import Sink
@@ -38,7 +39,8 @@ from milepost.tracked_run.restoring import take_up, with_ends
 from milepost.tracked_run.run import TrackedRun
 from milepost.tracked_run.store_writer import Keeper
 from milepost.tracking.thresholds import PerformanceThreshold
-from milepost.tracking.tracker import SYSTEM_CLOCK, Event, PerformanceThresholdTracker
+from milepost.tracking.timer import SYSTEM_CLOCK
+from milepost.tracking.tracker import Event, PerformanceThresholdTracker
 
 _runs_opened = 0
 """Tracked runs of this process: only the first is billed from the process's start."""

@@ -9,8 +9,9 @@ import msgspec
 
 from milepost.log import logger
 from milepost.money.ledger import Ledger, new_id
-from milepost.runs.identity import find_git_commit, flat_config
+from milepost.runs.identity import find_git_commit
 from milepost.runs.record import Kept, Run, RunEvent, Snapshot
+from milepost.runs.settings import flat_config
 from milepost.tracked_run.curves import Curves
 from milepost.tracked_run.store_writer import Keeper
 from milepost.tracking.tracker import Event, PerformanceThresholdTracker

@@ -10,14 +10,16 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from milepost.log import logger
 from milepost.money.instance import Instance
 from milepost.money.ledger import PREEMPTED, Ledger
+from milepost.money.position import Position
 from milepost.sinks.sink import Sink
 from milepost.tracked_run.end_watch import EndWatch
 from milepost.tracked_run.notice_watch import NoticeWatch
 from milepost.tracked_run.price_watch import PriceWatch, Question, restated
 from milepost.tracked_run.recorder import Recorder
-from milepost.tracking.crossing import Position
-from milepost.tracking.thresholds import PerformanceThreshold, ThresholdResult
-from milepost.tracking.tracker import SYSTEM_CLOCK, Clock, PerformanceThresholdTracker
+from milepost.tracking.result import ThresholdResult
+from milepost.tracking.thresholds import PerformanceThreshold
+from milepost.tracking.timer import SYSTEM_CLOCK, Clock
+from milepost.tracking.tracker import PerformanceThresholdTracker
 
 P = ParamSpec("P")
 T = TypeVar("T")

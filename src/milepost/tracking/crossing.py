@@ -5,25 +5,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from milepost.tracking.thresholds import ElapsedSource, PerformanceThreshold
-
-
-class Position(msgspec.Struct, frozen=True):
-    """Where in a run an observation stands.
-
-    Attributes:
-        samples: What the trainer has counted so far.
-        elapsed_seconds: Seconds on the training timer.
-        wall_time: Unix seconds (UTC).
-        segment: Id of the ledger's segment, where there is a ledger.
-        marks: Marks that the segment had by then: they tell which lineage the position belongs to.
-    """
-
-    samples: int
-    elapsed_seconds: float
-    wall_time: float
-    segment: str | None = None
-    marks: int = 0
+from milepost.money.position import Position
+from milepost.tracking.thresholds import PerformanceThreshold
+from milepost.tracking.timer import ElapsedSource
 
 
 class Crossing(msgspec.Struct, frozen=True):

@@ -3,7 +3,8 @@
 import math
 from typing import Any
 
-from milepost.tracking.crossing import Position, Watch
+from milepost.money.position import Position
+from milepost.tracking.crossing import Watch
 from milepost.tracking.smoothing import Smoother
 from milepost.tracking.thresholds import Smoothing
 

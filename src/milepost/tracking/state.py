@@ -7,8 +7,10 @@ import msgspec
 
 from milepost.errors import StateError
 from milepost.money.ledger import Ledger
-from milepost.tracking.crossing import Crossing, Position
-from milepost.tracking.thresholds import ElapsedSource, PerformanceThreshold, Smoothing
+from milepost.money.position import Position
+from milepost.tracking.crossing import Crossing
+from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
+from milepost.tracking.timer import ElapsedSource
 
 STATE_VERSION = 1
 

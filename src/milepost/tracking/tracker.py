@@ -1,7 +1,6 @@
 """The tracker: takes observations, finds crossings, and says what each took."""
 
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,42 +10,19 @@ from milepost.log import logger
 from milepost.money.costs import billed_cost, cost_lines, total_cost
 from milepost.money.ledger import Ledger, MarkKind, Segment
 from milepost.money.lineage import position_at
+from milepost.money.position import Position
 from milepost.tracking.checkpoints import Checkpoints
-from milepost.tracking.crossing import Crossing, Detector, Position, Watch
-from milepost.tracking.result import cost_figures, price_figures
+from milepost.tracking.crossing import Crossing, Detector, Watch
+from milepost.tracking.result import ThresholdResult, cost_figures, price_figures
 from milepost.tracking.series import Channel, as_float, is_number
-from milepost.tracking.thresholds import ElapsedSource, PerformanceThreshold, ThresholdResult, require_unique_names
+from milepost.tracking.thresholds import PerformanceThreshold, require_unique_names
+from milepost.tracking.timer import SYSTEM_CLOCK, Clock, ElapsedSource
 
 if TYPE_CHECKING:
     from milepost.tracking.state import TrackerState
 
 
 INF = math.inf
-
-
-class Clock:
-    """Wall time that cannot jump: UTC is read once, and advanced by the monotonic clock.
-
-    Args:
-        monotonic: Seconds that only go forward.
-        utc: Unix seconds (UTC), read once.
-    """
-
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic, utc: Callable[[], float] = time.time) -> None:
-        self.monotonic = monotonic
-        self.offset = utc() - monotonic()
-        self._utc = utc
-
-    def now(self) -> float:
-        """Return Unix seconds (UTC)."""
-        return self.monotonic() + self.offset
-
-    def passed_over_seconds(self) -> float:
-        """Return by how much the system's clock has jumped since."""
-        return self._utc() - self.now()
-
-
-SYSTEM_CLOCK = Clock()
 
 
 class Event(msgspec.Struct, frozen=True):

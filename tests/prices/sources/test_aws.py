@@ -14,10 +14,10 @@ from milepost.errors import PriceUnavailable
 from milepost.money.costs import cost
 from milepost.money.instance import Commitment, Instance
 from milepost.money.ledger import Ledger
+from milepost.money.position import Position
 from milepost.prices.aws_price_list import FILTERS
 from milepost.prices.sources import aws
 from milepost.prices.sources.aws import AWSPrices, AWSPricingClient
-from milepost.tracking.crossing import Position
 from tests.prices.server import PriceServer, Question, serving
 
 pytest.importorskip("boto3")

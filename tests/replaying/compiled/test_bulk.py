@@ -20,7 +20,8 @@ from milepost.replaying.compiled import bulk  # noqa: E402
 from milepost.replaying.row_by_row import Feed  # noqa: E402
 from milepost.replaying.updates import Updates  # noqa: E402
 from milepost.tracking.thresholds import COMPARISONS, Comparison, HalfLife, PerformanceThreshold  # noqa: E402
-from milepost.tracking.tracker import Clock, PerformanceThresholdTracker  # noqa: E402
+from milepost.tracking.timer import Clock  # noqa: E402
+from milepost.tracking.tracker import PerformanceThresholdTracker  # noqa: E402
 from tests.helpers import START  # noqa: E402
 
 Rows = dict[str, list[Any]]

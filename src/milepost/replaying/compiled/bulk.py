@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from milepost.money.position import Position
 from milepost.replaying.compiled import kernel
 from milepost.replaying.curves import HistoryCurve
 from milepost.replaying.row_by_row import Feed
 from milepost.replaying.updates import Updates
-from milepost.tracking.crossing import Crossing, Detector, Position, Watch
+from milepost.tracking.crossing import Crossing, Detector, Watch
 from milepost.tracking.series import Channel
 from milepost.tracking.tracker import PerformanceThresholdTracker
 

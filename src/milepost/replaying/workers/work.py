@@ -16,7 +16,7 @@ from milepost.money.instance import Instance
 from milepost.replaying.engine import Replayed, replay_history
 from milepost.replaying.pricing import ReplayPricer
 from milepost.replaying.results import Skipped
-from milepost.runs.identity import flat_config
+from milepost.runs.settings import flat_config
 
 Outcome = Replayed | Skipped
 """What came of a run, or why nothing did."""

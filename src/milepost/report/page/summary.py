@@ -7,7 +7,7 @@ import msgspec
 
 from milepost.report.amounts import target_of, usd
 from milepost.runs.record import Kept
-from milepost.tracking.thresholds import ThresholdResult
+from milepost.tracking.result import ThresholdResult
 
 
 class Reached(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 
 from milepost.analysis.reach import Quantity
-from milepost.tracking.thresholds import ThresholdResult
+from milepost.tracking.result import ThresholdResult
 
 NO_GROUP = "(no group)"
 

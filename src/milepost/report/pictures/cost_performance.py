@@ -27,7 +27,8 @@ from milepost.report.pictures.notes import assumed_note
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
 from milepost.report.pictures.targets import HEIGHT, target_labels, target_lines, target_rows, values
 from milepost.runs.record import Curve, Kept
-from milepost.tracking.thresholds import PerformanceThreshold, ThresholdResult
+from milepost.tracking.result import ThresholdResult
+from milepost.tracking.thresholds import PerformanceThreshold
 
 SAYS = """\
 A line is a run: its smoothed metric over the dollars that its training time had cost, without work that was lost. A

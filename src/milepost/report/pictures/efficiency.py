@@ -13,7 +13,7 @@ from milepost.report.pictures.notes import assumed_note, unknown_notes
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
 from milepost.report.pictures.rows import Rows
 from milepost.runs.record import Kept
-from milepost.tracking.thresholds import ThresholdResult
+from milepost.tracking.result import ThresholdResult
 
 SAYS = """\
 A row is a threshold and a group. A filled dot is a run that reached it, at what that took; an open dot is a run that
