@@ -12,7 +12,7 @@ import msgspec
 
 import milepost
 from benchmarks.timing import Ratio
-from milepost.runs.record import MOST_POINTS, Curve, CurvePoint, Kept, Snapshot
+from milepost.runs.record import MOST_POINTS, Curve, CurvePoint, RunRecord, Snapshot
 from milepost.store.store import Store
 
 RUNS = 50
@@ -53,26 +53,26 @@ def _fill(path: Path) -> None:
     store.close()
 
 
-def _copy(kept: Kept, at: int) -> Snapshot:
+def _copy(record: RunRecord, at: int) -> Snapshot:
     points = tuple(
         CurvePoint(place, place * 4096, place * 1.7, place / 400, place / 401) for place in range(MOST_POINTS)
     )
     segments = tuple(
         msgspec.structs.replace(segment, id=f"{segment.id}-{at}", instance_start=f"{segment.instance_start}-{at}")
-        for segment in kept.ledger.segments
+        for segment in record.ledger.segments
     )
     crossings = {
         name: msgspec.structs.replace(
             crossing,
             position=msgspec.structs.replace(crossing.position, segment=f"{crossing.position.segment}-{at}"),
         )
-        for name, crossing in kept.crossings.items()
+        for name, crossing in record.crossings.items()
     }
     return Snapshot(
-        run=msgspec.structs.replace(kept.run, id=f"run-{at:03d}", group=f"group-{at % 5}"),
-        thresholds=kept.thresholds,
-        results=tuple(msgspec.structs.replace(result, run=f"run-{at:03d}") for result in kept.results),
+        run=msgspec.structs.replace(record.run, id=f"run-{at:03d}", group=f"group-{at % 5}"),
+        thresholds=record.thresholds,
+        results=tuple(msgspec.structs.replace(result, run=f"run-{at:03d}") for result in record.results),
         crossings=crossings,
-        ledger=msgspec.structs.replace(kept.ledger, segments=segments),
-        curves=tuple(Curve(curve.metric, curve.smoothing, 1, points) for curve in kept.curves),
+        ledger=msgspec.structs.replace(record.ledger, segments=segments),
+        curves=tuple(Curve(curve.metric, curve.smoothing, 1, points) for curve in record.curves),
     )

@@ -15,7 +15,7 @@ from rich.console import Console
 from milepost.cli.results import NARROWEST
 from milepost.money.breakdown import spending
 from milepost.report.runs import run_view, runs_table
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 from milepost.store.store import Store
 from milepost.tracked_run import opening, track
 from tests.helpers import FakeClock, threshold
@@ -54,12 +54,12 @@ def milepost(*arguments: str, said: str = "", status: int = 0) -> str:
     return done.stdout if status == 0 else done.stderr
 
 
-def kept_in(path: Path, run: str) -> Kept:
+def kept_in(path: Path, run: str) -> RunRecord:
     store = Store(path)
-    kept = store.load(run)
+    record = store.load(run)
     store.close()
-    assert kept is not None
-    return kept
+    assert record is not None
+    return record
 
 
 def test_table_of_runs_has_a_row_for_each_threshold(path: Path) -> None:
@@ -98,9 +98,9 @@ def test_one_run_shows_its_ledger_and_where_the_money_went(path: Path) -> None:
     # 120 s of training, 30 of which were lost; 30 s before it; 10 s of evaluation: at 1 USD a second.
     assert went == {"training": 90.0, "lost work": 30.0, "start-up": 30.0, "phase evaluation": 10.0}
     assert total == sum(went.values()) == 160.0
-    kept = kept_in(path, "seeds-2")
-    assert kept.ledger.here is not None
-    assert sum(spent.usd or 0.0 for spent in spending(kept.ledger, kept.ledger.here)) == pytest.approx(160.0)
+    record = kept_in(path, "seeds-2")
+    assert record.ledger.here is not None
+    assert sum(spent.usd or 0.0 for spent in spending(record.ledger, record.ledger.here)) == pytest.approx(160.0)
 
 
 def test_formats_are_read_by_what_reads_them(path: Path) -> None:
@@ -125,12 +125,12 @@ def test_plot_shows_the_metric_and_its_target(path: Path) -> None:
 
 
 def test_no_figure_is_cut_where_there_is_little_room(path: Path) -> None:
-    kept = [kept_in(path, name) for name in ("seeds-1", "seeds-2", "lonely & 5% [b]")]
+    record = [kept_in(path, name) for name in ("seeds-1", "seeds-2", "lonely & 5% [b]")]
     for width in (NARROWEST, 100, 140):
         console = Console(width=width, file=io.StringIO())
         with console.capture() as said:
-            console.print(runs_table(kept))
-            console.print(run_view(kept[0], width))
+            console.print(runs_table(record))
+            console.print(run_view(record[0], width))
         assert "…" not in said.get()
         for figure in ("$160.00", "1,200", "$60.00", "$90.00", "0.0s–2:00", "1,800"):
             assert figure in said.get()

@@ -20,7 +20,7 @@ import yaml
 
 from milepost.money.breakdown import spending
 from milepost.money.costs import billed_cost, cost, total_cost
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 from milepost.store.store import Store
 from tests.instances.metadata_server import EC2, like_ec2, serving
 from tests.launch.skypilot import ROOT, SkyPilot, lay_catalogs, needs_skypilot
@@ -175,13 +175,13 @@ def outputs_of(started: list[Node]) -> list[str]:
     return [node.output.read_text() for node in started]
 
 
-def kept_in(path: Path) -> Kept:
+def kept_in(path: Path) -> RunRecord:
     store = Store(path)
     (run,) = store.runs()
-    kept = store.load(run.id)
+    record = store.load(run.id)
     store.close()
-    assert kept is not None
-    return kept
+    assert record is not None
+    return record
 
 
 def plan_of(home: Path, *arguments: str) -> dict[str, Any]:
@@ -229,42 +229,42 @@ def test_lost_node_costs_what_was_worked_out_by_hand(machine: Path, skypilot: Sk
     assert "What it took" not in said[1]
     assert [(folder / f"started-{rank}").read_text() for rank in range(2)] == began
 
-    kept = kept_in(store)
-    assert (kept.run.id, kept.run.status, kept.run.seed, len(kept.processes)) == (run, "closed", 1, 2)
-    before = [each for each in kept.ledger.segments if each.instance.instance_type == "g5.xlarge"]
-    after = [each for each in kept.ledger.segments if each.instance.instance_type == "g5.2xlarge"]
-    assert [*before, *after] == list(kept.ledger.segments)
-    for segment in kept.ledger.segments:
+    record = kept_in(store)
+    assert (record.run.id, record.run.status, record.run.seed, len(record.processes)) == (run, "closed", 1, 2)
+    before = [each for each in record.ledger.segments if each.instance.instance_type == "g5.xlarge"]
+    after = [each for each in record.ledger.segments if each.instance.instance_type == "g5.2xlarge"]
+    assert [*before, *after] == list(record.ledger.segments)
+    for segment in record.ledger.segments:
         assert (segment.instance.market, segment.instance.num_nodes) == ("spot", 2)
         assert segment.instance.sources["instance_type"] == "SKYPILOT_INSTANCE_TYPE"
         assert segment.quote is not None
         assert segment.quote.usd_per_hour == SPOT_USD_PER_HOUR[str(segment.instance.instance_type)]
         assert (segment.quote.source, segment.quote.assumed) == ("skypilot", False)
 
-    steady, never = kept.results
+    steady, never = record.results
     assert (steady.status, steady.samples_to_threshold, steady.already_met) == ("achieved", SAMPLES, True)
     assert steady.confirmed_at_samples == SAMPLES * CONFIRM
     assert (steady.observations, never.observations) == (ITERATIONS, ITERATIONS)
     assert (never.status, never.cost_to_threshold) == ("not_reached", None)
 
     # By hand, out of the marks: dollars are seconds at the price of two nodes.
-    here = kept.ledger.here
+    here = record.ledger.here
     assert here is not None
     assert here.samples == ITERATIONS * SAMPLES
     cheap, dear = (2 * SPOT_USD_PER_HOUR[kind] / 3600 for kind in ("g5.xlarge", "g5.2xlarge"))
     lost_seconds = before[-1].marks[-1].elapsed_seconds - saved_seconds
     again_seconds = after[-1].marks[-1].elapsed_seconds - saved_seconds
     assert lost_seconds > 0
-    assert cost(kept.ledger, here) == pytest.approx(saved_seconds * cheap + again_seconds * dear)
+    assert cost(record.ledger, here) == pytest.approx(saved_seconds * cheap + again_seconds * dear)
     everything = (saved_seconds + lost_seconds) * cheap + again_seconds * dear
-    assert total_cost(kept.ledger, here) == pytest.approx(everything)
-    (lost,) = [each for each in spending(kept.ledger, here) if each.purpose == "lost"]
+    assert total_cost(record.ledger, here) == pytest.approx(everything)
+    (lost,) = [each for each in spending(record.ledger, here) if each.purpose == "lost"]
     assert lost.seconds == pytest.approx(lost_seconds)
     assert lost.usd == pytest.approx(lost_seconds * cheap)
     up_seconds = [each[-1].marks[-1].wall_time - each[0].billed_from for each in (before, after)]
     billed_seconds = [max(MINIMUM_SECONDS, ceil(seconds)) for seconds in up_seconds]
     by_hand = billed_seconds[0] * cheap + billed_seconds[1] * dear
-    assert billed_cost(kept.ledger, here) == pytest.approx(by_hand)
+    assert billed_cost(record.ledger, here) == pytest.approx(by_hand)
     by_then = [mark.elapsed_seconds for mark in before[0].marks if mark.samples <= SAMPLES]
     assert steady.minutes_to_threshold is not None
     assert by_then[0] < 60 * steady.minutes_to_threshold <= by_then[-1]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 from tests.report.tracked import every_run, make_store
 
 FLAGS = (
@@ -32,5 +32,5 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def every(store: Path) -> list[Kept]:
+def every(store: Path) -> list[RunRecord]:
     return every_run(store)

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 
 from milepost.cli import main
 from milepost.report.page import page as write_page
-from milepost.runs.record import Curve, CurvePoint, Kept
+from milepost.runs.record import Curve, CurvePoint, RunRecord
 from tests.report.tracked import HOSTILE, copies
 
 SECONDS = 60_000.0
@@ -38,12 +38,12 @@ class Opened(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def file(every: list[Kept], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(every: list[RunRecord], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page of seeds with a failure, a preempted run of a hostile name, one without a price, one already there."""
     return write(tmp_path_factory.mktemp("page") / "report.html", every)
 
 
-def write(file: Path, every: list[Kept]) -> Path:
+def write(file: Path, every: list[RunRecord]) -> Path:
     file.write_text(write_page(every, 0.0), encoding="utf-8")
     return file
 
@@ -71,8 +71,8 @@ def wait_for_charts(page: Page) -> None:
     page.wait_for_function(drawn, timeout=SECONDS)
 
 
-def test_charts_are_drawn_with_a_mark_for_each_thing(browser: Browser, file: Path, every: list[Kept]) -> None:
-    results = [result for kept in every for result in kept.results]
+def test_charts_are_drawn_with_a_mark_for_each_thing(browser: Browser, file: Path, every: list[RunRecord]) -> None:
+    results = [result for record in every for result in record.results]
     with opened(browser, file) as report:
         assert report.marks("timeline", "symbol") == len(results)
         brackets = sum(result.achieved and not result.already_met for result in results)
@@ -149,7 +149,7 @@ def test_sums_are_those_of_results_to_the_cent(
     browser: Browser,
     file: Path,
     store: Path,
-    every: list[Kept],
+    every: list[RunRecord],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -173,10 +173,10 @@ def test_sums_are_those_of_results_to_the_cent(
         drawn = [dollars(found[1]) for label in labels if (found := re.search(r", \$([\d,.]+)$", label))]
         timeline = [cells(row) for row in report.chart("timeline").locator("tbody tr").all()]
     totals: dict[str, float] = {}
-    for kept in every:
-        if kept.run.id == "unpriced":
+    for record in every:
+        if record.run.id == "unpriced":
             continue
-        shown = milepost("results", kept.run.id).partition("Where the money went")[2]
+        shown = milepost("results", record.run.id).partition("Where the money went")[2]
         for name, amount in re.findall(r"^ ?(\S.*?)  .*?\$([\d,.]+)", shown, re.MULTILINE):
             totals[name.strip()] = totals.get(name.strip(), 0.0) + dollars(amount)
     assert spent == {name: pytest.approx(total, abs=0.005) for name, total in totals.items()}
@@ -232,9 +232,9 @@ def test_without_scripts_the_tables_say_the_same(browser: Browser, file: Path) -
         assert "lost work" in page.locator("figure[data-picture='money'] table").inner_text()
 
 
-def test_no_run_one_run_and_a_run_without_anything(browser: Browser, every: list[Kept], tmp_path: Path) -> None:
+def test_no_run_one_run_and_a_run_without_anything(browser: Browser, every: list[RunRecord], tmp_path: Path) -> None:
     bare = msgspec.structs.replace(every[0], results=(), thresholds=(), curves=(), crossings={})
-    cases: tuple[tuple[list[Kept], str], ...]
+    cases: tuple[tuple[list[RunRecord], str], ...]
     cases = (([], "No runs as yet"), (every[:1], "seed-1"), (every[3:4], "price unknown"), ([bare], "no metric"))
     for runs, says in cases:
         with opened(browser, write(tmp_path / "report.html", runs)) as report:
@@ -242,7 +242,7 @@ def test_no_run_one_run_and_a_run_without_anything(browser: Browser, every: list
             assert report.page.locator(".chart:empty").count() == 0
 
 
-def test_runs_of_many_metrics_are_looked_at_one_by_one_as_far_as_the_page_stays_small(every: list[Kept]) -> None:
+def test_runs_of_many_metrics_are_looked_at_one_by_one_as_far_as_the_page_stays_small(every: list[RunRecord]) -> None:
     curves = tuple(msgspec.structs.replace(every[0].curves[0], metric=f"m{at}") for at in range(5))
     html = write_page(copies(msgspec.structs.replace(every[0], curves=curves), 50), 0.0)
     assert html.count("<article ") == 20
@@ -251,7 +251,7 @@ def test_runs_of_many_metrics_are_looked_at_one_by_one_as_far_as_the_page_stays_
 
 @pytest.mark.parametrize(("number", "length"), [(50, 2000), (1000, 100)])
 def test_many_runs_make_a_page_that_is_still_small(
-    browser: Browser, every: list[Kept], tmp_path: Path, number: int, length: int
+    browser: Browser, every: list[RunRecord], tmp_path: Path, number: int, length: int
 ) -> None:
     points = tuple(CurvePoint(at, at * 4096, at * 1.7, at / 377.0, at / 399.7) for at in range(length))
     curves = tuple(Curve(metric, every[0].curves[0].smoothing, 1, points) for metric in ("m", "loss"))

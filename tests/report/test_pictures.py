@@ -25,7 +25,7 @@ from milepost.report.pictures.picture import Picture
 from milepost.report.pictures.targets import target_rows
 from milepost.report.pictures.timeline import MOST_RUNS, timeline
 from milepost.report.pictures.utilisation import utilisation
-from milepost.runs.record import Curve, CurvePoint, Kept
+from milepost.runs.record import Curve, CurvePoint, RunRecord
 from milepost.tracking.result import ThresholdResult
 from milepost.tracking.thresholds import Smoothing
 from tests.helpers import START, ledger, quote, threshold
@@ -36,7 +36,7 @@ def rows_of(picture: Picture, data: str, **wanted: Any) -> list[dict[str, Any]]:
     return [row for row in picture.data[data] if all(row[key] == value for key, value in wanted.items())]
 
 
-def test_timeline_has_crossings_brackets_open_ends_and_preemptions(every: list[Kept]) -> None:
+def test_timeline_has_crossings_brackets_open_ends_and_preemptions(every: list[RunRecord]) -> None:
     picture = timeline(every)
     (crossing,) = rows_of(picture, "crossings", run="seed-1", threshold="two")
     # The metric is 0.06 a second: 2 is reached at 34 s (340 samples), after 33 s; a second costs a dollar.
@@ -48,21 +48,21 @@ def test_timeline_has_crossings_brackets_open_ends_and_preemptions(every: list[K
     assert (stop["run"], stop["why"], stop["samples"], stop["usd"]) == (HOSTILE, "preempted", 600, pytest.approx(60.0))
     assert {row["run"] for row in rows_of(picture, "crossings", bound="≤")} == {"ready"}
     assert [choice for (choice,) in picture.charts] == ["samples", "minutes", "dollars"]
-    results = [result for kept in every for result in kept.results]
+    results = [result for record in every for result in record.results]
     assert picture.table.rows == tuple(tuple(row(result)) for result in results)
 
 
-def test_every_run_counts_in_what_a_threshold_took(every: list[Kept]) -> None:
+def test_every_run_counts_in_what_a_threshold_took(every: list[RunRecord]) -> None:
     picture = efficiency(every)
     labels = [label["label"] for label in picture.data["labels"]]
     assert labels[labels.index("five · seeds") + 1] == "1 of 2 reached it"
-    assert len(picture.data["reached"]) + len(picture.data["open"]) == sum(len(kept.results) for kept in every)
+    assert len(picture.data["reached"]) + len(picture.data["open"]) == sum(len(record.results) for record in every)
     (stopped,) = rows_of(picture, "open", group="seeds")
     assert (stopped["run"], stopped["samples"], stopped["usd"]) == ("seed-2", 1200, pytest.approx(120.0))
     assert "1 run with no known dollars: not drawn over dollars, yet counted in “k of n”." in picture.notes
 
 
-def test_run_that_logged_nothing_is_drawn_where_it_stopped(every: list[Kept]) -> None:
+def test_run_that_logged_nothing_is_drawn_where_it_stopped(every: list[RunRecord]) -> None:
     first = every[1].ledger.segments[0]
     book = msgspec.structs.replace(every[1].ledger, segments=(msgspec.structs.replace(first, marks=first.marks[:1]),))
     silent = msgspec.structs.replace(every[1], ledger=book, results=(_unreached(every[1]),))
@@ -72,12 +72,12 @@ def test_run_that_logged_nothing_is_drawn_where_it_stopped(every: list[Kept]) ->
     assert timeline([replayed]).data["open"][0]["samples"] is None  # a log may count none
 
 
-def _unreached(kept: Kept) -> ThresholdResult:
-    (result,) = (result for result in kept.results if not result.achieved)
+def _unreached(record: RunRecord) -> ThresholdResult:
+    (result,) = (result for result in record.results if not result.achieved)
     return result
 
 
-def test_what_is_not_drawn_or_assumed_is_said(every: list[Kept]) -> None:
+def test_what_is_not_drawn_or_assumed_is_said(every: list[RunRecord]) -> None:
     assert timeline(every).notes == ("1 run with no known dollars: not drawn over dollars.",)
     (segment,) = every[1].ledger.segments
     assert segment.quote is not None
@@ -87,7 +87,7 @@ def test_what_is_not_drawn_or_assumed_is_said(every: list[Kept]) -> None:
         assert "Dollars of 1 run are at an assumed price (*)." in draw([one]).notes
 
 
-def test_thresholds_of_one_name_and_two_targets_are_two(every: list[Kept]) -> None:
+def test_thresholds_of_one_name_and_two_targets_are_two(every: list[RunRecord]) -> None:
     other = tuple(msgspec.structs.replace(result, target_value=7.0) for result in every[1].results[1:])
     picture = efficiency([every[0], msgspec.structs.replace(every[1], results=other)])
     shown = [label["label"] for label in picture.data["labels"]]
@@ -97,7 +97,7 @@ def test_thresholds_of_one_name_and_two_targets_are_two(every: list[Kept]) -> No
     ]
 
 
-def test_thresholds_that_were_met_from_the_start_bear_a_mark_in_every_picture(every: list[Kept]) -> None:
+def test_thresholds_that_were_met_from_the_start_bear_a_mark_in_every_picture(every: list[RunRecord]) -> None:
     ready = every[4]
     parts = (
         *(timeline([ready]).data["crossings"], efficiency([ready]).data["reached"]),
@@ -107,7 +107,7 @@ def test_thresholds_that_were_met_from_the_start_bear_a_mark_in_every_picture(ev
     assert {row["bound"] for row in curves(every[0]).data["crossings0"]} == {""}
 
 
-def test_frontier_is_the_cheapest_way_to_each_level(every: list[Kept]) -> None:
+def test_frontier_is_the_cheapest_way_to_each_level(every: list[RunRecord]) -> None:
     picture = cost_performance(every[:2])
     frontier = picture.data["frontier0"]
     spent, values = ([step[key] for step in frontier] for key in ("usd", "value"))
@@ -120,13 +120,13 @@ def test_frontier_is_the_cheapest_way_to_each_level(every: list[Kept]) -> None:
     assert {line["group"] for line in picture.data["lines0"]} == {"seeds"}
 
 
-def test_lines_stand_where_the_dollars_of_results_are(every: list[Kept]) -> None:
-    kept = every[2]  # resumed: its lineage has two prices
-    here = kept.ledger.here
+def test_lines_stand_where_the_dollars_of_results_are(every: list[RunRecord]) -> None:
+    record = every[2]  # resumed: its lineage has two prices
+    here = record.ledger.here
     assert here is not None
-    for result in kept.results:
+    for result in record.results:
         assert result.minutes_to_threshold is not None
-        along = costs_along(kept.ledger, here, [result.minutes_to_threshold * 60])
+        along = costs_along(record.ledger, here, [result.minutes_to_threshold * 60])
         assert along == [pytest.approx(result.cost_to_threshold, rel=1e-9)]
 
 
@@ -144,10 +144,10 @@ def _here(book: Any) -> Any:
     return book.here
 
 
-def test_money_adds_up_to_what_each_run_spent(every: list[Kept]) -> None:
+def test_money_adds_up_to_what_each_run_spent(every: list[RunRecord]) -> None:
     picture = money(every)
-    priced = [kept for kept in every if kept.run.id != "unpriced"]
-    parts = [spent.usd or 0.0 for kept in priced for spent in spending(kept.ledger, _here(kept.ledger))]
+    priced = [record for record in every if record.run.id != "unpriced"]
+    parts = [spent.usd or 0.0 for record in priced for spent in spending(record.ledger, _here(record.ledger))]
     assert sum(bar["usd"] for bar in picture.data["bars"]) == pytest.approx(sum(parts), abs=0.005)
     assert picture.table.rows[-1][2] == usd(sum(parts))
     bars = {bar["purpose"]: bar["usd"] for bar in picture.data["bars"]}
@@ -156,7 +156,7 @@ def test_money_adds_up_to_what_each_run_spent(every: list[Kept]) -> None:
     assert picture.notes == ("1 run without a known price: not in it (unpriced).",)
 
 
-def test_parts_add_up_where_a_machine_was_taken_back_for_free(every: list[Kept]) -> None:
+def test_parts_add_up_where_a_machine_was_taken_back_for_free(every: list[RunRecord]) -> None:
     """At 3,600 USD an hour a second costs a dollar: 50 free ones, 10 that are billed as 60, a disk and a network."""
     book = Ledger(storage=Storage(gb=730.0, usd_per_gb_month=60.0), network=Network(egress_gb=2.0, usd_per_gb=1.5))
     rule = BillingRule(minimum_seconds=60.0, free_if_reclaimed_within_seconds=3600.0)
@@ -164,26 +164,26 @@ def test_parts_add_up_where_a_machine_was_taken_back_for_free(every: list[Kept])
         spot = Instance(instance_type="own.8x", market="spot", zone=boot)
         book = book.opened(spot, quote(3600.0), wall_time=START + began, instance_start=boot, billing=rule)
         book = book.marked("end", Position(0, 0.0, START + began + lasted, book.segments[-1].id, 1), why)
-    kept = msgspec.structs.replace(every[0], ledger=book)
+    record = msgspec.structs.replace(every[0], ledger=book)
     lines = cost_lines(book, _here(book))
     assert lines == {"compute": pytest.approx(60.0), "storage": pytest.approx(1.0), "network": pytest.approx(3.0)}
-    bars = money([kept]).data["bars"]
+    bars = money([record]).data["bars"]
     assert {bar["purpose"]: bar["usd"] for bar in bars} == {
         "stalled": pytest.approx(10.0),
         "billing minimum and rounding": pytest.approx(50.0),
         "storage": pytest.approx(1.0),
         "network": pytest.approx(3.0),
     }
-    assert money([kept]).table.rows[-1][2] == "$64.00"
-    billed = {bar["machine"]: bar["usd"] for bar in utilisation([kept]).data["bars"]}
+    assert money([record]).table.rows[-1][2] == "$64.00"
+    billed = {bar["machine"]: bar["usd"] for bar in utilisation([record]).data["bars"]}
     assert billed == {"own.8x spot a": 0.0, "own.8x spot b": pytest.approx(60.0)}
-    strip = ledger_picture(kept)
+    strip = ledger_picture(record)
     assert [row[-1] for row in strip.table.rows] == ["$0.00", "$10.00"]
     assert [piece["free"] for piece in strip.data["pieces"]] == [True, False]
     assert strip.notes == ("Pale blocks were not billed: the provider took the machine back early.",)
 
 
-def test_machines_cost_their_price_and_what_is_billed_is_beside_it(every: list[Kept]) -> None:
+def test_machines_cost_their_price_and_what_is_billed_is_beside_it(every: list[RunRecord]) -> None:
     picture = utilisation(every[:4])
     assert picture.data["labels"][1]["label"] == "$1,800.00 an hour × 12:40, billed $380.00 (and 2:40 without a price)"
     bars = {bar["machine"]: bar for bar in picture.data["bars"]}
@@ -191,7 +191,7 @@ def test_machines_cost_their_price_and_what_is_billed_is_beside_it(every: list[K
         "own.8x on-demand here": pytest.approx(1800.0),
         "own.16x on-demand here": pytest.approx(1800.0),
     }
-    billed = [spent.usd or 0.0 for kept in every[:3] for spent in spending(kept.ledger, _here(kept.ledger))]
+    billed = [spent.usd or 0.0 for record in every[:3] for spent in spending(record.ledger, _here(record.ledger))]
     assert sum(bar["usd"] for bar in bars.values()) == pytest.approx(sum(billed))
     # What was rented as something else meanwhile is told apart, also within one start of the machine.
     book = ledger(3.6, instance_type="own.8x", market="spot", num_nodes=1)
@@ -207,7 +207,7 @@ def test_machines_cost_their_price_and_what_is_billed_is_beside_it(every: list[K
     assert (unpriced.charts, unpriced.notes) == ({}, ("price unknown: prices: off",))
 
 
-def test_one_run_shows_what_was_lost_and_each_price_step(every: list[Kept]) -> None:
+def test_one_run_shows_what_was_lost_and_each_price_step(every: list[RunRecord]) -> None:
     points = [(0, 10, 1.0), (1, 20, 2.0), (2, 30, 3.0), (3, 20, 2.5), (4, 30, 3.5)]
     curve = Curve(
         "m", Smoothing(), 1, tuple(CurvePoint(at, samples, seconds, 0.0, 0.0) for at, samples, seconds in points)
@@ -224,7 +224,7 @@ def test_one_run_shows_what_was_lost_and_each_price_step(every: list[Kept]) -> N
     assert [row[3] for row in picture.table.rows] == ["preempted"]
 
 
-def test_ends_that_are_near_one_another_have_one_label(every: list[Kept]) -> None:
+def test_ends_that_are_near_one_another_have_one_label(every: list[RunRecord]) -> None:
     book = ledger(3.6)
     for at in range(1, 13):
         here = msgspec.structs.replace(_here(book), wall_time=START + 60 * at)
@@ -235,14 +235,14 @@ def test_ends_that_are_near_one_another_have_one_label(every: list[Kept]) -> Non
     assert ledger_picture(every[3]).charts[()].to_dict()["height"] == 60  # no price: a line without an axis
 
 
-def test_resumed_run_has_its_lost_work_apart(every: list[Kept]) -> None:
+def test_resumed_run_has_its_lost_work_apart(every: list[RunRecord]) -> None:
     picture = curves(every[2])
     led = [point["samples"] for point in picture.data["led0"]]
     assert led == sorted(set(led))
     assert {point["samples"] for point in picture.data["lost0"]} == set(range(400, 601, 10))
 
 
-def test_runs_without_anything_to_draw_say_so(every: list[Kept]) -> None:
+def test_runs_without_anything_to_draw_say_so(every: list[RunRecord]) -> None:
     bare = [msgspec.structs.replace(every[0], results=(), thresholds=(), curves=(), crossings={})]
     notes = [note for name in ("timeline", "cost_performance") for note in PICTURES[name](bare).notes]
     assert notes == [
@@ -253,7 +253,7 @@ def test_runs_without_anything_to_draw_say_so(every: list[Kept]) -> None:
     assert curves(bare[0]).notes == ("This run has logged no metric that a threshold watches.",)
 
 
-def test_run_without_a_clock_is_not_drawn_over_time(every: list[Kept]) -> None:
+def test_run_without_a_clock_is_not_drawn_over_time(every: list[RunRecord]) -> None:
     results = tuple(msgspec.structs.replace(result, elapsed_source=None) for result in every[1].results)
     replayed = msgspec.structs.replace(every[1].run, status="replayed")
     untimed = msgspec.structs.replace(every[1], run=replayed, results=results)
@@ -261,7 +261,7 @@ def test_run_without_a_clock_is_not_drawn_over_time(every: list[Kept]) -> None:
     assert timeline([untimed]).data["open"][0]["minutes"] is None
 
 
-def test_many_runs_are_thinned_and_counted(every: list[Kept]) -> None:
+def test_many_runs_are_thinned_and_counted(every: list[RunRecord]) -> None:
     many = copies(every[0], 400)
     assert len({crossing["run"] for crossing in timeline(many).data["crossings"]}) == MOST_RUNS
     assert timeline(many).notes == ("The 100 runs that started last are drawn; the table has all 400.",)
@@ -279,7 +279,7 @@ def test_labels_of_targets_stand_clear_of_one_another_and_of_the_lines() -> None
 
 
 @pytest.mark.parametrize("name", [*PICTURES, *OF_ONE_RUN])
-def test_charts_are_what_vega_lite_expects(name: str, every: list[Kept]) -> None:
+def test_charts_are_what_vega_lite_expects(name: str, every: list[RunRecord]) -> None:
     picture = PICTURES[name](every) if name in PICTURES else OF_ONE_RUN[name](every[2])
     assert picture.charts
     for chart in picture.charts.values():

@@ -10,7 +10,7 @@ import msgspec
 
 from milepost.config import Config
 from milepost.money.ledger import PREEMPTED
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 from milepost.store.store import Store
 from milepost.tracked_run import TrackedRun, opening, track
 from tests.helpers import FakeClock, threshold
@@ -78,24 +78,24 @@ def make_store(path: Path) -> Path:
     return path
 
 
-def every_run(path: Path) -> list[Kept]:
+def every_run(path: Path) -> list[RunRecord]:
     """Return all runs of a store."""
     store = Store(path)
     try:
-        return [kept for run in store.runs() if (kept := store.load(run.id)) is not None]
+        return [record for run in store.runs() if (record := store.load(run.id)) is not None]
     finally:
         store.close()
 
 
-def copies(kept: Kept, number: int, groups: int = 5) -> list[Kept]:
+def copies(record: RunRecord, number: int, groups: int = 5) -> list[RunRecord]:
     """Return so many runs like one, under other ids and in several groups."""
     return [
         msgspec.structs.replace(
-            kept,
-            run=msgspec.structs.replace(kept.run, id=f"run-{at:04d}", group=f"group-{at % groups}"),
+            record,
+            run=msgspec.structs.replace(record.run, id=f"run-{at:04d}", group=f"group-{at % groups}"),
             results=tuple(
                 msgspec.structs.replace(result, run=f"run-{at:04d}", group=f"group-{at % groups}")
-                for result in kept.results
+                for result in record.results
             ),
         )
         for at in range(number)

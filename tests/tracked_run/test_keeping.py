@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 from milepost.store.store import Store
 from milepost.tracked_run import opening, store_writer, track
 from milepost.tracked_run.recorder import CLOSE_SECONDS, COMMIT_SECONDS, CUT_SHORT_SECONDS
@@ -22,12 +22,12 @@ from tests.helpers import START, FakeClock, threshold
 FIXED: dict[str, Any] = {"price_per_hour": 3600.0, "instance": {"provider": "own"}, "sinks": []}
 
 
-def kept_in(path: Path, run: str = "r") -> Kept:
+def kept_in(path: Path, run: str = "r") -> RunRecord:
     store = Store(path)
-    kept = store.load(run)
+    record = store.load(run)
     store.close()
-    assert kept is not None
-    return kept
+    assert record is not None
+    return record
 
 
 def start(code: str, *arguments: object, **environ: str) -> subprocess.Popen[str]:
@@ -59,11 +59,11 @@ def test_crossing_is_on_disk_when_update_returns(tmp_path: Path) -> None:
     )
     done.communicate()
     assert done.returncode == -signal.SIGKILL
-    kept = kept_in(path)
-    assert kept.crossings["t"].position.samples == 10
-    assert kept.results[0].achieved
-    assert kept.results[0].cost_to_threshold is not None
-    assert [event.kind for event in kept.events] == ["crossing"]
+    record = kept_in(path)
+    assert record.crossings["t"].position.samples == 10
+    assert record.results[0].achieved
+    assert record.results[0].cost_to_threshold is not None
+    assert [event.kind for event in record.events] == ["crossing"]
 
 
 def test_run_that_ends_is_kept_whole(tmp_path: Path) -> None:
@@ -74,18 +74,18 @@ def test_run_that_ends_is_kept_whole(tmp_path: Path) -> None:
         for samples in range(10):
             run.update({"m": float(samples), "other": 1.0}, samples)
         expected = run.get_results()
-    kept = kept_in(tmp_path / "a.db")
-    assert (kept.run.group, kept.run.name, kept.run.tags, kept.run.seed) == ("g", "n", ("a",), 3)
-    assert kept.run.config == {"lr": 0.1, "optimizer.name": "adam", "layers": "[1, 2]"}
-    assert (kept.run.status, kept.processes[0].has_ended) == ("closed", True)
-    assert kept.ledger == run.ledger
-    assert kept.results[0] == run.get_results()["t"]
-    assert kept.results[0].cost_to_threshold == expected["t"].cost_to_threshold
-    assert [(event.kind, event.detail) for event in kept.events] == [
+    record = kept_in(tmp_path / "a.db")
+    assert (record.run.group, record.run.name, record.run.tags, record.run.seed) == ("g", "n", ("a",), 3)
+    assert record.run.config == {"lr": 0.1, "optimizer.name": "adam", "layers": "[1, 2]"}
+    assert (record.run.status, record.processes[0].has_ended) == ("closed", True)
+    assert record.ledger == run.ledger
+    assert record.results[0] == run.get_results()["t"]
+    assert record.results[0].cost_to_threshold == expected["t"].cost_to_threshold
+    assert [(event.kind, event.detail) for event in record.events] == [
         ("crossing", {"thresholds": ["t"]}),
         ("stop", {"why": "closed"}),
     ]
-    (curve,) = kept.curves
+    (curve,) = record.curves
     assert [(point.samples, point.raw, point.smoothed) for point in curve.points] == [
         (samples, float(samples), float(samples)) for samples in range(10)
     ]
@@ -162,10 +162,10 @@ def test_database_that_is_locked_is_waited_for_behind_training(
         other.close()
         assert run._recorder._keeper.flush(30) or run._recorder._keeper._failing
         run.close()
-    kept = kept_in(path)
-    assert kept.crossings["t"].position.samples == 7
-    assert kept.ledger == run.ledger
-    assert [event.kind for event in kept.events] == ["crossing", "stop"]
+    record = kept_in(path)
+    assert record.crossings["t"].position.samples == 7
+    assert record.ledger == run.ledger
+    assert [event.kind for event in record.events] == ["crossing", "stop"]
     assert caplog.text.count("database is locked") <= 1
 
 
@@ -192,9 +192,9 @@ def test_full_disk_is_survived_and_nothing_is_lost_once_there_is_room(tmp_path: 
     assert done.returncode == 0, said
     assert said.count("can't be kept just now") == 1
     assert "nothing was lost" in said
-    kept = kept_in(tmp_path / "a.db")
-    assert (kept.crossings["t"].position.samples, kept.run.status) == (5, "closed")
-    assert len(kept.curves[0].points) == 199
+    record = kept_in(tmp_path / "a.db")
+    assert (record.crossings["t"].position.samples, record.run.status) == (5, "closed")
+    assert len(record.curves[0].points) == 199
 
 
 def test_slow_store_holds_a_crossing_up_for_no_longer_than_is_said(
@@ -258,12 +258,12 @@ def test_signals_end_the_run_and_then_the_process_as_before(tmp_path: Path, numb
     done.send_signal(number)
     _, said = done.communicate()
     assert done.returncode == -number or (number == signal.SIGINT and "KeyboardInterrupt" in said)
-    kept = kept_in(path)
-    assert (kept.run.status, kept.ledger.segments[0].marks[-1].name, kept.run.alive_at) == (
+    record = kept_in(path)
+    assert (record.run.status, record.ledger.segments[0].marks[-1].name, record.run.alive_at) == (
         *(status, status),
-        kept.ledger.segments[0].marks[-1].wall_time,
+        record.ledger.segments[0].marks[-1].wall_time,
     )
-    assert kept.ledger.segments[0].marks[-1].samples == 3
+    assert record.ledger.segments[0].marks[-1].samples == 3
 
 
 def test_signal_ends_every_run_of_the_process(tmp_path: Path) -> None:
@@ -309,9 +309,9 @@ def test_handler_of_the_program_decides_when_to_end(tmp_path: Path) -> None:
     done.send_signal(signal.SIGTERM)
     out, said = done.communicate()
     assert done.returncode == 0, said
-    kept = kept_in(path, "second")
-    assert kept.run.status == "terminated"
-    assert kept.ledger.segments[0].marks[-1].samples == int(out)
+    record = kept_in(path, "second")
+    assert record.run.status == "terminated"
+    assert record.ledger.segments[0].marks[-1].samples == int(out)
     assert kept_in(path).run.status == "closed"
 
 
@@ -326,8 +326,8 @@ def test_handler_of_the_program_decides_when_to_end(tmp_path: Path) -> None:
 )
 def test_run_that_nobody_closes_is_closed_at_exit(tmp_path: Path, code: str, status: str) -> None:
     start(f"run.update({{'m': 1.0}}, 3)\n{code}", tmp_path / "a.db").communicate()
-    kept = kept_in(tmp_path / "a.db")
-    assert (kept.run.status, kept.ledger.segments[0].marks[-1].kind) == (status, "end")
+    record = kept_in(tmp_path / "a.db")
+    assert (record.run.status, record.ledger.segments[0].marks[-1].kind) == (status, "end")
 
 
 def test_child_that_is_forked_off_does_not_end_the_run(tmp_path: Path) -> None:
@@ -349,8 +349,8 @@ def test_child_that_is_forked_off_does_not_end_the_run(tmp_path: Path) -> None:
     )
     _, said = done.communicate()
     assert done.returncode == 0, said
-    kept = kept_in(path)
-    assert (kept.run.status, kept.crossings, kept.ledger.segments[0].marks[-1].samples) == ("closed", {}, 60)
+    record = kept_in(path)
+    assert (record.run.status, record.crossings, record.ledger.segments[0].marks[-1].samples) == ("closed", {}, 60)
 
 
 def test_two_live_processes_of_one_run_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -362,8 +362,8 @@ def test_two_live_processes_of_one_run_are_named(tmp_path: Path, caplog: pytest.
         track(thresholds=[threshold()], run="r", store=path, **FIXED).close()
     assert f"run 'r' is tracked by two live processes: {os.getpid()} on" in caplog.text
     assert f"and {first.pid} on" in caplog.text
-    kept = kept_in(path)
-    assert kept.ledger.segments[0].end is None  # it lives on: nobody ends it for it
+    record = kept_in(path)
+    assert record.ledger.segments[0].end is None  # it lives on: nobody ends it for it
     first.kill()
     first.communicate()
 
@@ -434,11 +434,11 @@ def test_wall_clock_that_jumps_moves_nothing_and_is_noted(
                 clock.jumped = -3600.0
             run.update({"m": float(second == 80) * 9}, second)
         run.close()
-    kept = kept_in(tmp_path / "a.db")
-    assert kept.results[0].minutes_to_threshold == pytest.approx(81 / 60)
-    assert kept.results[0].cost_to_threshold == pytest.approx(81.0)
-    assert kept.results[0].billed_cost_to_threshold == pytest.approx(81.0)
-    assert [event.detail for event in kept.events if event.kind == "clock_jump"] == [
+    record = kept_in(tmp_path / "a.db")
+    assert record.results[0].minutes_to_threshold == pytest.approx(81 / 60)
+    assert record.results[0].cost_to_threshold == pytest.approx(81.0)
+    assert record.results[0].billed_cost_to_threshold == pytest.approx(81.0)
+    assert [event.detail for event in record.events if event.kind == "clock_jump"] == [
         {"seconds": pytest.approx(3600.0)},
         {"seconds": pytest.approx(-7200.0)},
     ]

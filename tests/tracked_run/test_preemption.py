@@ -11,7 +11,7 @@ import pytest
 from milepost.config import Config
 from milepost.money.breakdown import spending
 from milepost.money.instance import Market
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 from milepost.store.store import Store
 from milepost.tracked_run import TrackedRun, notice_watch, opening, restoring, store_writer, track
 from milepost.tracking.thresholds import PerformanceThreshold
@@ -80,12 +80,12 @@ class Trainer:
         self.run._stop_watching()
 
 
-def kept_in(path: Path, run: str = "r") -> Kept:
+def kept_in(path: Path, run: str = "r") -> RunRecord:
     store = Store(path)
-    kept = store.load(run)
+    record = store.load(run)
     store.close()
-    assert kept is not None
-    return kept
+    assert record is not None
+    return record
 
 
 @pytest.mark.parametrize(
@@ -125,23 +125,23 @@ def test_three_preemptions_cost_what_was_worked_out_by_hand(
     assert result.cost_to_threshold == pytest.approx(60 + 30 * 2 + 20 * 0.5 + 30)
     assert result.billed_cost_to_threshold == pytest.approx(billed)
     last.run.close()
-    kept = kept_in(stores[3])
-    assert kept.results == (last.run.get_results()["t"],)
-    assert kept.ledger == last.run.ledger
-    assert [segment.instance.instance_type for segment in kept.ledger.segments] == ["a", "b", "b", "a"]
-    assert [segment.instance.market for segment in kept.ledger.segments] == [
+    record = kept_in(stores[3])
+    assert record.results == (last.run.get_results()["t"],)
+    assert record.ledger == last.run.ledger
+    assert [segment.instance.instance_type for segment in record.ledger.segments] == ["a", "b", "b", "a"]
+    assert [segment.instance.market for segment in record.ledger.segments] == [
         "on_demand",
         "on_demand",
         "spot",
         "on_demand",
     ]
-    assert kept.ledger.here is not None
-    went = {spent.purpose: spent.usd for spent in spending(kept.ledger, kept.ledger.here)}
+    assert record.ledger.here is not None
+    went = {spent.purpose: spent.usd for spent in spending(record.ledger, record.ledger.here)}
     assert went.get("lost", 0.0) == pytest.approx(lost)
     if not is_store_lost:
-        names = [segment.marks[-1].name for segment in kept.ledger.segments]
+        names = [segment.marks[-1].name for segment in record.ledger.segments]
         assert names == ["interrupted", "interrupted", "interrupted", "closed"]
-        assert len(kept.processes) == 4
+        assert len(record.processes) == 4
 
 
 def test_state_gone_on_from_under_another_id_brings_its_story_along(clock: FakeClock, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeVar
 
 from milepost.analysis.reach import has_clock
 from milepost.money.costs import costs_along
-from milepost.runs.record import Curve, CurvePoint, Kept
+from milepost.runs.record import Curve, CurvePoint, RunRecord
 from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
 
 T = TypeVar("T")
@@ -75,12 +75,12 @@ def lost_of(curve: Curve) -> list[list[CurvePoint]]:
     return stretches
 
 
-def with_usd(kept: Kept, points: Sequence[CurvePoint]) -> list[Level]:
+def with_usd(record: RunRecord, points: Sequence[CurvePoint]) -> list[Level]:
     """Return points that led to where a run is with what the training time until then had cost."""
-    here = kept.ledger.here
-    if here is None or not has_clock(kept):
+    here = record.ledger.here
+    if here is None or not has_clock(record):
         return [Level(point, None) for point in points]
-    spent = costs_along(kept.ledger, here, [point.elapsed_seconds for point in points])
+    spent = costs_along(record.ledger, here, [point.elapsed_seconds for point in points])
     return [Level(point, usd) for point, usd in zip(points, spent, strict=True)]
 
 

@@ -6,7 +6,7 @@ from milepost.money.costs import cost
 from milepost.money.ledger import Mark, Segment
 from milepost.money.position import Position
 from milepost.replaying.record import STATUS as REPLAYED
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 from milepost.tracking.result import ThresholdResult
 
 SAMPLES, MINUTES, DOLLARS = "samples", "minutes", "dollars"
@@ -62,35 +62,35 @@ def before_crossing(result: ThresholdResult) -> Reach:
     return Reach(result.after_samples, result.after_minutes, result.after_cost)
 
 
-def at_end(kept: Kept) -> Reach:
+def at_end(record: RunRecord) -> Reach:
     """Return how far a run has come."""
-    here = kept.ledger.here
-    return Reach() if here is None else _reach(kept, here)
+    here = record.ledger.here
+    return Reach() if here is None else _reach(record, here)
 
 
-def stops(kept: Kept) -> list[tuple[str, Reach]]:
+def stops(record: RunRecord) -> list[tuple[str, Reach]]:
     """Return why and where a run was stopped and had to go on, or was lost: preemptions, kills, failures."""
-    segments = kept.ledger.segments
+    segments = record.ledger.segments
     return [
-        (end.name or "ended", _reach(kept, _position(segment, end)))
+        (end.name or "ended", _reach(record, _position(segment, end)))
         for segment in segments
         if (end := segment.end) is not None and end.name not in (None, "closed")
     ]
 
 
-def has_clock(kept: Kept) -> bool:
+def has_clock(record: RunRecord) -> bool:
     """Say whether anything tells the run's time: its own clock where it was tracked, else what its log says."""
-    return kept.run.status != REPLAYED or any(result.elapsed_source is not None for result in kept.results)
+    return record.run.status != REPLAYED or any(result.elapsed_source is not None for result in record.results)
 
 
 def _position(segment: Segment, end: Mark) -> Position:
     return Position(end.samples, end.elapsed_seconds, end.wall_time, segment.id, len(segment.marks))
 
 
-def _reach(kept: Kept, at: Position) -> Reach:
-    timed = has_clock(kept)
+def _reach(record: RunRecord, at: Position) -> Reach:
+    timed = has_clock(record)
     return Reach(
-        samples=None if at.samples == 0 and kept.run.status == REPLAYED else at.samples,  # a log may count none
+        samples=None if at.samples == 0 and record.run.status == REPLAYED else at.samples,  # a log may count none
         minutes=at.elapsed_seconds / 60 if timed else None,
-        usd=cost(kept.ledger, at) if timed else None,
+        usd=cost(record.ledger, at) if timed else None,
     )

@@ -11,17 +11,17 @@ from milepost.money.instance import Instance
 from milepost.money.ledger import Ledger, Segment
 from milepost.money.quote import Quote
 from milepost.prices.book import PriceBook
-from milepost.runs.record import Kept, Snapshot
+from milepost.runs.record import RunRecord, Snapshot
 from milepost.tracking.result import restated
 
 
 def reprice(
-    kept: Kept, *, price_per_hour: float | None = None, source: str | None = None, region: str | None = None
-) -> Kept:
+    record: RunRecord, *, price_per_hour: float | None = None, source: str | None = None, region: str | None = None
+) -> RunRecord:
     """Return what is known of a run at other prices, looked up as of the time at which each segment ran.
 
     Args:
-        kept: What is known of it.
+        record: What is known of it.
         price_per_hour: USD an hour of one node, for all of it.
         source: Ask this source alone.
         region: What it ran in, where that was taken wrongly.
@@ -30,14 +30,14 @@ def reprice(
         ConfigError: The run is still under way, or an argument is wrong.
         PriceUnavailable: A segment has no such price; nothing is changed.
     """
-    if kept.run.status == "running":
+    if record.run.status == "running":
         raise ConfigError(
-            f"run {kept.run.id!r}: found it under way, expected one that is over: it restates its own price"
+            f"run {record.run.id!r}: found it under way, expected one that is over: it restates its own price"
         )
     fits = price_per_hour is None or 0 <= price_per_hour < math.inf
     require(fits, "price_per_hour", price_per_hour, "USD an hour, 0 or above")
     book = PriceBook(sources=None if source is None else [source])
-    ledger = kept.ledger
+    ledger = record.ledger
     for segment in ledger.segments:
         instance = _placed(segment.instance, region)
         if price_per_hour is not None:
@@ -46,23 +46,23 @@ def reprice(
         else:
             quote = _ask(book, segment, instance)
         ledger = ledger.restated(segment.id, quote, instance=instance)
-    return at_prices_of(kept, ledger)
+    return at_prices_of(record, ledger)
 
 
-def at_prices_of(kept: Kept, ledger: Ledger) -> Kept:
+def at_prices_of(record: RunRecord, ledger: Ledger) -> RunRecord:
     """Return what is known of a run with its ledger restated, and its results after it."""
-    results = tuple(restated(each, ledger, kept.crossings.get(each.threshold)) for each in kept.results)
-    return msgspec.structs.replace(kept, ledger=ledger, results=results)
+    results = tuple(restated(each, ledger, record.crossings.get(each.threshold)) for each in record.results)
+    return msgspec.structs.replace(record, ledger=ledger, results=results)
 
 
-def to_snapshot(kept: Kept) -> Snapshot:
+def to_snapshot(record: RunRecord) -> Snapshot:
     """Return what is to be written to have a run's correction kept; the quotes before it stay in the store."""
     return Snapshot(
-        run=kept.run,
-        thresholds=kept.thresholds,
-        results=kept.results,
-        crossings=kept.crossings,
-        ledger=kept.ledger,
+        run=record.run,
+        thresholds=record.thresholds,
+        results=record.results,
+        crossings=record.crossings,
+        ledger=record.ledger,
     )
 
 

@@ -38,7 +38,7 @@ from milepost.errors import ConfigError
 from milepost.replaying import replay as replay_logs
 from milepost.report.figures import NAMES, chart_of, draw, image, require_altair
 from milepost.report.terminal import open_console
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 
 Format = Literal["html", "png", "svg"]
 
@@ -167,28 +167,28 @@ def _sorted(what: Sequence[str], store: str | None) -> tuple[list[str], list[str
     return logs, [each for each in what if each not in logs]
 
 
-def _kept(runs: Sequence[str], groups: Sequence[str], store: str | None, *, is_all: bool) -> list[Kept]:
+def _kept(runs: Sequence[str], groups: Sequence[str], store: str | None, *, is_all: bool) -> list[RunRecord]:
     """Return runs of the store, each once: those named, those of groups, or all where nothing is asked for."""
     if not runs and not groups and not is_all:
         return []
     opened = open_store(store)
     try:
-        found = [kept for group in groups for kept in find_runs(opened, (), group, curves=True)]
+        found = [record for group in groups for record in find_runs(opened, (), group, curves=True)]
         if runs or not groups:
             found += find_runs(opened, runs, curves=True)
     finally:
         opened.close()
-    return list({kept.run.id: kept for kept in found}.values())
+    return list({record.run.id: record for record in found}.values())
 
 
-def _write_page(every: Sequence[Kept], out: Path) -> Path:
+def _write_page(every: Sequence[RunRecord], out: Path) -> Path:
     from milepost.report.page import page
 
     return _write(out, page(every, time.time()).encode(errors="replace"))
 
 
 def _write_images(
-    every: Sequence[Kept],
+    every: Sequence[RunRecord],
     picture: str | None,
     chosen: dict[str, str | None],
     theme: Any,

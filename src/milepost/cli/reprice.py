@@ -18,7 +18,7 @@ from milepost.report.amounts import UNKNOWN, usd
 from milepost.report.exports import as_json
 from milepost.report.ledgers import is_assumed
 from milepost.report.terminal import open_console
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 
 
 def reprice(
@@ -38,13 +38,13 @@ def reprice(
     found = find_runs(opened, runs)
     with Console(stderr=True).status("asking for prices …"):
         restated = [
-            at_other_prices(kept, price_per_hour=price_per_hour, source=source, region=region) for kept in found
+            at_other_prices(record, price_per_hour=price_per_hour, source=source, region=region) for record in found
         ]
-    for kept in restated:
-        opened.write(to_snapshot(kept))
+    for record in restated:
+        opened.write(to_snapshot(record))
     if as_json_lines:
-        for kept in restated:
-            for result in kept.results:
+        for record in restated:
+            for result in record.results:
                 typer.echo(as_json(result))
         return
     console = open_console()
@@ -52,7 +52,7 @@ def reprice(
         console.print(_changes(before, after))
 
 
-def _changes(before: Kept, after: Kept) -> Table:
+def _changes(before: RunRecord, after: RunRecord) -> Table:
     table = Table(title=after.run.id, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, caption_justify="left")
     table.add_column("", overflow="fold")
     for name in ("was", "is"):
@@ -64,7 +64,7 @@ def _changes(before: Kept, after: Kept) -> Table:
         if now.achieved:
             figures = [usd(each.cost_to_threshold, assumed=each.price_assumed) for each in (was, now)]
             table.add_row(Text(f"{now.threshold}, USD"), *figures)
-    whole = [usd(_billed(kept.ledger), assumed=is_assumed(kept.ledger)) for kept in (before, after)]
+    whole = [usd(_billed(record.ledger), assumed=is_assumed(record.ledger)) for record in (before, after)]
     table.add_row("whole run as billed, USD", *whole)
     if is_assumed(before.ledger) or is_assumed(after.ledger):
         table.caption = "* at an assumed price"

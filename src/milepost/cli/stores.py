@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from milepost.errors import ConfigError
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 from milepost.store.store import Store
 from milepost.tracked_run.opening import DEFAULT_STORE
 from milepost.tracked_run.restoring import with_ends
@@ -50,7 +50,9 @@ def _where(named: str | None) -> str:
     return named or os.environ.get("MILEPOST_STORE") or DEFAULT_STORE
 
 
-def find_runs(store: Store, wanted: Sequence[str], group: str | None = None, *, curves: bool = False) -> list[Kept]:
+def find_runs(
+    store: Store, wanted: Sequence[str], group: str | None = None, *, curves: bool = False
+) -> list[RunRecord]:
     """Return runs, with an end to those whose process is gone; all where none is asked for.
 
     Args:
@@ -67,8 +69,8 @@ def find_runs(store: Store, wanted: Sequence[str], group: str | None = None, *, 
     if group is not None and not known:
         groups = sorted({run.group for run in store.runs() if run.group})
         raise ConfigError(f"--group: found no run of group {group!r}{_nearest(group, groups)}")
-    found = [kept for each in dict.fromkeys(ids) if (kept := store.load(each, curves=curves)) is not None]
-    return [with_ends(kept, socket.gethostname(), SYSTEM_CLOCK.now()) for kept in found]
+    found = [record for each in dict.fromkeys(ids) if (record := store.load(each, curves=curves)) is not None]
+    return [with_ends(record, socket.gethostname(), SYSTEM_CLOCK.now()) for record in found]
 
 
 def _find(wanted: str, known: list[str], group: str | None) -> str:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from milepost.runs.record import MOST_POINTS, Curve, CurvePoint
-from milepost.tracking.series import Channel
+from milepost.tracking.series import Series
 
 if TYPE_CHECKING:
     import polars
@@ -13,14 +13,14 @@ class HistoryCurve:
     """One metric as its history goes by: every so many of the rows that bear it, twice as many when it is full.
 
     Args:
-        channel: The metric under its smoothing.
+        series: The metric under its smoothing.
 
     Attributes:
         rows: Rows of the stretch under way that are to be kept, ascending.
     """
 
-    def __init__(self, channel: Channel) -> None:
-        self.channel = channel
+    def __init__(self, series: Series) -> None:
+        self.series = series
         self.rows: list[int] = []
         self._raw: dict[int, tuple[int, float]] = {}  # position and value at the rows
         self._stride = 1
@@ -30,9 +30,9 @@ class HistoryCurve:
     def look_at(self, metrics: "polars.DataFrame") -> None:
         """Find out which rows of a stretch are to be kept."""
         self.rows, self._raw = [], {}
-        if self.channel.metric not in metrics.columns:
+        if self.series.metric not in metrics.columns:
             return
-        values = metrics[self.channel.metric]
+        values = metrics[self.series.metric]
         bearing = values.is_not_null().arg_true() if values.null_count() else None
         first = self._observed
         self._observed += len(values) if bearing is None else len(bearing)
@@ -54,4 +54,4 @@ class HistoryCurve:
 
     def taken(self) -> Curve:
         """Return the curve as it is."""
-        return Curve(self.channel.metric, self.channel.smoothing, self._stride, tuple(self._points))
+        return Curve(self.series.metric, self.series.smoothing, self._stride, tuple(self._points))

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from milepost.histories.history import Outline, Range
 from milepost.tracking.crossing import Detector
-from milepost.tracking.series import Channel
+from milepost.tracking.series import Series
 from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
 
 UNIT_ROUNDOFF = 2.0**-53
@@ -24,7 +24,7 @@ UNIT_ROUNDOFF = 2.0**-53
 SMALLEST = 2.0**-1074
 """The least number above 0: what is lost where numbers are so small that rounding is no longer relative to them."""
 
-Watched = Sequence[tuple[Channel, Sequence[Detector]]]
+Watched = Sequence[tuple[Series, Sequence[Detector]]]
 """What a tracker watches: `PerformanceThresholdTracker.watched`."""
 
 
@@ -64,23 +64,21 @@ def needed(watched: Watched, outline: Outline, stretch: int) -> frozenset[str]:
     before, for where a range is known there is a finite value. (What has one range in common counts as one stretch for
     that.) What is smoothed needs all of its values.
     """
-    return frozenset(
-        channel.metric for channel, detectors in watched if _is_needed(channel, detectors, outline, stretch)
-    )
+    return frozenset(series.metric for series, detectors in watched if _is_needed(series, detectors, outline, stretch))
 
 
-def _is_needed(channel: Channel, detectors: Iterable[Detector], outline: Outline, stretch: int) -> bool:
+def _is_needed(series: Series, detectors: Iterable[Detector], outline: Outline, stretch: int) -> bool:
     pending = [each.threshold for each in detectors if each.crossing is None]
-    if pending and not is_raw(channel.smoothing):
+    if pending and not is_raw(series.smoothing):
         return True
-    known = [ranges.get(channel.metric) for ranges in outline.ranges[stretch : outline.following[stretch] + 1]]
+    known = [ranges.get(series.metric) for ranges in outline.ranges[stretch : outline.following[stretch] + 1]]
     return any(values is None or may_reach(each, values, outline.rows) for each in pending for values in known)
 
 
 def pass_over(watched: Watched, outline: Outline, stretch: int, read: Collection[str]) -> None:
-    """Tell channels and detectors of a stretch of which only some metrics were read."""
-    for channel, detectors in watched:
-        if channel.metric not in read and channel.metric in outline.ranges[stretch]:
-            channel.absent -= 1  # one at least was there: the metric was observed
+    """Tell series and detectors of a stretch of which only some metrics were read."""
+    for series, detectors in watched:
+        if series.metric not in read and series.metric in outline.ranges[stretch]:
+            series.absent -= 1  # one at least was there: the metric was observed
             for detector in detectors:
                 detector.drop()

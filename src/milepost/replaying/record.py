@@ -3,7 +3,7 @@
 from milepost.money.position import Position
 from milepost.replaying.engine import Replayed
 from milepost.replaying.pricing import stable_id
-from milepost.runs.record import Kept, Run, RunEvent
+from milepost.runs.record import Run, RunEvent, RunRecord
 from milepost.runs.settings import flat_config
 from milepost.tracking.thresholds import PerformanceThreshold
 
@@ -11,7 +11,7 @@ STATUS = "replayed"
 """Status of a run that was read from its log: another replay of it takes its place."""
 
 
-def kept_of(replayed: Replayed, thresholds: tuple[PerformanceThreshold, ...]) -> Kept:
+def record_of(replayed: Replayed, thresholds: tuple[PerformanceThreshold, ...]) -> RunRecord:
     """Return all that is known of a run, with its curves where they were asked for."""
     history, ledger = replayed.history, replayed.ledger
     here = ledger.here
@@ -37,7 +37,7 @@ def kept_of(replayed: Replayed, thresholds: tuple[PerformanceThreshold, ...]) ->
         )
         for at, names in by_position.items()
     ]
-    return Kept(
+    return RunRecord(
         run=run,
         processes=(),
         thresholds=thresholds,

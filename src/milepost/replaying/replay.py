@@ -16,11 +16,11 @@ from milepost.histories.history import History, TimeUnit, Wanted
 from milepost.log import logger
 from milepost.money.instance import Instance
 from milepost.replaying.engine import Replayed
-from milepost.replaying.record import kept_of
+from milepost.replaying.record import record_of
 from milepost.replaying.results import Results, Skipped
 from milepost.replaying.workers.scheduling import Engine, outcomes, rows_at_once, worker_count
 from milepost.replaying.workers.work import Job, encodable
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 from milepost.tracking.result import ThresholdResult
 from milepost.tracking.thresholds import PerformanceThreshold, parse_threshold, require_unique_names
 
@@ -70,7 +70,7 @@ def replay(
     memory_bytes: int | None = None,
     on_result: Callable[[Replayed], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
-    on_kept: Callable[[Kept], None] | None = None,
+    on_kept: Callable[[RunRecord], None] | None = None,
 ) -> Results:
     """Say of runs that are over what it took to reach thresholds chosen today.
 
@@ -156,11 +156,11 @@ def replay(
                 try:
                     _refuse_or_warn(run, ids, saved=saver is not None)
                     if saver is not None or on_kept is not None:
-                        kept = kept_of(done, settings.thresholds)
+                        record = record_of(done, settings.thresholds)
                         if saver is not None:
-                            saver.save(kept)
+                            saver.save(record)
                         if on_kept is not None:
-                            on_kept(kept)
+                            on_kept(record)
                 except HistoryError as error:
                     _skip(skipped, Skipped(run, str(error)), strict)
                     continue
@@ -180,8 +180,8 @@ def replay(
         raise HistoryError(_nothing([str(path) for path in named], skipped))
     _warn_of_unobserved(settings.thresholds, results, names)
 
-    def load() -> list[Kept]:
-        every: list[Kept] = []
+    def load() -> list[RunRecord]:
+        every: list[RunRecord] = []
         replay(
             named,
             config=settings,

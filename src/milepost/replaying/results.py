@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 import msgspec
 
 from milepost.errors import MissingExtra
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 from milepost.tracking.result import ThresholdResult
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Results(Sequence[ThresholdResult]):
         results: Sequence[ThresholdResult],
         runs: int = 0,
         skipped: Sequence[Skipped] = (),
-        load: Callable[[], list[Kept]] = list,
+        load: Callable[[], list[RunRecord]] = list,
     ) -> None:
         self._results = tuple(results)
         self.runs = runs
@@ -75,7 +75,7 @@ class Results(Sequence[ThresholdResult]):
     def __repr__(self) -> str:
         return f"Results({len(self)} results of {self.runs} runs, {len(self.skipped)} skipped)"
 
-    def load(self) -> list[Kept]:
+    def load(self) -> list[RunRecord]:
         """Return all that is known of the runs, their curves included: their logs are read again for that."""
         return self._load()
 

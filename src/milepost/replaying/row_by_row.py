@@ -22,13 +22,13 @@ class Feed:
 
     def __init__(self, tracker: PerformanceThresholdTracker, start: float, *, with_curves: bool) -> None:
         self.tracker, self.start = tracker, start
-        self.curves = [HistoryCurve(channel) for channel in tracker.channels] if with_curves else []
+        self.curves = [HistoryCurve(series) for series in tracker.series] if with_curves else []
 
     def take(self, updates: Updates) -> None:
         """Take a stretch: by compiled code, where that is worth it."""
         for curve in self.curves:
             curve.look_at(updates.metrics)
-        if when_compiled.is_worth_it(len(updates) * len(self.tracker.channels)) and updates.is_even:
+        if when_compiled.is_worth_it(len(updates) * len(self.tracker.series)) and updates.is_even:
             from milepost.replaying.compiled.bulk import take_all
 
             take_all(self, updates)
@@ -50,4 +50,4 @@ class Feed:
             tracker.update(metrics, samples, elapsed, wall_time=wall)
             for curve in waiting.get(row, ()):
                 last = tracker.last
-                curve.keep(row, last.samples, last.elapsed_seconds, curve.channel.value)
+                curve.keep(row, last.samples, last.elapsed_seconds, curve.series.value)

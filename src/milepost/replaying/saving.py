@@ -4,7 +4,7 @@ from pathlib import Path
 
 from milepost.errors import HistoryError
 from milepost.replaying.record import STATUS
-from milepost.runs.record import Kept, Snapshot
+from milepost.runs.record import RunRecord, Snapshot
 from milepost.store.store import Store
 
 
@@ -21,20 +21,20 @@ class Saver:
     def __init__(self, where: str | Path) -> None:
         self._store = Store(where)
 
-    def save(self, kept: Kept) -> None:
+    def save(self, record: RunRecord) -> None:
         """Write a run, in place of what an earlier replay of it left.
 
         Raises:
             HistoryError: A run of this id was tracked live: what is known of that is more than its log.
             StoreError: It can't be written.
         """
-        known = self._store.runs([kept.run.id])
+        known = self._store.runs([record.run.id])
         if known and known[0].status != STATUS:
             raise HistoryError(
-                f"{kept.run.id}: the store has a run of this id that was tracked live; it is left as it is "
+                f"{record.run.id}: the store has a run of this id that was tracked live; it is left as it is "
                 "(milepost results --delete removes it)"
             )
-        shared = {name: getattr(kept, name) for name in Snapshot.__struct_fields__ if name != "process"}
+        shared = {name: getattr(record, name) for name in Snapshot.__struct_fields__ if name != "process"}
         self._store.replace(Snapshot(**shared))
 
     def close(self) -> None:

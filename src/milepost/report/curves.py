@@ -6,23 +6,23 @@ from typing import Any
 from rich.text import Text
 
 from milepost.errors import MissingExtra
-from milepost.runs.record import Curve, Kept
+from milepost.runs.record import Curve, RunRecord
 from milepost.tracking.thresholds import PerformanceThreshold
 
 PLOT_HEIGHT = 18
 TICKS = 5
 
 
-def curve_plots(kept: Kept, width: int) -> list[Text]:
+def curve_plots(record: RunRecord, width: int) -> list[Text]:
     """Return a plot for each metric under each smoothing: raw and smoothed values over samples, with the targets.
 
     Raises:
         MissingExtra: plotext is not installed.
     """
     plots = []
-    for curve in kept.curves:
+    for curve in record.curves:
         watching = [
-            each for each in kept.thresholds if (each.metric, each.smoothing) == (curve.metric, curve.smoothing)
+            each for each in record.thresholds if (each.metric, each.smoothing) == (curve.metric, curve.smoothing)
         ]
         if len(curve.points) > 1:
             plots.append(_plot(curve, watching, width))

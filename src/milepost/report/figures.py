@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from milepost.errors import ConfigError, MissingExtra
 from milepost.replaying.results import Results
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 from milepost.store.store import Store
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ NAMES = ("timeline", "cost_performance", "efficiency", "utilisation", "money", "
 WIDTH = 640
 """Of a single picture, pixels; PNG has two dots for each."""
 
-Runs = Results | Kept | Iterable[Kept] | str | Path
+Runs = Results | RunRecord | Iterable[RunRecord] | str | Path
 
 
 def figure(
@@ -56,22 +56,22 @@ def figure(
     return chart_of(picture, picture.choose(over=over, metric=metric), theme, width)
 
 
-def loaded(runs: Runs) -> list[Kept]:
+def loaded(runs: Runs) -> list[RunRecord]:
     """Return all that is known of runs, their curves included."""
     if isinstance(runs, Results):
         return runs.load()
-    if isinstance(runs, Kept):
+    if isinstance(runs, RunRecord):
         return [runs]
     if isinstance(runs, str | Path):
         store = Store(runs)
         try:
-            return [kept for run in store.runs() if (kept := store.load(run.id)) is not None]
+            return [record for run in store.runs() if (record := store.load(run.id)) is not None]
         finally:
             store.close()
     return list(runs)
 
 
-def draw(name: str, every: Sequence[Kept]) -> "Picture":
+def draw(name: str, every: Sequence[RunRecord]) -> "Picture":
     """Return a picture of runs.
 
     Raises:

@@ -13,16 +13,16 @@ from milepost.money.ledger import Ledger
 from milepost.report.amounts import UNKNOWN, lasted, moment, usd
 from milepost.report.ledgers import ended, fleet, has_clock, is_assumed, price_notes, purpose, source, total_usd, used
 from milepost.report.terminal import WIDE, results_table
-from milepost.runs.record import Kept, Run
+from milepost.runs.record import Run, RunRecord
 
 STATUS_STYLES = {"running": "cyan", "closed": "green", "failed": "red"}
 
 
-def runs_table(kept: Iterable[Kept]) -> Table:
+def runs_table(record: Iterable[RunRecord]) -> Table:
     """Return a table of runs with what each of their thresholds took, a row each."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
-    kept = list(kept)
-    groups = any(each.run.group for each in kept)
+    record = list(record)
+    groups = any(each.run.group for each in record)
     for name in ("run", *(["group"] if groups else []), "started (UTC)", "status"):
         table.add_column(name, overflow="fold")
     for name in ("samples", "USD\nbilled"):
@@ -31,7 +31,7 @@ def runs_table(kept: Iterable[Kept]) -> Table:
     for name in ("at\nsamples", "minutes", "USD"):
         table.add_column(name, justify="right", no_wrap=True)
     assumed = False
-    for each in kept:
+    for each in record:
         run, here = each.run, each.ledger.here
         at_assumed = is_assumed(each.ledger)
         assumed |= at_assumed
@@ -63,12 +63,12 @@ def runs_table(kept: Iterable[Kept]) -> Table:
     return table
 
 
-def run_view(kept: Kept, width: int = WIDE) -> RenderableType:
+def run_view(record: RunRecord, width: int = WIDE) -> RenderableType:
     """Return all that there is to say of one run, in so many columns: results, ledger, and where the money went."""
-    ledger = kept.ledger
+    ledger = record.ledger
     return Group(
-        _head(kept),
-        results_table(kept.results),
+        _head(record),
+        results_table(record.results),
         ledger_table(ledger, width),
         *(Text(note, "yellow") for note in price_notes(ledger)),
         money_table(ledger),
@@ -132,8 +132,8 @@ def money_table(ledger: Ledger) -> Table:
     return table
 
 
-def _head(kept: Kept) -> Text:
-    run = kept.run
+def _head(record: RunRecord) -> Text:
+    run = record.run
     head = Text(run.id, "bold")
     if run.name and run.name != run.id:
         head.append(f"  {run.name}", "bold")
@@ -141,11 +141,11 @@ def _head(kept: Kept) -> Text:
     facts = {
         "group": run.group,
         "tags": ", ".join(run.tags),
-        "started": f"{moment(run.started_at)} UTC" if has_clock(kept.ledger) else None,
+        "started": f"{moment(run.started_at)} UTC" if has_clock(record.ledger) else None,
         "host": run.host,
         "commit": run.git_commit and run.git_commit[:12],
         "seed": run.seed,
-        "processes": len(kept.processes) if len(kept.processes) > 1 else None,
+        "processes": len(record.processes) if len(record.processes) > 1 else None,
     }
     said = "  ".join(f"{name} {value}" for name, value in facts.items() if value not in (None, ""))
     return head.append(f"\n{said}", "dim")

@@ -142,7 +142,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     curves: tuple[Curve, ...] = ()
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What a store knows of a run, read back.
 
     Attributes:

@@ -12,7 +12,7 @@ from milepost.money.instance import Instance
 from milepost.money.ledger import Ledger, Mark, Segment
 from milepost.money.position import Position
 from milepost.money.quote import BillingRule, PriceStep, Quote
-from milepost.runs.record import MOST_POINTS, Curve, CurvePoint, Kept, Process, Run, RunEvent
+from milepost.runs.record import MOST_POINTS, Curve, CurvePoint, Process, Run, RunEvent, RunRecord
 from milepost.store.schema import (
     CURVES,
     EVENTS,
@@ -42,7 +42,7 @@ def read_runs(connection: Connection, ids: Sequence[str], group: str | None) -> 
     return [msgspec.convert(_fields(row, Run), Run) for row in _rows(connection, query)]
 
 
-def read_kept(connection: Connection, run: Run, *, curves: bool = True) -> Kept:
+def read_kept(connection: Connection, run: Run, *, curves: bool = True) -> RunRecord:
     """Return all that is known of a run, with or without curves, its results at the prices that its ledger has now."""
     ledger, opened_by = _read_ledger(connection, run.id)
     thresholds = _rows(connection, select(THRESHOLDS).where(THRESHOLDS.c.run == run.id).order_by(THRESHOLDS.c.position))
@@ -50,7 +50,7 @@ def read_kept(connection: Connection, run: Run, *, curves: bool = True) -> Kept:
     crossings = {
         name: msgspec.convert(row["crossing"], Crossing) for name, row in results.items() if row["crossing"] is not None
     }
-    return Kept(
+    return RunRecord(
         run=run,
         processes=tuple(read_processes(connection, run.id)),
         thresholds=tuple(msgspec.convert(row["definition"], PerformanceThreshold) for row in thresholds),
@@ -132,8 +132,8 @@ def _read_curves(connection: Connection, run: str) -> tuple[Curve, ...]:
     ):
         points[metric, smoothing].append(CurvePoint(*point))
     return tuple(
-        Curve(metric, msgspec.json.decode(smoothing, type=Smoothing), _stride(kept[-1].position), tuple(kept))
-        for (metric, smoothing), kept in points.items()
+        Curve(metric, msgspec.json.decode(smoothing, type=Smoothing), _stride(record[-1].position), tuple(record))
+        for (metric, smoothing), record in points.items()
     )
 
 

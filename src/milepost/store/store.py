@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from milepost.errors import StoreError
-from milepost.runs.record import Kept, Process, Run, Snapshot
+from milepost.runs.record import Process, Run, RunRecord, Snapshot
 from milepost.store.database import network_file_system, open_database, reading, shown, to_url
 from milepost.store.reading import read_kept, read_processes, read_runs
 from milepost.store.schema import PROCESSES, RUNS
@@ -62,7 +62,7 @@ class Store:
         """Return runs in order of their start; all of them, those of these ids, or those of a group."""
         return self._do(lambda connection: read_runs(connection, ids, group), only_reads=True)
 
-    def load(self, run: str, *, curves: bool = True) -> Kept | None:
+    def load(self, run: str, *, curves: bool = True) -> RunRecord | None:
         """Return all that is known of a run, its results at the prices of its ledger; None where it is not known.
 
         Args:
@@ -70,7 +70,7 @@ class Store:
             curves: Read its curves too, which are most of it.
         """
 
-        def read(connection: Connection) -> Kept | None:
+        def read(connection: Connection) -> RunRecord | None:
             found = read_runs(connection, [run], None)
             return read_kept(connection, found[0], curves=curves) if found else None
 

@@ -5,23 +5,23 @@ from typing import Any
 
 from milepost.money.position import Position
 from milepost.runs.record import MOST_POINTS, Curve, CurvePoint
-from milepost.tracking.series import Channel, as_float
+from milepost.tracking.series import Series, as_float
 
 
 class _Thinned:
     """One curve as it grows: observations whose position is a multiple of the stride, which doubles when it is full."""
 
-    __slots__ = ("channel", "points", "position", "stride")
+    __slots__ = ("points", "position", "series", "stride")
 
-    def __init__(self, channel: Channel, kept: Curve | None) -> None:
-        self.channel = channel
+    def __init__(self, series: Series, kept: Curve | None) -> None:
+        self.series = series
         self.stride = kept.stride if kept else 1
         self.position = (kept.points[-1].position // self.stride + 1) * self.stride if kept else 0
         self.points: list[CurvePoint] = []
 
     def add(self, raw: float, at: Position) -> None:
         """Add the observation at the position, if it is one of those that are kept."""
-        value = self.channel.value
+        value = self.series.value
         if raw - raw == 0.0 and value is not None and self.position % self.stride == 0:
             self.points.append(CurvePoint(self.position, at.samples, at.elapsed_seconds, raw, value))
 
@@ -40,16 +40,16 @@ class Curves:
     update from then on.
 
     Args:
-        channels: The metrics under their smoothings.
+        series: The metrics under their smoothings.
         kept: Curves that earlier processes of the run left.
 
     Attributes:
         rare: Keys of the metrics that are looked for in every update.
     """
 
-    def __init__(self, channels: Iterable[Channel], kept: Iterable[Curve] = ()) -> None:
+    def __init__(self, every_series: Iterable[Series], kept: Iterable[Curve] = ()) -> None:
         known = {(curve.metric, curve.smoothing): curve for curve in kept}
-        every = [_Thinned(each, known.get((each.metric, each.smoothing))) for each in channels]
+        every = [_Thinned(each, known.get((each.metric, each.smoothing))) for each in every_series]
         self._steady = every
         self._rare: list[_Thinned] = []
         self.rare: tuple[str, ...] = ()
@@ -57,13 +57,13 @@ class Curves:
 
     def sample(self, metrics: Mapping[str, Any], at: Position) -> int:
         """Look at the metrics that every update bears; return after how many updates to do so again."""
-        missing = [curve for curve in self._steady if curve.channel.metric not in metrics]
+        missing = [curve for curve in self._steady if curve.series.metric not in metrics]
         if missing:
             self._steady = [curve for curve in self._steady if curve not in missing]
             self._rare += missing
-            self.rare = tuple(dict.fromkeys(curve.channel.metric for curve in self._rare))
+            self.rare = tuple(dict.fromkeys(curve.series.metric for curve in self._rare))
         for curve in self._steady:
-            curve.add(as_float(metrics[curve.channel.metric]), at)
+            curve.add(as_float(metrics[curve.series.metric]), at)
         self._stride = min((curve.stride for curve in self._steady), default=MOST_POINTS)
         for curve in self._steady:
             curve.go_on(self._stride)
@@ -72,8 +72,8 @@ class Curves:
     def sample_rare(self, metrics: Mapping[str, Any], at: Position) -> None:
         """Look at the metrics that not every update bears."""
         for curve in self._rare:
-            if curve.channel.metric in metrics:
-                curve.add(as_float(metrics[curve.channel.metric]), at)
+            if curve.series.metric in metrics:
+                curve.add(as_float(metrics[curve.series.metric]), at)
                 curve.go_on(1)
 
     def take(self) -> tuple[Curve, ...]:
@@ -81,7 +81,7 @@ class Curves:
         taken = []
         for curve in (*self._steady, *self._rare):
             if curve.points:
-                channel = curve.channel
-                taken.append(Curve(channel.metric, channel.smoothing, curve.stride, tuple(curve.points)))
+                series = curve.series
+                taken.append(Curve(series.metric, series.smoothing, curve.stride, tuple(curve.points)))
                 curve.points = []
         return tuple(taken)

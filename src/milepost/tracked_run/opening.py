@@ -28,7 +28,7 @@ from milepost.money.quote import Quote
 from milepost.prices.book import SPOT_REFRESH_SECONDS, PriceBook, billing_rule
 from milepost.registry import find_adapter
 from milepost.runs.identity import find_group, find_run_id, this_process
-from milepost.runs.record import Kept, Run
+from milepost.runs.record import Run, RunRecord
 from milepost.runs.settings import flat_config
 from milepost.runs.uptime import machine_age_seconds, machine_start_id, process_age_seconds
 from milepost.sinks import OWN as OWN_SINKS
@@ -166,7 +166,7 @@ def _open_store(named: str | Path | None, settings: Config, run: str) -> Keeper 
     return Keeper(where, run, process, SYSTEM_CLOCK.now, with_git_commit)
 
 
-def _kept_before(keeper: Keeper) -> Kept | None:
+def _kept_before(keeper: Keeper) -> RunRecord | None:
     """Return what the store knows of earlier processes of the run, with an end to what they left open."""
     if not keeper.wait_open(OPEN_SECONDS):
         logger("store").warning(

@@ -10,7 +10,7 @@ import msgspec
 from milepost.log import logger
 from milepost.money.ledger import Ledger, new_id
 from milepost.runs.identity import find_git_commit
-from milepost.runs.record import Kept, Run, RunEvent, Snapshot
+from milepost.runs.record import Run, RunEvent, RunRecord, Snapshot
 from milepost.runs.settings import flat_config
 from milepost.tracked_run.curves import Curves
 from milepost.tracked_run.store_writer import Keeper
@@ -41,9 +41,14 @@ class Recorder:
     """
 
     def __init__(
-        self, keeper: Keeper, run: Run, tracker: PerformanceThresholdTracker, kept: Kept | None, events: deque[Event]
+        self,
+        keeper: Keeper,
+        run: Run,
+        tracker: PerformanceThresholdTracker,
+        kept: RunRecord | None,
+        events: deque[Event],
     ) -> None:
-        self.curves = Curves(tracker.channels, kept.curves if kept else ())
+        self.curves = Curves(tracker.series, kept.curves if kept else ())
         self._keeper = keeper
         self._run = run
         self._tracker = tracker

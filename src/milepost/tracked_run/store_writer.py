@@ -11,7 +11,7 @@ import msgspec
 
 from milepost.errors import MilepostError
 from milepost.log import logger
-from milepost.runs.record import Kept, Process, RunEvent, Snapshot
+from milepost.runs.record import Process, RunEvent, RunRecord, Snapshot
 from milepost.runs.uptime import process_birth
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Keeper:
         now: Callable[[], float],
         describe: Callable[[Snapshot], Snapshot] | None = None,
     ) -> None:
-        self.kept: Kept | None = None
+        self.kept: RunRecord | None = None
         self.process = process
         self._where = str(where)
         self._run = run

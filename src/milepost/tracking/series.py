@@ -9,7 +9,7 @@ from milepost.tracking.smoothing import Smoother
 from milepost.tracking.thresholds import Smoothing
 
 
-class Channel(Smoother):
+class Series(Smoother):
     """The smoother of one metric, with the thresholds that watch it.
 
     Attributes:

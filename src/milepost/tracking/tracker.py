@@ -14,7 +14,7 @@ from milepost.money.position import Position
 from milepost.tracking.checkpoints import Checkpoints
 from milepost.tracking.crossing import Crossing, Detector, Watch
 from milepost.tracking.result import ThresholdResult, cost_figures, price_figures
-from milepost.tracking.series import Channel, as_float, is_number
+from milepost.tracking.series import Series, as_float, is_number
 from milepost.tracking.thresholds import PerformanceThreshold, require_unique_names
 from milepost.tracking.timer import SYSTEM_CLOCK, Clock, ElapsedSource
 
@@ -87,12 +87,12 @@ class PerformanceThresholdTracker:
         self._clock_offset = clock.offset
         self._on_event = on_event
         self._detectors = {threshold.name: Detector(threshold) for threshold in self.thresholds}
-        self._channels = {
-            key: Channel(*key, Watch(watchers)) for key, watchers in _by_channel(self._detectors.values()).items()
+        self._series = {
+            key: Series(*key, Watch(watchers)) for key, watchers in _by_series(self._detectors.values()).items()
         }
-        self._pending: list[Channel] = []
-        self._settled: list[Channel] = []
-        self._sort_channels()
+        self._pending: list[Series] = []
+        self._settled: list[Series] = []
+        self._sort_series()
 
         # Where the last update stood.
         start = self.ledger.current.marks[0] if self.ledger.current else None
@@ -154,35 +154,35 @@ class PerformanceThresholdTracker:
                 return ()
             elapsed = moved
         achieved: list[Detector] | None = None
-        for channel in self._pending:
-            x = metrics.get(channel.metric)
+        for series in self._pending:
+            x = metrics.get(series.metric)
             if type(x) is not float:
                 if x is None:
-                    channel.absent += 1
-                    if channel.left_at is None or channel.metric in metrics:
-                        self._miss(channel, metrics)
+                    series.absent += 1
+                    if series.left_at is None or series.metric in metrics:
+                        self._miss(series, metrics)
                     continue
                 x = as_float(x)
             # The recurrence of Smoother.push, written out. NaN, infinities and overflow fail the comparison.
-            total = channel.decay * channel.total + x
-            weight = channel.decay * channel.weight + 1.0
-            if channel.low < total / weight < channel.high:
-                channel.total = total
-                channel.weight = weight
-            elif found := self._observe(channel, x, metrics, self._position(samples, elapsed, wall)):
+            total = series.decay * series.total + x
+            weight = series.decay * series.weight + 1.0
+            if series.low < total / weight < series.high:
+                series.total = total
+                series.weight = weight
+            elif found := self._observe(series, x, metrics, self._position(samples, elapsed, wall)):
                 achieved = found if achieved is None else achieved + found
-        for channel in self._settled:  # nothing to compare: the smoother alone goes on
-            x = metrics.get(channel.metric)
+        for series in self._settled:  # nothing to compare: the smoother alone goes on
+            x = metrics.get(series.metric)
             if type(x) is not float:
                 x = as_float(x)
-            total = channel.decay * channel.total + x
+            total = series.decay * series.total + x
             if total - total == 0.0:
-                channel.total = total
-                channel.weight = channel.decay * channel.weight + 1.0
-                channel.left_at = None
+                series.total = total
+                series.weight = series.decay * series.weight + 1.0
+                series.left_at = None
             else:
-                channel.absent += 1
-                self._miss(channel, metrics)
+                series.absent += 1
+                self._miss(series, metrics)
         # Counters that are changed in place would change here too.
         self._samples = samples if type(samples) is int else int(samples)
         self._elapsed = elapsed if type(elapsed) is float else float(elapsed)
@@ -203,7 +203,7 @@ class PerformanceThresholdTracker:
     ) -> None:
         """Take up where updates led to that simply followed each other, and were taken outside of the tracker.
 
-        Whoever took them has brought the channels and detectors there.
+        Whoever took them has brought the series and detectors there.
 
         Args:
             updates: How many there were.
@@ -216,7 +216,7 @@ class PerformanceThresholdTracker:
             self._mark("crossing", position)
         self._samples, self._elapsed, self._wall = samples, elapsed_seconds, wall_time
         self._updates += updates
-        self._sort_channels()
+        self._sort_series()
 
     def pause(self, name: str | None = None) -> None:
         """Stop the training timer. Pauses may be nested; each is ended by one `resume`.
@@ -272,15 +272,15 @@ class PerformanceThresholdTracker:
         return {name: each.crossing for name, each in self._detectors.items() if each.crossing}
 
     @property
-    def channels(self) -> tuple[Channel, ...]:
+    def series(self) -> tuple[Series, ...]:
         """Each metric under each of its smoothings."""
-        return tuple(self._channels.values())
+        return tuple(self._series.values())
 
     @property
-    def watched(self) -> list[tuple[Channel, list[Detector]]]:
+    def watched(self) -> list[tuple[Series, list[Detector]]]:
         """Each metric under each of its smoothings, with what detects its thresholds."""
-        grouped = _by_channel(self._detectors.values())
-        return [(channel, grouped[key]) for key, channel in self._channels.items()]
+        grouped = _by_series(self._detectors.values())
+        return [(series, grouped[key]) for key, series in self._series.items()]
 
     def get_results(self) -> dict[str, ThresholdResult]:
         """Return a result for each threshold, by name, as the ledger and its prices stand now."""
@@ -317,7 +317,7 @@ class PerformanceThresholdTracker:
 
     def smoothed_value(self, threshold_name: str) -> float | None:
         """Return the latest smoothed value of a threshold's metric, None before its first observation."""
-        return self._channel(self._detectors[threshold_name].threshold).value
+        return self._series_of(self._detectors[threshold_name].threshold).value
 
     def warn_of_missing(self, names: Iterable[str]) -> None:
         """Warn, once for each, of metrics that no observation has borne so far and that are not among ``names``.
@@ -326,14 +326,14 @@ class PerformanceThresholdTracker:
             names: Names of the metrics that there are.
         """
         known = set(names)
-        for channel in self._channels.values():
-            if channel.metric in known or self._observations(channel) or channel.skipped:
+        for series in self._series.values():
+            if series.metric in known or self._observations(series) or series.skipped:
                 continue
             from difflib import get_close_matches
 
-            nearest = get_close_matches(channel.metric, known, n=3, cutoff=0.5)
+            nearest = get_close_matches(series.metric, known, n=3, cutoff=0.5)
             hint = f"; nearest: {', '.join(nearest)}" if nearest else ""
-            self._warn_once(f"missing {channel.metric}", "metric %r was never observed%s", channel.metric, hint)
+            self._warn_once(f"missing {series.metric}", "metric %r was never observed%s", series.metric, hint)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a later process needs to go on from here: JSON-able, versioned, ledger included."""
@@ -350,17 +350,17 @@ class PerformanceThresholdTracker:
             ledger=self.ledger,
             smoothers=tuple(
                 SmootherState(
-                    metric=channel.metric,
-                    smoothing=channel.smoothing,
-                    total=channel.total,
-                    weight=channel.weight,
-                    samples=channel.samples,
-                    elapsed_seconds=channel.elapsed_seconds,
-                    observations=self._observations(channel),
-                    skipped=channel.skipped,
-                    last=(channel.left_at or self.last) if channel.weight else None,
+                    metric=series.metric,
+                    smoothing=series.smoothing,
+                    total=series.total,
+                    weight=series.weight,
+                    samples=series.samples,
+                    elapsed_seconds=series.elapsed_seconds,
+                    observations=self._observations(series),
+                    skipped=series.skipped,
+                    last=(series.left_at or self.last) if series.weight else None,
                 )
-                for channel in self._channels.values()
+                for series in self._series.values()
             ),
             thresholds=tuple(
                 ThresholdState(each.threshold, each.held, each.candidate, each.crossing)
@@ -401,36 +401,36 @@ class PerformanceThresholdTracker:
 
     # ── observations ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _observe(self, channel: Channel, x: float, metrics: Mapping[str, Any], at: Position) -> list[Detector]:
+    def _observe(self, series: Series, x: float, metrics: Mapping[str, Any], at: Position) -> list[Detector]:
         """Take one value that needs a closer look; return the thresholds that it achieves."""
-        before = (channel.left_at or self.last) if channel.weight else None
-        value = channel.push(x, at.samples, at.elapsed_seconds)
+        before = (series.left_at or self.last) if series.weight else None
+        value = series.push(x, at.samples, at.elapsed_seconds)
         if math.isnan(value):
-            channel.absent += 1
-            self._miss(channel, metrics)
+            series.absent += 1
+            self._miss(series, metrics)
             return []
-        channel.left_at = None
+        series.left_at = None
         assert self.elapsed_source is not None
-        achieved = channel.watch.observe(Crossing(at, value, before, at.samples, self.elapsed_source))
-        channel.set_bounds()
+        achieved = series.watch.observe(Crossing(at, value, before, at.samples, self.elapsed_source))
+        series.set_bounds()
         return achieved
 
-    def _miss(self, channel: Channel, metrics: Mapping[str, Any]) -> None:
+    def _miss(self, series: Series, metrics: Mapping[str, Any]) -> None:
         """Note that an update bore no finite value of a metric: it was last observed where it was."""
-        if channel.left_at is None:
-            channel.leave(self.last)
-        if channel.metric not in metrics:
+        if series.left_at is None:
+            series.leave(self.last)
+        if series.metric not in metrics:
             return
-        value = metrics[channel.metric]
+        value = metrics[series.metric]
         if is_number(value):
-            channel.skipped += 1
+            series.skipped += 1
         else:
             found = type(value).__name__
-            self._warn_once(f"value {channel.metric}", "metric %r: found %s, expected a number", channel.metric, found)
+            self._warn_once(f"value {series.metric}", "metric %r: found %s, expected a number", series.metric, found)
 
     def _achieve(self, achieved: list[Detector]) -> tuple[ThresholdResult, ...]:
         position = self.last
-        self._sort_channels()
+        self._sort_series()
         self._mark("crossing", position)
         names = {detector.threshold.name for detector in achieved}
         results = tuple(self._result(detector) for name, detector in self._detectors.items() if name in names)
@@ -491,8 +491,8 @@ class PerformanceThresholdTracker:
 
     def _rewind(self, samples: int, elapsed: float, wall: float) -> float:
         """Record that the run went back, and return the elapsed seconds that it went back to."""
-        for channel in self._channels.values():
-            channel.leave(self.last)
+        for series in self._series.values():
+            series.leave(self.last)
         gone = self._here(wall) if self.timed_here else self.last
         begins = self.timed_here and self._updates == 0
         if not begins:
@@ -518,10 +518,10 @@ class PerformanceThresholdTracker:
 
     def _result(self, detector: Detector) -> ThresholdResult:
         threshold, crossing = detector.threshold, detector.crossing
-        channel = self._channel(threshold)
-        observations = self._observations(channel)
-        unseen = observations == 0 and channel.skipped == 0
-        latest = channel.value
+        series = self._series_of(threshold)
+        observations = self._observations(series)
+        unseen = observations == 0 and series.skipped == 0
+        latest = series.value
         known: dict[str, Any] = {}
         if crossing:
             at, before = crossing.position, crossing.before
@@ -549,7 +549,7 @@ class PerformanceThresholdTracker:
             **known,
             final_smoothed_value=latest,
             observations=observations,
-            skipped=channel.skipped,
+            skipped=series.skipped,
             elapsed_source=crossing.elapsed_source if crossing else self.elapsed_source,
             **price_figures(self.ledger, self.here, crossing),
         )
@@ -609,21 +609,21 @@ class PerformanceThresholdTracker:
                 if detector.crossing is None:
                     detector.held, detector.candidate, detector.crossing = kept.held, kept.candidate, kept.crossing
         smoothers = {(each.metric, each.smoothing): each for each in saved.smoothers}
-        for key, watchers in _by_channel(self._detectors.values()).items():
-            channel = self._channels[key]
+        for key, watchers in _by_series(self._detectors.values()).items():
+            series = self._series[key]
             if smoother := smoothers.get(key):
-                channel.total, channel.weight = smoother.total, smoother.weight
-                channel.samples, channel.elapsed_seconds = smoother.samples, smoother.elapsed_seconds
-                channel.absent = self._updates - smoother.observations
-                channel.skipped = smoother.skipped
-                channel.left_at = smoother.last
+                series.total, series.weight = smoother.total, smoother.weight
+                series.samples, series.elapsed_seconds = smoother.samples, smoother.elapsed_seconds
+                series.absent = self._updates - smoother.observations
+                series.skipped = smoother.skipped
+                series.left_at = smoother.last
                 for detector in watchers:  # a new one, whose crossing may lie before the state
-                    value = channel.value
+                    value = series.value
                     if detector.threshold.name not in known and detector.crossing is None and value is not None:
                         detector.met_before = detector.threshold.satisfied_by(value)
-            channel.watch = Watch(watchers)
-            channel.set_bounds()
-        self._sort_channels()
+            series.watch = Watch(watchers)
+            series.set_bounds()
+        self._sort_series()
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -656,17 +656,17 @@ class PerformanceThresholdTracker:
         if segment.marks[-1].kind != "end":  # nothing comes after that
             self.ledger = self.ledger.marked(kind, at, name)
 
-    def _sort_channels(self) -> None:
-        """Tell the channels whose values are still to be compared from those whose thresholds are all achieved."""
-        channels = self._channels.values()
-        self._settled = [channel for channel in channels if channel.even and not channel.watch.pending]
-        self._pending = [channel for channel in channels if channel not in self._settled]
+    def _sort_series(self) -> None:
+        """Tell the series whose values are still to be compared from those whose thresholds are all achieved."""
+        every_series = self._series.values()
+        self._settled = [series for series in every_series if series.even and not series.watch.pending]
+        self._pending = [series for series in every_series if series not in self._settled]
 
-    def _channel(self, threshold: PerformanceThreshold) -> Channel:
-        return self._channels[threshold.metric, threshold.smoothing]
+    def _series_of(self, threshold: PerformanceThreshold) -> Series:
+        return self._series[threshold.metric, threshold.smoothing]
 
-    def _observations(self, channel: Channel) -> int:
-        return self._updates - channel.absent
+    def _observations(self, series: Series) -> int:
+        return self._updates - series.absent
 
     def _tell(self, event: Event) -> None:
         if self._on_event is not None:
@@ -678,7 +678,7 @@ class PerformanceThresholdTracker:
             logger("tracker").warning(message, *values)
 
 
-def _by_channel(detectors: Iterable[Detector]) -> dict[tuple[str, Any], list[Detector]]:
+def _by_series(detectors: Iterable[Detector]) -> dict[tuple[str, Any], list[Detector]]:
     """Group detectors by what they share a smoother by: metric and smoothing."""
     grouped: dict[tuple[str, Any], list[Detector]] = {}
     for detector in detectors:

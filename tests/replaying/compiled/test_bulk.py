@@ -61,11 +61,11 @@ CLOCKS = ("samples", "elapsed_seconds", "wall_time")
 def whole_state(feed: Feed) -> str:
     """All that a tracker, its results and its curves are; ``repr`` tells every bit of a float."""
     tracker = feed.tracker
-    channels = [(each.total, each.weight, each.absent, each.skipped, each.left_at) for each in tracker.channels]
-    watches = [(each.watch.low, each.watch.high, each.watch.pending and each.low) for each in tracker.channels]
+    every_series = [(each.total, each.weight, each.absent, each.skipped, each.left_at) for each in tracker.series]
+    watches = [(each.watch.low, each.watch.high, each.watch.pending and each.low) for each in tracker.series]
     results = list(tracker.get_results().values())
     curves = [curve.taken() for curve in feed.curves]
-    return repr((channels, watches, results, tracker.crossings, curves, tracker.state_dict()))
+    return repr((every_series, watches, results, tracker.crossings, curves, tracker.state_dict()))
 
 
 def same(

@@ -17,7 +17,7 @@ from milepost.replaying.curves import HistoryCurve
 from milepost.replaying.row_by_row import Feed
 from milepost.replaying.updates import Updates
 from milepost.tracking.crossing import Crossing, Detector, Watch
-from milepost.tracking.series import Channel
+from milepost.tracking.series import Series
 from milepost.tracking.tracker import PerformanceThresholdTracker
 
 Array = np.ndarray[Any, Any]
@@ -66,7 +66,7 @@ def take_all(feed: Feed, updates: Updates) -> None:
     else:
         assert told is not None
         wall = feed.start + told
-    columns, nulls = _columns_of(updates, {channel.metric for channel in tracker.channels})
+    columns, nulls = _columns_of(updates, {series.metric for series in tracker.series})
     curves = [(curve, np.array(curve.rows, np.int64)) for curve in feed.curves]
     first, window = 0, len(samples)
     while first < len(samples):
@@ -120,19 +120,19 @@ def _take(
     """Take a block through a tracker, and give curves what was at their rows; ``first`` is that of the block."""
     rows = len(block.samples)
     watched = tracker.watched
-    for channel, _ in watched:
-        if channel.metric not in block.columns:
-            channel.leave(tracker.last)
-            channel.absent += rows
-    present = [(channel, detectors) for channel, detectors in watched if channel.metric in block.columns]
+    for series, _ in watched:
+        if series.metric not in block.columns:
+            series.leave(tracker.last)
+            series.absent += rows
+    present = [(series, detectors) for series, detectors in watched if series.metric in block.columns]
     pending = [[each for each in detectors if each.crossing is None] for _, detectors in present]
-    series = _series_of([channel for channel, _ in present], pending)
+    states = _states_of([series for series, _ in present], pending)
     targets = _targets_of([each for detectors in pending for each in detectors])
-    by_channel = {curve.channel: (curve, kept) for curve, kept in curves}
-    wanted = _kept_of(series, [by_channel[channel][1] if by_channel else () for channel, _ in present])
-    columns = tuple(block.columns[channel.metric] for channel, _ in present)
+    by_series = {curve.series: (curve, kept) for curve, kept in curves}
+    wanted = _kept_of(states, [by_series[series][1] if by_series else () for series, _ in present])
+    columns = tuple(block.columns[series.metric] for series, _ in present)
     if present:
-        kernel.observe(columns, block.samples, block.elapsed_seconds, series, targets, wanted)
+        kernel.observe(columns, block.samples, block.elapsed_seconds, states, targets, wanted)
 
     crossed = sorted({int(row) for row in targets["confirmed"] if row != kernel.NEVER})
     here = tracker.last
@@ -150,19 +150,19 @@ def _take(
         """Where a row was as it was taken: a crossing there is marked after that."""
         return position(row, bisect_left(crossed, row))
 
-    def last_seen_at(row: int, channel: Channel) -> Position:
+    def last_seen_at(row: int, series: Series) -> Position:
         """Where the last value was, as the rows after it see it."""
         if row == kernel.EARLIER:
-            return channel.left_at or here
+            return series.left_at or here
         return position(row, bisect_right(crossed, row))
 
     elapsed_source = tracker.elapsed_source
     assert elapsed_source is not None
-    for number, (channel, detectors) in enumerate(present):
-        told = targets[series[number]["first_target"] : series[number + 1]["first_target"]]
+    for number, (series, detectors) in enumerate(present):
+        told = targets[states[number]["first_target"] : states[number + 1]["first_target"]]
         for detector, target in zip(pending[number], told, strict=True):
-            _settle(detector, target, channel, seen_at, last_seen_at, elapsed_source)
-        _advance(channel, detectors, series[number], block.nulls.get(channel.metric, 0), last_seen_at)
+            _settle(detector, target, series, seen_at, last_seen_at, elapsed_source)
+        _advance(series, detectors, states[number], block.nulls.get(series.metric, 0), last_seen_at)
     tracker.follow(
         rows,
         int(block.samples[-1]),
@@ -170,31 +170,31 @@ def _take(
         float(block.wall_time[-1]),
         [position(row, 0) for row in crossed],
     )
-    for (channel, _), each in zip(present, series, strict=False):
-        if by_channel:
-            curve, kept = by_channel[channel]
+    for (series, _), each in zip(present, states, strict=False):
+        if by_series:
+            curve, kept = by_series[series]
             values = wanted["value"][each["end_kept"] - len(kept) : each["end_kept"]]
             for row, value in zip(kept, values, strict=True):
                 smoothed = None if np.isnan(value) else float(value)
                 curve.keep(first + int(row), int(block.samples[row]), float(block.elapsed_seconds[row]), smoothed)
 
 
-def _series_of(channels: Sequence[Channel], pending: Sequence[Sequence[Detector]]) -> Array:
-    series = np.zeros(len(channels) + 1, kernel.SERIES)
+def _states_of(every_series: Sequence[Series], pending: Sequence[Sequence[Detector]]) -> Array:
+    states = np.zeros(len(every_series) + 1, kernel.SERIES)
     first = 0
-    for each, channel, detectors in zip(series, channels, pending, strict=False):
-        half_life = channel.smoothing.half_life
-        each["decay"] = channel.decay
+    for each, series, detectors in zip(states, every_series, pending, strict=False):
+        half_life = series.smoothing.half_life
+        each["decay"] = series.decay
         each["half_life"] = np.nan if half_life is None else half_life.samples or half_life.seconds or np.nan
         each["by_samples"] = half_life is not None and half_life.samples is not None
-        each["bias_correction"] = channel.smoothing.bias_correction
-        each["total"], each["weight"] = channel.total, channel.weight
-        each["samples"], each["elapsed_seconds"] = channel.samples, channel.elapsed_seconds
-        each["left"] = kernel.FLOWING if channel.left_at is None else kernel.EARLIER
+        each["bias_correction"] = series.smoothing.bias_correction
+        each["total"], each["weight"] = series.total, series.weight
+        each["samples"], each["elapsed_seconds"] = series.samples, series.elapsed_seconds
+        each["left"] = kernel.FLOWING if series.left_at is None else kernel.EARLIER
         each["first_target"] = first
         first += len(detectors)
-    series[-1]["first_target"] = first
-    return series
+    states[-1]["first_target"] = first
+    return states
 
 
 def _targets_of(detectors: Sequence[Detector]) -> Array:
@@ -210,10 +210,10 @@ def _targets_of(detectors: Sequence[Detector]) -> Array:
     return targets
 
 
-def _kept_of(series: Array, rows: Sequence[Any]) -> Array:
+def _kept_of(states: Array, rows: Sequence[Any]) -> Array:
     kept = np.zeros(sum(map(len, rows)), kernel.KEPT)
     end = 0
-    for each, wanted in zip(series, rows, strict=False):
+    for each, wanted in zip(states, rows, strict=False):
         each["next_kept"] = end
         kept["row"][end : end + len(wanted)] = wanted
         each["end_kept"] = end = end + len(wanted)
@@ -223,9 +223,9 @@ def _kept_of(series: Array, rows: Sequence[Any]) -> Array:
 def _settle(
     detector: Detector,
     target: Any,
-    channel: Channel,
+    series: Series,
     seen_at: Callable[[int], Position],
-    last_seen_at: Callable[[int, Channel], Position],
+    last_seen_at: Callable[[int, Series], Position],
     elapsed_source: Any,
 ) -> None:
     """Bring a detector to where the kernel left its threshold."""
@@ -239,7 +239,7 @@ def _settle(
         detector.candidate = Crossing(
             position=at,
             value=float(target["value"]),
-            before=None if before == kernel.NEVER else last_seen_at(before, channel),
+            before=None if before == kernel.NEVER else last_seen_at(before, series),
             confirmed_at_samples=at.samples,
             elapsed_source=elapsed_source,
         )
@@ -251,18 +251,18 @@ def _settle(
 
 
 def _advance(
-    channel: Channel,
+    series: Series,
     detectors: Sequence[Detector],
-    series: Any,
+    states: Any,
     nulls: int,
-    last_seen_at: Callable[[int, Channel], Position],
+    last_seen_at: Callable[[int, Series], Position],
 ) -> None:
-    """Bring a channel to where the kernel left its series."""
-    misses, left = int(series["misses"]), int(series["left"])
-    channel.total, channel.weight = float(series["total"]), float(series["weight"])
-    channel.samples, channel.elapsed_seconds = float(series["samples"]), float(series["elapsed_seconds"])
-    channel.absent += misses
-    channel.skipped += misses - nulls
-    channel.left_at = None if left == kernel.FLOWING else last_seen_at(left, channel)
-    channel.watch = Watch(detectors)
-    channel.set_bounds()
+    """Bring a series to where the kernel left its state."""
+    misses, left = int(states["misses"]), int(states["left"])
+    series.total, series.weight = float(states["total"]), float(states["weight"])
+    series.samples, series.elapsed_seconds = float(states["samples"]), float(states["elapsed_seconds"])
+    series.absent += misses
+    series.skipped += misses - nulls
+    series.left_at = None if left == kernel.FLOWING else last_seen_at(left, series)
+    series.watch = Watch(detectors)
+    series.set_bounds()

@@ -20,7 +20,7 @@ from milepost.report.pictures.ledger import ledger
 from milepost.report.pictures.notes import count
 from milepost.report.pictures.picture import Picture, Row
 from milepost.report.pictures.themes import theme
-from milepost.runs.record import Kept, Run
+from milepost.runs.record import Run, RunRecord
 
 MOST_DETAILED = 50
 """So many runs can be looked at one by one in a page; all are in its tables."""
@@ -41,7 +41,7 @@ class Detail(msgspec.Struct, frozen=True):
     pictures: dict[str, Picture]
 
 
-def page(every: Sequence[Kept], now: float) -> str:
+def page(every: Sequence[RunRecord], now: float) -> str:
     """Return an HTML page of runs.
 
     What runs are called stays text wherever it stands: the template escapes it, data stand in an element that is not
@@ -109,23 +109,23 @@ class _Charts:
         return [chart.to_dict(validate=False) for chart in self._every]
 
 
-def _details(every: Sequence[Kept]) -> list[Detail]:
+def _details(every: Sequence[RunRecord]) -> list[Detail]:
     """Return the runs that started last, newest first, each by itself."""
     newest = every[-MOST_DETAILED:][::-1]
-    together = list(accumulate(len(kept.curves) for kept in newest))
+    together = list(accumulate(len(record.curves) for record in newest))
     shown = newest[: max(LEAST_DETAILED, sum(curves <= MOST_CURVES for curves in together))]
-    lines = sum(len(kept.curves) for kept in shown) or 1
+    lines = sum(len(record.curves) for record in shown) or 1
     points = max(50, min(500, MOST_POINTS // lines))
     return [
-        Detail(kept.run, {f"run-{at}-curves": curves(kept, points), f"run-{at}-ledger": ledger(kept)})
-        for at, kept in enumerate(shown)
+        Detail(record.run, {f"run-{at}-curves": curves(record, points), f"run-{at}-ledger": ledger(record)})
+        for at, record in enumerate(shown)
     ]
 
 
-def _title(every: Sequence[Kept]) -> str:
+def _title(every: Sequence[RunRecord]) -> str:
     if len(every) == 1:
         return every[0].run.id
-    groups = {kept.run.group for kept in every if kept.run.group}
+    groups = {record.run.group for record in every if record.run.group}
     return count(len(every), "run") + (f" of {count(len(groups), 'group')}" if groups else "")
 
 

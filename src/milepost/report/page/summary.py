@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from milepost.report.amounts import target_of, usd
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 from milepost.tracking.result import ThresholdResult
 
 
@@ -26,10 +26,10 @@ class Reached(msgspec.Struct, frozen=True):
     fastest: str
 
 
-def summary(every: Sequence[Kept]) -> Iterator[Reached]:
+def summary(every: Sequence[RunRecord]) -> Iterator[Reached]:
     """Yield what the runs have to say of each threshold."""
     by_threshold: defaultdict[tuple[str, str], list[ThresholdResult]] = defaultdict(list)
-    for result in (result for kept in every for result in kept.results):
+    for result in (result for record in every for result in record.results):
         by_threshold[result.threshold, target_of(result)].append(result)
     for (name, target), results in by_threshold.items():
         reached = sum(result.achieved for result in results)

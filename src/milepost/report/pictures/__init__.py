@@ -17,9 +17,9 @@ from milepost.report.pictures.money import money
 from milepost.report.pictures.picture import Picture
 from milepost.report.pictures.timeline import timeline
 from milepost.report.pictures.utilisation import utilisation
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 
-PICTURES: dict[str, Callable[[Sequence[Kept]], Picture]] = {
+PICTURES: dict[str, Callable[[Sequence[RunRecord]], Picture]] = {
     "timeline": timeline,
     "cost_performance": cost_performance,
     "efficiency": efficiency,
@@ -28,5 +28,5 @@ PICTURES: dict[str, Callable[[Sequence[Kept]], Picture]] = {
 }
 """Pictures of any number of runs, by name, in the order of a page."""
 
-OF_ONE_RUN: dict[str, Callable[[Kept], Picture]] = {"curves": curves, "ledger": ledger}
+OF_ONE_RUN: dict[str, Callable[[RunRecord], Picture]] = {"curves": curves, "ledger": ledger}
 """Pictures of one run."""

@@ -26,7 +26,7 @@ from milepost.report.pictures.axes import (
 from milepost.report.pictures.notes import assumed_note
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
 from milepost.report.pictures.targets import HEIGHT, target_labels, target_lines, target_rows, values
-from milepost.runs.record import Curve, Kept
+from milepost.runs.record import Curve, RunRecord
 from milepost.tracking.result import ThresholdResult
 from milepost.tracking.thresholds import PerformanceThreshold
 
@@ -43,20 +43,20 @@ class Line(NamedTuple):
     """A run's metric over dollars.
 
     Attributes:
-        kept: The run.
+        record: The run.
         curve: The metric.
         levels: Where it came, in order.
     """
 
-    kept: Kept
+    record: RunRecord
     curve: Curve
     levels: list[Level]
 
 
-def cost_performance(every: Sequence[Kept]) -> Picture:
+def cost_performance(every: Sequence[RunRecord]) -> Picture:
     """Return smoothed metrics over the dollars that training time had cost: a line a run, a colour a group."""
     by_metric, unpriced = _lines(every)
-    groups = sorted({kept.run.group or NO_GROUP for kept in every})
+    groups = sorted({record.run.group or NO_GROUP for record in every})
     points = max(24, min(400, MOST_POINTS // max(1, sum(len(lines) for lines in by_metric.values()))))
     charts: dict[tuple[str, ...], Any] = {}
     data: dict[str, list[Row]] = {}
@@ -80,17 +80,17 @@ def cost_performance(every: Sequence[Kept]) -> Picture:
     )
 
 
-def _lines(every: Sequence[Kept]) -> tuple[dict[str, list[Line]], list[str]]:
+def _lines(every: Sequence[RunRecord]) -> tuple[dict[str, list[Line]], list[str]]:
     """Return the lines of each metric, and the runs that have curves but no price."""
     by_metric: defaultdict[str, list[Line]] = defaultdict(list)
     unpriced: dict[str, None] = {}
-    for kept in every:
-        for curve in kept.curves:
-            levels = with_usd(kept, on_the_way(curve))
+    for record in every:
+        for curve in record.curves:
+            levels = with_usd(record, on_the_way(curve))
             if any(level.usd is not None for level in levels):
-                by_metric[name_of(curve)].append(Line(kept, curve, [each for each in levels if each.usd is not None]))
+                by_metric[name_of(curve)].append(Line(record, curve, [each for each in levels if each.usd is not None]))
             else:
-                unpriced[kept.run.id] = None
+                unpriced[record.run.id] = None
     return dict(by_metric), list(unpriced)
 
 
@@ -100,12 +100,12 @@ def _chart(
     thresholds = list(dict.fromkeys(each for line in lines for each in _watching(line)))
     names = {part: f"{part}{at}" for part in ("lines", "crossings", "targets", "frontier")}
     data[names["lines"]] = [
-        {"run": line.kept.run.id, "group": _group(line), "usd": short(level.usd), "value": short(level.value)}
+        {"run": line.record.run.id, "group": _group(line), "usd": short(level.usd), "value": short(level.value)}
         for line in lines
         for level in thinned(line.levels, most)
     ]
     data[names["crossings"]] = [
-        {"run": line.kept.run.id, "group": _group(line), "threshold": result.threshold}
+        {"run": line.record.run.id, "group": _group(line), "threshold": result.threshold}
         | {"usd": at_crossing(result).usd, "value": result.smoothed_value_at_threshold, "bound": bound_of(result)}
         for line in lines
         for result in _crossed(line)
@@ -138,16 +138,16 @@ def _chart(
 
 
 def _watching(line: Line) -> list[PerformanceThreshold]:
-    return [each for each in line.kept.thresholds if name_of(line.curve) == name_of(each)]
+    return [each for each in line.record.thresholds if name_of(line.curve) == name_of(each)]
 
 
 def _crossed(line: Line) -> Iterator[ThresholdResult]:
     watching = {each.name for each in _watching(line)}
-    yield from (result for result in line.kept.results if result.threshold in watching and result.achieved)
+    yield from (result for result in line.record.results if result.threshold in watching and result.achieved)
 
 
 def _group(line: Line) -> str:
-    return line.kept.run.group or NO_GROUP
+    return line.record.run.group or NO_GROUP
 
 
 def _frontier(lines: Iterable[Line], thresholds: Iterable[PerformanceThreshold]) -> Iterator[Row]:
@@ -167,19 +167,19 @@ def _frontier(lines: Iterable[Line], thresholds: Iterable[PerformanceThreshold])
 
 
 def _cells(metric: str, line: Line) -> tuple[str, ...]:
-    assumed = any(result.price_assumed for result in line.kept.results)
+    assumed = any(result.price_assumed for result in line.record.results)
     crossed = [
         f"{result.threshold} at {'≤ ' if result.already_met else ''}{usd(result.cost_to_threshold, assumed=assumed)}"
         for result in _crossed(line)
     ]
     last = line.levels[-1]
     return (
-        *(line.kept.run.id, line.kept.run.group or UNKNOWN, metric, ", ".join(crossed) or UNKNOWN),
+        *(line.record.run.id, line.record.run.group or UNKNOWN, metric, ", ".join(crossed) or UNKNOWN),
         *(f"{last.value:.4g}", usd(last.usd, assumed=assumed)),
     )
 
 
-def _notes(every: Sequence[Kept], has_lines: bool, unpriced: Sequence[str]) -> Iterator[str]:
+def _notes(every: Sequence[RunRecord], has_lines: bool, unpriced: Sequence[str]) -> Iterator[str]:
     if not every:
         return
     if unpriced:

@@ -12,7 +12,7 @@ from milepost.report.amounts import usd
 from milepost.report.pictures.axes import along, bound_of, bounds, chart, known, layered, said, tooltip
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
 from milepost.report.pictures.targets import HEIGHT, target_labels, target_lines, target_rows, values
-from milepost.runs.record import Curve, CurvePoint, Kept
+from milepost.runs.record import Curve, CurvePoint, RunRecord
 
 SAYS = """\
 The thin line is what was logged, the thick line the smoothed metric, which is what counts. Dashed lines across are
@@ -26,14 +26,14 @@ TABLE_POINTS = 8
 """Rows of a curve's table."""
 
 
-def curves(kept: Kept, most_points: int = MOST_POINTS) -> Picture:
+def curves(record: RunRecord, most_points: int = MOST_POINTS) -> Picture:
     """Return a run's metrics, raw and smoothed, with targets, crossings, brackets and what was lost."""
     charts: dict[tuple[str, ...], Any] = {}
     data: dict[str, list[Row]] = {}
     cells: list[tuple[str, ...]] = []
-    for at, curve in enumerate(kept.curves):
-        levels = with_usd(kept, on_the_way(curve))
-        _add(kept, curve, levels, at, data, most_points)
+    for at, curve in enumerate(record.curves):
+        levels = with_usd(record, on_the_way(curve))
+        _add(record, curve, levels, at, data, most_points)
         for name, quantity in QUANTITIES.items():
             if any(row[quantity.field] is not None for row in data[f"led{at}"]):
                 is_smoothed = not is_raw(curve.smoothing)
@@ -53,11 +53,11 @@ def curves(kept: Kept, most_points: int = MOST_POINTS) -> Picture:
 
 
 def _add(
-    kept: Kept, curve: Curve, levels: Sequence[Level], at: int, data: dict[str, list[Row]], most_points: int
+    record: RunRecord, curve: Curve, levels: Sequence[Level], at: int, data: dict[str, list[Row]], most_points: int
 ) -> None:
     """Put the data sets of a curve among those of the picture."""
-    watching = [each for each in kept.thresholds if name_of(each) == name_of(curve)]
-    names, timed = {each.name for each in watching}, has_clock(kept)
+    watching = [each for each in record.thresholds if name_of(each) == name_of(curve)]
+    names, timed = {each.name for each in watching}, has_clock(record)
     data[f"led{at}"] = [_point(level.point, level.usd, timed=timed) for level in thinned(levels, most_points)]
     data[f"lost{at}"] = [
         _point(point, None, timed=timed) | {"stretch": number}
@@ -68,7 +68,7 @@ def _add(
         {"threshold": result.threshold, "smoothed": result.smoothed_value_at_threshold, "bound": bound_of(result)}
         | at_crossing(result).fields()
         | before_crossing(result).fields("after_")
-        for result in kept.results
+        for result in record.results
         if result.achieved and result.threshold in names
     ]
     points = [

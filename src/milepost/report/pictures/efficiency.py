@@ -12,7 +12,7 @@ from milepost.report.pictures.axes import NO_GROUP, along, bound_of, bounds, cha
 from milepost.report.pictures.notes import assumed_note, unknown_notes
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
 from milepost.report.pictures.rows import Rows
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 from milepost.tracking.result import ThresholdResult
 
 SAYS = """\
@@ -25,9 +25,9 @@ LANES = 3
 Members = list[tuple[ThresholdResult, Reach]]
 
 
-def efficiency(every: Sequence[Kept]) -> Picture:
+def efficiency(every: Sequence[RunRecord]) -> Picture:
     """Return what each threshold took, as dots: a row a group and threshold."""
-    groups = sorted({kept.run.group or NO_GROUP for kept in every})
+    groups = sorted({record.run.group or NO_GROUP for record in every})
     members = _members(every)
     rows, data = Rows(), dict[str, list[Row]](reached=[], open=[])
     for (group, threshold), results in members.items():
@@ -60,21 +60,23 @@ def efficiency(every: Sequence[Kept]) -> Picture:
     )
 
 
-def _members(every: Sequence[Kept]) -> dict[tuple[str, str], Members]:
+def _members(every: Sequence[RunRecord]) -> dict[tuple[str, str], Members]:
     """Return the results of each group and threshold, with what it took, or where the run stopped.
 
     Thresholds of one name and several targets are as many thresholds: their names say which.
     """
     targets: defaultdict[str, set[str]] = defaultdict(set)
-    for result in (result for kept in every for result in kept.results):
+    for result in (result for record in every for result in record.results):
         targets[result.threshold].add(target_of(result))
     members: defaultdict[tuple[str, str], Members] = defaultdict(list)
-    for kept in every:
-        end = at_end(kept)
-        for result in kept.results:
+    for record in every:
+        end = at_end(record)
+        for result in record.results:
             is_one = len(targets[result.threshold]) == 1
             name = result.threshold if is_one else f"{result.threshold} ({target_of(result)})"
-            members[kept.run.group or NO_GROUP, name].append((result, at_crossing(result) if result.achieved else end))
+            members[record.run.group or NO_GROUP, name].append(
+                (result, at_crossing(result) if result.achieved else end)
+            )
     order = {name: at for at, (_, name) in enumerate(members)}
     return dict(sorted(members.items(), key=lambda each: (order[each[0][1]], each[0][0])))
 
@@ -108,7 +110,7 @@ def _cells(members: dict[tuple[str, str], Members]) -> Iterator[tuple[str, ...]]
             )
 
 
-def _notes(every: Sequence[Kept], members: dict[tuple[str, str], Members]) -> Iterator[str]:
+def _notes(every: Sequence[RunRecord], members: dict[tuple[str, str], Members]) -> Iterator[str]:
     reaches = [(result.run, reach) for results in members.values() for result, reach in results]
     yield from (f"{note[:-1]}, yet counted in “k of n”." for note in unknown_notes(reaches))
     yield from assumed_note(every)

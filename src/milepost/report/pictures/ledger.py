@@ -11,7 +11,7 @@ from milepost.report.amounts import UNKNOWN, lasted, moment, usd
 from milepost.report.ledgers import ended, fleet, has_clock, price_notes, source, used
 from milepost.report.pictures.axes import LEGEND, chart, layered, said, tooltip
 from milepost.report.pictures.picture import Picture, Row, Table
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 
 SAYS = """\
 Each block is time on one machine or fleet at one price: as wide as it lasted, as high as an hour cost, so that its area
@@ -22,24 +22,24 @@ LABEL_WIDTH = 0.25
 """Of what is written beside an end: its part of a phone's width."""
 
 
-def ledger(kept: Kept) -> Picture:
+def ledger(record: RunRecord) -> Picture:
     """Return what a run ran on: prices over time, whose area is money."""
-    pieces, marks = list(_pieces(kept)), list(_marks(kept))
-    timed = has_clock(kept.ledger)
+    pieces, marks = list(_pieces(record)), list(_marks(record))
+    timed = has_clock(record.ledger)
     is_priced = any(piece["priced"] for piece in pieces)
     drawn = any(piece["end"] > piece["start"] for piece in pieces)
     return Picture(
         name="ledger",
         title="What it ran on, and at what price",
         says=SAYS,
-        charts={(): _chart(_time_format(kept) if timed else None, is_priced)} if drawn else {},
+        charts={(): _chart(_time_format(record) if timed else None, is_priced)} if drawn else {},
         data={"pieces": pieces, "ends": marks} if drawn else {},
         table=Table(
             ("from (UTC)", "machine", "price from", "ended", "wall time", "USD an hour", "USD"),
-            tuple(_cells(kept)),
+            tuple(_cells(record)),
             numbers=3,
         ),
-        notes=(*price_notes(kept.ledger), *_free_note(pieces)),
+        notes=(*price_notes(record.ledger), *_free_note(pieces)),
     )
 
 
@@ -48,16 +48,16 @@ def _free_note(pieces: Sequence[Row]) -> Iterator[str]:
         yield "Pale blocks were not billed: the provider took the machine back early."
 
 
-def _pieces(kept: Kept) -> Iterator[Row]:
+def _pieces(record: RunRecord) -> Iterator[Row]:
     """Yield the stretches of time at one price."""
-    for use in used(kept.ledger):
+    for use in used(record.ledger):
         segment, quote = use.segment, use.segment.quote
         inside = [step.since for step in quote.steps if use.start < step.since < use.end] if quote else []
         for left, right in pairwise([use.start, *inside, use.end]):
             rate = 0.0 if quote is None else quote.usd_per_hour_at(left) * segment.instance.nodes_charged
             yield {
-                "start": _shown(left, kept),
-                "end": _shown(right, kept),
+                "start": _shown(left, record),
+                "end": _shown(right, record),
                 "usd_per_hour": rate,
                 "ground": 0,
                 "fleet": fleet(segment),
@@ -67,9 +67,9 @@ def _pieces(kept: Kept) -> Iterator[Row]:
             }
 
 
-def _marks(kept: Kept) -> Iterator[Row]:
+def _marks(record: RunRecord) -> Iterator[Row]:
     """Yield how stretches ended, each with the side on which its label stands: where there is no other, else none."""
-    segments = kept.ledger.segments
+    segments = record.ledger.segments
     start, end = segments[0].billed_from, segments[-1].marks[-1].wall_time
     taken: list[tuple[float, float]] = []
     for segment in segments:
@@ -83,19 +83,19 @@ def _marks(kept: Kept) -> Iterator[Row]:
             if left >= 0 and right <= 1 and all(right <= begin or left >= until for begin, until in taken)
         ]
         taken += [sides[side] for side in free[:1]]
-        yield {"at": _shown(last.wall_time, kept), "why": last.name, "side": free[0] if free else ""}
+        yield {"at": _shown(last.wall_time, record), "why": last.name, "side": free[0] if free else ""}
 
 
-def _shown(wall_time: float, kept: Kept) -> float:
+def _shown(wall_time: float, record: RunRecord) -> float:
     """Return a moment as the chart has it: milliseconds of UTC, or minutes where no clock tells the date."""
-    if has_clock(kept.ledger):
+    if has_clock(record.ledger):
         return wall_time * 1000
-    return (wall_time - kept.ledger.segments[0].billed_from) / 60
+    return (wall_time - record.ledger.segments[0].billed_from) / 60
 
 
-def _time_format(kept: Kept) -> str:
+def _time_format(record: RunRecord) -> str:
     """Return how moments are told apart over the time that a run took, as d3-time-format has it."""
-    segments = kept.ledger.segments
+    segments = record.ledger.segments
     hours = (segments[-1].marks[-1].wall_time - segments[0].billed_from) / 3600
     return "%H:%M:%S" if hours < 0.2 else "%b %d, %H:%M" if hours < 72 else "%b %d"
 
@@ -132,8 +132,8 @@ def _chart(time_format: str | None, is_priced: bool) -> alt.LayerChart:
     )
 
 
-def _cells(kept: Kept) -> Iterator[tuple[str, ...]]:
-    for use in used(kept.ledger):
+def _cells(record: RunRecord) -> Iterator[tuple[str, ...]]:
+    for use in used(record.ledger):
         segment, quote = use.segment, use.segment.quote
         rate = None if quote is None else quote.mean_usd_per_hour(use.start, use.end) * segment.instance.nodes_charged
         assumed = quote is not None and quote.assumed

@@ -12,7 +12,7 @@ from milepost.report.pictures.axes import from_zero, said, tooltip
 from milepost.report.pictures.notes import count, untimed_note
 from milepost.report.pictures.picture import Picture, Row, Table
 from milepost.report.pictures.rows import Rows
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 
 SPENT = Quantity("usd", "USD", "$,~f")
 
@@ -33,18 +33,18 @@ class Spending(msgspec.Struct, frozen=True):
     assumed: bool
 
 
-def spending_of(every: Sequence[Kept]) -> Spending:
+def spending_of(every: Sequence[RunRecord]) -> Spending:
     """Return what the money of runs went for: what `spending` says of each, added up."""
     parts: dict[tuple[str, str | None], list[Spent]] = {}
     unpriced: list[str] = []
     assumed = False
-    for kept in every:
-        here = kept.ledger.here
-        spent = () if here is None else spending(kept.ledger, here)
-        if total_usd(spent) is None or not (spent or is_priced(kept.ledger)):
-            unpriced.append(kept.run.id)
+    for record in every:
+        here = record.ledger.here
+        spent = () if here is None else spending(record.ledger, here)
+        if total_usd(spent) is None or not (spent or is_priced(record.ledger)):
+            unpriced.append(record.run.id)
             continue
-        assumed |= is_assumed(kept.ledger)
+        assumed |= is_assumed(record.ledger)
         for each in spent:
             parts.setdefault((each.purpose, each.name), []).append(each)
     together = [
@@ -60,7 +60,7 @@ def spending_of(every: Sequence[Kept]) -> Spending:
     return Spending(tuple(together), total_usd(together) or 0.0, tuple(unpriced), assumed)
 
 
-def money(every: Sequence[Kept]) -> Picture:
+def money(every: Sequence[RunRecord]) -> Picture:
     """Return what the money was spent on."""
     spending = spending_of(every)
     rows, bars = Rows(), list[Row]()
@@ -102,7 +102,7 @@ def _table(spending: Spending) -> Table:
     return Table(("for", "wall time of a node", "USD", "share"), tuple(rows), numbers=3)
 
 
-def _notes(every: Sequence[Kept], spending: Spending) -> Iterator[str]:
+def _notes(every: Sequence[RunRecord], spending: Spending) -> Iterator[str]:
     if spending.unpriced:
         shown = ", ".join(spending.unpriced[:5]) + (" …" if len(spending.unpriced) > 5 else "")
         yield f"{count(len(spending.unpriced), 'run')} without a known price: not in it ({shown})."

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from milepost.analysis.reach import QUANTITIES, Reach
 from milepost.report.ledgers import has_clock, is_assumed
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 
 
 def count(number: int, what: str) -> str:
@@ -12,9 +12,9 @@ def count(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
 
 
-def untimed_note(every: Sequence[Kept]) -> Iterator[str]:
+def untimed_note(every: Sequence[RunRecord]) -> Iterator[str]:
     """Say of logs that have no wall clock what follows from that."""
-    untimed = sum(not has_clock(kept.ledger) for kept in every)
+    untimed = sum(not has_clock(record.ledger) for record in every)
     if untimed:
         yield f"{count(untimed, 'run')} whose log has no wall clock: what was billed beside training is not known."
 
@@ -31,8 +31,8 @@ def unknown_notes(reaches: Iterable[tuple[str | None, Reach]]) -> Iterator[str]:
             yield f"{count(len(runs), 'run')} with no known {name}: not drawn over {name}."
 
 
-def assumed_note(every: Sequence[Kept]) -> Iterator[str]:
+def assumed_note(every: Sequence[RunRecord]) -> Iterator[str]:
     """Say of how many runs the dollars are those of an assumed price."""
-    assumed = sum(is_assumed(kept.ledger) for kept in every)
+    assumed = sum(is_assumed(record.ledger) for record in every)
     if assumed:
         yield f"Dollars of {count(assumed, 'run')} are at an assumed price (*)."

@@ -11,7 +11,7 @@ from milepost.report.pictures.axes import along, bound_of, bounds, chart, colour
 from milepost.report.pictures.notes import assumed_note, count, unknown_notes
 from milepost.report.pictures.picture import Picture, Row, Switch, Table
 from milepost.report.pictures.rows import LANE, Rows
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 
 SAYS = """\
 A row is a run, a lane in it a threshold, and a grey line how far the run came. A filled mark is where the smoothed
@@ -23,19 +23,19 @@ MOST_RUNS = 100
 """So many runs are drawn; the table has them all."""
 
 
-def timeline(every: Sequence[Kept]) -> Picture:
+def timeline(every: Sequence[RunRecord]) -> Picture:
     """Return when each run reached each threshold: a row a run, a lane a threshold."""
-    drawn = [kept for kept in every if kept.results][-MOST_RUNS:]
+    drawn = [record for record in every if record.results][-MOST_RUNS:]
     rows, data, thresholds = Rows(), _no_data(), list(dict.fromkeys(_names(drawn)))
-    for kept in drawn:
-        _add(kept, rows, data)
+    for record in drawn:
+        _add(record, rows, data)
     data["labels"] = rows.labels
     charts: dict[tuple[str, ...], Any] = {
         (name,): _chart(quantity, rows, thresholds)
         for name, quantity in QUANTITIES.items()
         if any(extent[quantity.field] is not None for extent in data["extents"])
     }
-    results = [result for kept in every for result in kept.results]
+    results = [result for record in every for result in record.results]
     return Picture(
         name="timeline",
         title="When each threshold was reached",
@@ -48,18 +48,18 @@ def timeline(every: Sequence[Kept]) -> Picture:
     )
 
 
-def _names(every: Sequence[Kept]) -> list[str]:
-    return [result.threshold for kept in every for result in kept.results]
+def _names(every: Sequence[RunRecord]) -> list[str]:
+    return [result.threshold for record in every for result in record.results]
 
 
 def _no_data() -> dict[str, list[Row]]:
     return {name: [] for name in ("extents", "crossings", "open", "stops")}
 
 
-def _add(kept: Kept, rows: Rows, data: dict[str, list[Row]]) -> None:
-    run, end = kept.run, at_end(kept)
-    lanes = rows.add(f"{run.id} · {run.group}" if run.group else run.id, lanes=len(kept.results))
-    for result, y in zip(kept.results, lanes, strict=True):
+def _add(record: RunRecord, rows: Rows, data: dict[str, list[Row]]) -> None:
+    run, end = record.run, at_end(record)
+    lanes = rows.add(f"{run.id} · {run.group}" if run.group else run.id, lanes=len(record.results))
+    for result, y in zip(record.results, lanes, strict=True):
         named = {"run": run.id, "threshold": result.threshold, "y": y}
         data["extents"].append(named | end.fields() | {"zero": 0})
         if result.achieved:
@@ -68,7 +68,7 @@ def _add(kept: Kept, rows: Rows, data: dict[str, list[Row]]) -> None:
             data["crossings"].append(named | at_crossing(result).fields() | bracket | bound)
         else:
             data["open"].append(named | end.fields())
-    for why, where in stops(kept):
+    for why, where in stops(record):
         ends = {"y": lanes[0] - LANE / 2, "y2": lanes[-1] + LANE / 2}
         data["stops"].append({"run": run.id, "why": why} | ends | where.fields())
 
@@ -98,17 +98,17 @@ def _chart(quantity: Quantity, rows: Rows, thresholds: Sequence[str]) -> alt.Lay
     )
 
 
-def _reaches(drawn: Sequence[Kept]) -> Iterator[tuple[str, Reach]]:
-    for kept in drawn:
-        end = at_end(kept)
-        yield from ((kept.run.id, at_crossing(result) if result.achieved else end) for result in kept.results)
+def _reaches(drawn: Sequence[RunRecord]) -> Iterator[tuple[str, Reach]]:
+    for record in drawn:
+        end = at_end(record)
+        yield from ((record.run.id, at_crossing(result) if result.achieved else end) for result in record.results)
 
 
-def _notes(every: Sequence[Kept], drawn: Sequence[Kept], has_none: bool) -> tuple[str, ...]:
+def _notes(every: Sequence[RunRecord], drawn: Sequence[RunRecord], has_none: bool) -> tuple[str, ...]:
     notes = []
     if has_none:
         notes.append("No run has a threshold: there is nothing to reach.")
-    elif (without := sum(not kept.results for kept in every)) > 0:
+    elif (without := sum(not record.results for record in every)) > 0:
         notes.append(f"{count(without, 'run')} without a threshold: not drawn.")
     if len(every) > MOST_RUNS:
         notes.append(f"The {len(drawn):,} runs that started last are drawn; the table has all {len(every):,}.")

@@ -13,7 +13,7 @@ from milepost.report.pictures.axes import from_zero, said, tooltip
 from milepost.report.pictures.notes import untimed_note
 from milepost.report.pictures.picture import Picture, Row, Table
 from milepost.report.pictures.rows import Rows
-from milepost.runs.record import Kept
+from milepost.runs.record import RunRecord
 
 SAYS = """\
 A bar is a kind of machine: what an hour of one node of it cost, at the prices of the time that it was used. Above it
@@ -47,7 +47,7 @@ class Used(msgspec.Struct):
         return None if self.node_seconds <= 0 else self.usd / self.node_seconds * 3600
 
 
-def utilisation(every: Sequence[Kept]) -> Picture:
+def utilisation(every: Sequence[RunRecord]) -> Picture:
     """Return what each kind of machine cost an hour, and how long it was used."""
     used = _used(every)
     rows, bars = Rows(), list[Row]()
@@ -66,20 +66,20 @@ def utilisation(every: Sequence[Kept]) -> Picture:
             tuple(_cells(name, each) for name, each in used.items()),
             numbers=4,
         ),
-        notes=(*untimed_note(every), *price_notes(*(kept.ledger for kept in every))),
+        notes=(*untimed_note(every), *price_notes(*(record.ledger for record in every))),
     )
 
 
-def _used(every: Sequence[Kept]) -> dict[str, Used]:
+def _used(every: Sequence[RunRecord]) -> dict[str, Used]:
     used: dict[str, Used] = {}
-    for kept in every:
-        if (here := kept.ledger.here) is None:
+    for record in every:
+        if (here := record.ledger.here) is None:
             continue
-        for of_start in uses(kept.ledger, here):
-            billed, listed = billed_use(kept.ledger, of_start), 0.0
+        for of_start in uses(record.ledger, here):
+            billed, listed = billed_use(record.ledger, of_start), 0.0
             for use in of_start:
                 each = used.setdefault(machine(use.segment), Used(set()))
-                each.runs.add(kept.run.id)
+                each.runs.add(record.run.id)
                 seconds = (use.end - use.start) * use.segment.instance.nodes_charged
                 if (cost := use.usd(use.start, use.end)) is None:
                     each.unpriced_seconds += seconds
