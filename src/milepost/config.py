@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Hashable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
@@ -11,7 +10,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 import yaml
 
-from milepost.errors import ConfigError, require
+from milepost.errors import ConfigError, nearest, require
 from milepost.log import logger
 from milepost.money.extra_costs import Network, Storage
 from milepost.money.instance import Commitment, Instance, Market
@@ -288,8 +287,8 @@ def _load_file(file: Path) -> Config:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        nearest = get_close_matches(file.name, [each.name for each in file.parent.glob("*.y*ml")], n=1)
-        hint = f"; nearest: {file.parent / nearest[0]}" if nearest else ""
+        names = [each.name for each in file.parent.glob("*.y*ml")]
+        hint = nearest(file.name, names, shown=lambda name: str(file.parent / name))
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(f"{file}: expected a readable YAML file, found: {reason}{hint}") from error
     return Config.loads(text, file=str(file))
@@ -364,8 +363,7 @@ def _check(data: Any, kind: Any, path: str) -> None:
     options = _options(kind)
     words = [word for option in options if get_origin(option) is Literal for word in get_args(option)]
     if isinstance(data, str) and words and str not in options and data not in words:
-        nearest = get_close_matches(data, words, n=1, cutoff=0.4)
-        hint = f"; nearest: {nearest[0]!r}" if nearest else ""
+        hint = nearest(data, words, cutoff=0.4, shown=repr)
         raise ConfigError(f"{path}: found {_shown(data)}, expected {_named(options)}{hint}")
     for option in options:
         if get_origin(option) is tuple and isinstance(data, list):
@@ -380,8 +378,8 @@ def _check_keys(data: dict[str, Any], kind: type[msgspec.Struct], path: str) -> 
     for key, value in data.items():
         where = f"{path}.{key}" if path else str(key)
         if key not in fields:
-            nearest = get_close_matches(str(key), fields, n=1, cutoff=0.4)
-            hint = f"; nearest known key: {nearest[0]!r}" if nearest else f"; known keys: {', '.join(fields)}"
+            hint = nearest(str(key), fields, cutoff=0.4, shown=repr).replace("nearest", "nearest known key", 1)
+            hint = hint or f"; known keys: {', '.join(fields)}"
             raise ConfigError(f"{where}: found an unknown key{hint}")
         _check(value, fields[key].type, where)
     for name, field in fields.items():

@@ -9,6 +9,8 @@ MilepostError
 └── MissingExtra         an optional package is not installed; gives the ``pip install`` line
 """
 
+from collections.abc import Callable, Iterable
+
 
 class MilepostError(Exception):
     """The root: catch this to catch all that Milepost raises on purpose."""
@@ -51,6 +53,27 @@ class MissingExtra(MilepostError, ImportError):
 
     def __reduce__(self) -> tuple[type["MissingExtra"], tuple[str, str, str]]:  # other processes raise it too
         return MissingExtra, self._told
+
+
+def nearest(
+    wanted: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.6, shown: Callable[[str], str] = str
+) -> str:
+    """Return a hint at the known names that are most like the one that was found: ``; nearest: a, b``.
+
+    Args:
+        wanted: What was found.
+        known: The names that there are.
+        most: How many to name.
+        cutoff: How like they have to be, from 0 (anything) to 1 (equal), as `difflib` measures it.
+        shown: How each is written.
+
+    Returns:
+        The hint; empty where nothing is like it.
+    """
+    from difflib import get_close_matches
+
+    found = get_close_matches(wanted, list(known), n=most, cutoff=cutoff)
+    return f"; nearest: {', '.join(map(shown, found))}" if found else ""
 
 
 def require(holds: bool, field: str, found: object, expected: str) -> None:

@@ -1,11 +1,10 @@
 """Adapters by name: Milepost's own, and those that other packages add through an entry-point group."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
-from milepost.errors import ConfigError
+from milepost.errors import ConfigError, nearest
 
 
 def find_adapter(group: str, own: Mapping[str, str], name: str) -> Any:
@@ -28,6 +27,5 @@ def find_adapter(group: str, own: Mapping[str, str], name: str) -> Any:
     if name in added:
         return added[name].load()
     known = sorted({*own, *added})
-    nearest = get_close_matches(name, known, n=1)
-    hint = f"; nearest: {nearest[0]!r}" if nearest else ""
+    hint = nearest(name, known, shown=repr)
     raise ConfigError(f"{group}: found {name!r}, expected one of {', '.join(known)}{hint}")

@@ -3,13 +3,12 @@
 import os
 import socket
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from milepost.errors import ConfigError
+from milepost.errors import ConfigError, nearest
 from milepost.runs.record import RunRecord
 from milepost.store.store import Store
 from milepost.tracked_run.opening import DEFAULT_STORE
@@ -86,7 +85,5 @@ def _find(wanted: str, known: list[str], group: str | None) -> str:
 
 
 def _nearest(wanted: str, known: list[str]) -> str:
-    nearest = get_close_matches(wanted, known, n=3, cutoff=0.4)
-    if nearest:
-        return f"; nearest: {', '.join(nearest)}"
-    return f"; there are {', '.join(known[-5:])}" if known else "; none is there as yet"
+    there = f"; there are {', '.join(known[-5:])}" if known else "; none is there as yet"
+    return nearest(wanted, known, most=3, cutoff=0.4) or there

@@ -1,9 +1,9 @@
 """Thresholds that the logs of earlier runs say can't be met, or are met from the start."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from milepost.doctor.finding import Case, Finding
+from milepost.errors import nearest
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -14,12 +14,13 @@ def check(case: Case) -> Iterator[Finding]:
         seen = case.logs.get(threshold.metric)
         target = f"{threshold.comparison} {threshold.target_value:g}"
         if seen is None:
-            nearest = get_close_matches(threshold.metric, case.logs, n=3, cutoff=0.4)
-            there = f"nearest: {', '.join(nearest)}" if nearest else f"there are {', '.join(sorted(case.logs)[:10])}"
+            there = nearest(threshold.metric, case.logs, most=3, cutoff=0.4) or (
+                f"; there are {', '.join(sorted(case.logs)[:10])}"
+            )
             yield Finding(
                 "error",
                 "metric",
-                f"{threshold.name}: no log bears the metric {threshold.metric!r}; {there}. It would never be observed.",
+                f"{threshold.name}: no log bears the metric {threshold.metric!r}{there}. It would never be observed.",
                 "Correct the metric's name.",
             )
         elif threshold.satisfied_by(seen.first):

@@ -1,11 +1,10 @@
 """What was launched from here: a task file and a note a run, in ``.milepost/launches``. No secret stands in either."""
 
-from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
 
-from milepost.errors import ConfigError
+from milepost.errors import ConfigError, nearest
 from milepost.launch.task import RunTask
 
 FOLDER = Path(".milepost") / "launches"
@@ -74,9 +73,9 @@ def find_launched(wanted: str | None = None) -> list[Launched]:
         if found:
             return found
     runs = [each.run for each in known]
-    nearest = get_close_matches(wanted, runs, n=3, cutoff=0.3)
-    hint = f"nearest: {', '.join(nearest or runs[-3:])}" if runs else f"none was launched from this folder ({FOLDER})"
-    raise ConfigError(f"RUN: found no launch {wanted!r}; {hint}")
+    hint = nearest(wanted, runs, most=3, cutoff=0.3) or f"; nearest: {', '.join(runs[-3:])}"
+    hint = hint if runs else f"; none was launched from this folder ({FOLDER})"
+    raise ConfigError(f"RUN: found no launch {wanted!r}{hint}")
 
 
 def _read(path: Path) -> Launched:

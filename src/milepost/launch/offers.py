@@ -1,12 +1,11 @@
 """Which machines are allowed and what they cost, out of what lies on this machine: nobody is asked."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 
 import msgspec
 
 from milepost.data import machines
-from milepost.errors import ConfigError
+from milepost.errors import ConfigError, nearest
 from milepost.launch.requirements import Model, Wish
 from milepost.money.quote import Quote
 from milepost.prices.book import PriceBook
@@ -121,9 +120,8 @@ def _known(found: str, names: Iterable[str | None], option: str, hint: str = "")
     written = {name.casefold(): name for name in names if name}
     if found.casefold() in written:
         return written[found.casefold()]
-    nearest = [written[each] for each in get_close_matches(found.casefold(), written, n=3, cutoff=0.5)]
-    what = f"nearest: {', '.join(nearest)}" if nearest else "nothing known is like it"
-    raise ConfigError(f"{option}: found {found!r}, which is not known; {what}{hint}")
+    near = nearest(found.casefold(), written, most=3, cutoff=0.5, shown=written.__getitem__)
+    raise ConfigError(f"{option}: found {found!r}, which is not known{near or '; nothing known is like it'}{hint}")
 
 
 def _is_of(quote: Quote, wish: Wish) -> bool:

@@ -1,13 +1,12 @@
 """A template: the SkyPilot task that a launch fills in. Formats are those of SkyPilot 0.14."""
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from milepost.errors import ConfigError, require
+from milepost.errors import ConfigError, nearest, require
 
 FOLDER = Path("devops") / "skypilot"
 """Where templates are looked for by their name, below the working directory."""
@@ -54,8 +53,9 @@ def find_template(task: str) -> Path:
     if path.is_file():
         return path
     names = sorted(each.stem for each in FOLDER.glob("*.yaml"))
-    nearest = get_close_matches(task, [*names, "status", "logs", "stop"], n=1, cutoff=0.5) or names[:3]
-    hint = f"; nearest: {', '.join(nearest)}" if nearest else ": go to the folder that holds devops/skypilot"
+    hint = nearest(task, [*names, "status", "logs", "stop"], cutoff=0.5) or (
+        f"; nearest: {', '.join(names[:3])}" if names else ": go to the folder that holds devops/skypilot"
+    )
     raise ConfigError(f"TASK: found {task!r}, expected a path, or the name of a template in {FOLDER}{hint}")
 
 
@@ -99,6 +99,5 @@ def _known_keys(found: Mapping[str, Any], known: Iterable[str], where: str) -> N
     names = sorted(known)
     for key in found:
         if key not in names:
-            nearest = get_close_matches(str(key), names, n=1, cutoff=0.5)
-            hint = f"nearest: {nearest[0]}" if nearest else f"expected one of {', '.join(names)}"
-            raise ConfigError(f"{where}: found the key {key!r}, which is unknown; {hint}")
+            hint = nearest(str(key), names, cutoff=0.5) or f"; expected one of {', '.join(names)}"
+            raise ConfigError(f"{where}: found the key {key!r}, which is unknown{hint}")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import msgspec
 
 from milepost.config import PriceSettings
 from milepost.data import provider_of
-from milepost.errors import ConfigError, PriceUnavailable, require
+from milepost.errors import ConfigError, PriceUnavailable, nearest, require
 from milepost.log import logger
 from milepost.money.instance import Instance
 from milepost.money.quote import PriceStep, Quote
@@ -257,8 +256,7 @@ class _Live:
         try:
             self.provider = name if name in LIVE else self.source.provider
         except ConfigError:
-            nearest = get_close_matches(name, SOURCES, n=1)
-            hint = f"; nearest: {nearest[0]!r}" if nearest else ""
+            hint = nearest(name, SOURCES, shown=repr)
             raise ConfigError(f"sources: found {name!r}, expected one of {', '.join(SOURCES)}{hint}") from None
 
     @cached_property

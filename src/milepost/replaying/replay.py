@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from milepost.config import Config, InstanceSettings, load_performance_thresholds
-from milepost.errors import ConfigError, HistoryError
+from milepost.errors import ConfigError, HistoryError, nearest
 from milepost.histories.finding import discovery
 from milepost.histories.history import History, TimeUnit, Wanted
 from milepost.log import logger
@@ -267,12 +266,7 @@ def _warn_of_unobserved(
     for metric in dict.fromkeys(threshold.metric for threshold in thresholds):
         if metric in observed:
             continue
-        near = get_close_matches(metric, names, n=3)
-        hint = (
-            "; the logs have it, and never a number"
-            if metric in names
-            else f"; nearest: {', '.join(near)}" * bool(near)
-        )
+        hint = "; the logs have it, and never a number" if metric in names else nearest(metric, names, most=3)
         logger("replay").warning("no run observed the metric %r%s", metric, hint)
 
 

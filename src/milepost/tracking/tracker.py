@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from milepost.errors import nearest
 from milepost.log import logger
 from milepost.money.costs import billed_cost, cost_lines, total_cost
 from milepost.money.ledger import Ledger, MarkKind, Segment
@@ -329,10 +330,7 @@ class PerformanceThresholdTracker:
         for series in self._series.values():
             if series.metric in known or self._observations(series) or series.skipped:
                 continue
-            from difflib import get_close_matches
-
-            nearest = get_close_matches(series.metric, known, n=3, cutoff=0.5)
-            hint = f"; nearest: {', '.join(nearest)}" if nearest else ""
+            hint = nearest(series.metric, known, most=3, cutoff=0.5)
             self._warn_once(f"missing {series.metric}", "metric %r was never observed%s", series.metric, hint)
 
     def state_dict(self) -> dict[str, Any]:

@@ -5,11 +5,10 @@ import os
 import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from difflib import get_close_matches
 from itertools import chain
 from typing import Any
 
-from milepost.errors import HistoryError
+from milepost.errors import HistoryError, nearest
 from milepost.histories.decoding.files import opened, unpacked
 from milepost.histories.reader import HEAD_BYTES
 
@@ -186,8 +185,7 @@ def nearest_names(folder: Folder, path: str) -> str:
     if is_glob(path) or not folder.is_folder(above):
         return ""
     names = [each.rpartition("/")[2] for each in chain(*folder.entries(above))]
-    near = get_close_matches(name, names, n=3)
-    return f"; nearest: {', '.join(near)}" if near else ""
+    return nearest(name, names, most=3)
 
 
 def _joined(folder: str, name: str) -> str:

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 import msgspec
 
-from milepost.errors import HistoryError
+from milepost.errors import HistoryError, nearest
 from milepost.histories.history import SECONDS, Wanted
 
 SAMPLES = (
@@ -163,8 +162,7 @@ def _flagged(where: str, columns: Sequence[str], name: str | None, flag: str) ->
     """
     if name is None or name in columns:
         return name
-    near = get_close_matches(name, columns, n=1)
-    hint = f"; nearest: {near[0]!r}" if near else ""
+    hint = nearest(name, columns, shown=repr)
     raise HistoryError(f"{where}: {flag} names {name!r}, found {shown(columns)}{hint}")
 
 

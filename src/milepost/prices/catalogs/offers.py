@@ -5,13 +5,12 @@ Where region or zone is not known and prices differ, the dearest stands in: a ru
 
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import NamedTuple
 
 import msgspec
 
 from milepost.data import machines
-from milepost.errors import PriceUnavailable
+from milepost.errors import PriceUnavailable, nearest
 from milepost.money.instance import Instance, Market
 from milepost.money.quote import Quote
 from milepost.prices.catalogs.catalog import Catalog, Row
@@ -180,11 +179,10 @@ def _place(kind: str, by_region: dict[str, list[Offer]], instance: Instance) -> 
         return (None if region is None else written[region.casefold()]), zone
     if region.casefold() in of_zone:  # RunPod's data centres are zones here, in regions that are countries
         return of_zone[region.casefold()], zone or region
-    nearest = get_close_matches(region, by_region, n=1, cutoff=0.8)
-    names = nearest or sorted(by_region)
+    names = sorted(by_region)
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    known = f"nearest: {nearest[0]}" if nearest else f"it is in {', '.join(names[:8])}{more}"
-    raise PriceUnavailable(f"it does not know {kind} in {region}; {known}")
+    known = nearest(region, by_region, cutoff=0.8) or f"; it is in {', '.join(names[:8])}{more}"
+    raise PriceUnavailable(f"it does not know {kind} in {region}{known}")
 
 
 def _of_regions(file: CatalogFile, kind: str, by_region: dict[str, list[Offer]], market: Market) -> list[Quote]:

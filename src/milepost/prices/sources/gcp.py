@@ -11,13 +11,12 @@ import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
 from milepost.data import GCPShape, gcp_shapes
-from milepost.errors import PriceUnavailable
+from milepost.errors import PriceUnavailable, nearest
 from milepost.money.instance import Instance, Market
 from milepost.money.quote import Quote
 from milepost.prices.http import get_pages, why_no_http
@@ -221,8 +220,7 @@ def _key() -> str:
 def _shape(kind: str | None) -> GCPShape:
     shapes = gcp_shapes()
     if kind is None or kind.lower() not in shapes:
-        nearest = get_close_matches((kind or "").lower(), shapes, n=1, cutoff=0.8)
-        hint = f"; nearest: {nearest[0]}" if nearest else ""
+        hint = nearest((kind or "").lower(), shapes, cutoff=0.8)
         raise PriceUnavailable(f"it does not know of what {(kind or '')[:80]!r} is made up{hint}")
     return shapes[kind.lower()]
 

@@ -1,10 +1,9 @@
 """``list``: the bundled table of on-demand list prices."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from milepost.data import ListPrice, list_prices
-from milepost.errors import PriceUnavailable
+from milepost.errors import PriceUnavailable, nearest
 from milepost.money.instance import Instance
 from milepost.money.quote import Quote
 from milepost.prices.source import PriceSource, gpus_of
@@ -36,8 +35,7 @@ def rows_of(instance: Instance) -> list[ListPrice]:
     kind = instance.instance_type
     rows = list_prices().get(kind or "")
     if not rows:
-        nearest = get_close_matches(kind or "", list_prices(), n=1, cutoff=0.8)
-        hint = f"; nearest: {nearest[0]}" if nearest else ""
+        hint = nearest(kind or "", list_prices(), cutoff=0.8)
         raise PriceUnavailable("no instance type is known" if kind is None else f"it does not know {kind!r}{hint}")
     if instance.provider not in (None, rows[0].provider):
         raise PriceUnavailable(f"it knows {kind} as {rows[0].provider}'s, not as {instance.provider}'s")

@@ -4,13 +4,12 @@ import csv
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
 
 from milepost.data import machines
-from milepost.errors import ConfigError, PriceUnavailable, require
+from milepost.errors import ConfigError, PriceUnavailable, nearest, require
 from milepost.money.instance import MARKETS, Instance
 from milepost.money.quote import Quote
 from milepost.prices.source import PriceSource
@@ -94,8 +93,7 @@ def _read(file: Path) -> list[dict[str, str]]:
             columns = list(reader.fieldnames or ())
             for name in columns:
                 if name not in COLUMNS:
-                    nearest = get_close_matches(name, COLUMNS, n=1, cutoff=0.4)
-                    hint = f"; nearest: {nearest[0]!r}" if nearest else f"; known: {', '.join(COLUMNS)}"
+                    hint = nearest(name, COLUMNS, cutoff=0.4, shown=repr) or f"; known: {', '.join(COLUMNS)}"
                     raise ConfigError(f"{file}: found an unknown column {name!r}{hint}")
             if missing := {"instance_type", "usd_per_hour"} - set(columns):
                 names = " and ".join(map(repr, sorted(missing)))
