@@ -13,15 +13,17 @@ import pytest
 from rich.console import Console
 
 import milepost
+from milepost import pricing
 from milepost.config import Config, InstanceSettings, PriceSettings
 from milepost.money.extra_costs import Network, Storage
 from milepost.money.instance import Instance
 from milepost.money.ledger import Ledger
 from milepost.money.quote import Quote
 from milepost.prices import cache as cache_module
+from milepost.pricing import Priced
 from milepost.report.terminal import print_results
-from milepost.tracked_run import TrackedRun, opening, run, track
-from milepost.tracked_run.price_watch import Priced, PriceWatch, Question, restated
+from milepost.tracked_run import TrackedRun, run, track
+from milepost.tracked_run.price_watch import PriceWatch, Question, restated
 from milepost.tracking.thresholds import PerformanceThreshold
 from tests.prices.server import Answer, PriceServer, serving
 from tests.prices.server import Question as Asked
@@ -101,7 +103,7 @@ def test_second_run_finds_the_answer_of_the_first(server: PriceServer) -> None:
 def test_spot_price_is_asked_for_anew_while_the_run_goes_on(
     server: PriceServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "SPOT_REFRESH_SECONDS", 0.05)
+    monkeypatch.setattr(pricing, "SPOT_REFRESH_SECONDS", 0.05)
     monkeypatch.setattr(cache_module, "FRESH_SPOT_SECONDS", 0.0)
     changes = [("us-west-2a", "20.0", "2026-11-01T00:00:00.000Z")]
     server.answer = lambda asked: Answer(200, history(*changes))

@@ -12,8 +12,8 @@ from milepost.doctor.finding import SEVERITIES, Case, Check, Finding
 from milepost.instances.detect import Detection
 from milepost.money.instance import Instance
 from milepost.money.quote import Quote
+from milepost.pricing import Pricer, detect_for
 from milepost.replaying.metrics_in_logs import Survey, survey
-from milepost.tracked_run.opening import Pricer, detect_for
 
 CHECKS: tuple[Check, ...] = (
     thresholds.check,

@@ -13,6 +13,7 @@ from milepost.money.instance import Instance
 from milepost.money.ledger import Ledger, Segment
 from milepost.money.quote import Quote
 from milepost.prices.book import billing_rule
+from milepost.pricing import Priced, Pricer
 
 LEAD_SECONDS = 0.1
 """How long the first question waits, so that the start of training has the machine to itself."""
@@ -20,22 +21,6 @@ LEAD_SECONDS = 0.1
 
 STAND_INS = ("skypilot", "list", "fallback", "default")
 """Sources that answer where no live one does."""
-
-
-class Priced(NamedTuple):
-    """The price of a node, or why there is none.
-
-    Attributes:
-        instance: What the node turned out to be.
-        quote: Its price.
-        because: Why there is none.
-        again_after_seconds: After how long to ask anew; None for prices that stay.
-    """
-
-    instance: Instance
-    quote: Quote | None
-    because: str | None
-    again_after_seconds: float | None = None
 
 
 class Question(NamedTuple):
@@ -145,6 +130,22 @@ class PriceWatch:
                 self._changed.wait(wait)
             self._thread = None
         return None
+
+
+def watch_over(pricer: Pricer, ledger: Ledger) -> PriceWatch | None:
+    """Return a watch over the price of the segment under way, which has something to do where it may change."""
+    segment = ledger.current
+    if pricer.book is None or segment is None:
+        return None
+    watch = PriceWatch(pricer.ask, pricer.book.close)
+    question = Question(segment.instance, segment.billed_from)
+    quote, again = segment.quote, pricer.again_after_seconds(segment.instance)
+    may_be_known = segment.quote is None and pricer.book.live_source(segment.instance) is not None
+    if pricer.to_probe or may_be_known or (quote is not None and quote.provisional):
+        watch.put(question)
+    elif again is not None:
+        watch.put(question, after_seconds=again)
+    return watch
 
 
 def restated(ledger: Ledger, question: Question, answer: Priced) -> Ledger:
