@@ -20,5 +20,6 @@ python -m examples.arena.train "${arguments[@]}" "$@"
 echo
 milepost results
 
-# The same as pictures: one file, to be opened in a browser.
-milepost report -o report.html
+# The same as pictures: one file, to be opened in a browser. It lies where the trainer's files do.
+mkdir -p train_dir
+milepost report -o train_dir/report.html

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from hypothesis import settings
 settings.register_profile("check", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None)
 settings.load_profile("check" if os.environ.get("CI") else "search")
+
+# A shell's background job ignores Ctrl-C (`nohup make test &`), and so would every process that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NOBODY = "http://127.0.0.1:9"
 """An address at which nobody answers."""

@@ -31,6 +31,7 @@ def start_wandb_run(settings: ArenaSettings, run_id: str | None = None) -> Any |
         group=settings.wandb.group,
         name=settings.run,
         mode=mode,
+        dir=os.environ.get("WANDB_DIR") or _folder(settings),
         # An offline run can't be resumed; W&B warns where that is asked for.
         id=None if offline else run_id,
         resume=None if offline or run_id is None else "allow",
@@ -42,6 +43,12 @@ def start_wandb_run(settings: ArenaSettings, run_id: str | None = None) -> Any |
     for pattern in ("env_agent/*", "eval_agent/*", "losses/*", "samples_per_second"):
         run.define_metric(pattern, step_metric="samples")
     return run
+
+
+def _folder(settings: ArenaSettings) -> str:
+    """Return the folder of W&B's files: that of the checkpoints. W&B wants it to be there."""
+    os.makedirs(settings.trainer.checkpoint_dir, exist_ok=True)
+    return settings.trainer.checkpoint_dir
 
 
 def choose_mode() -> Literal["offline"] | None:

@@ -171,7 +171,6 @@ def test_ctrl_c_leaves_what_was_saved_whole(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
     )
     assert process.stdout is not None
     told = [json.loads(process.stdout.readline())["run"] for _ in range(20)]

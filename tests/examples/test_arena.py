@@ -167,7 +167,7 @@ def test_stopped_run_ends_cleanly_with_the_results_so_far(tmp_path: Path, stop: 
     assert "heart_gained_2" in out
     assert "Traceback" not in err
     assert read_checkpoint(checkpoint)["agent_steps"] >= ITERATION
-    (log,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
+    (log,) = tmp_path.glob("train_dir/wandb/offline-run-*/*.wandb")
     assert b"performance_threshold/heart_gained_2/achieved" in log.read_bytes()
 
 
