@@ -12,7 +12,9 @@ from rich.text import Text
 from milepost.config import load_performance_thresholds
 from milepost.doctor.examine import examine
 from milepost.doctor.finding import Finding
+from milepost.doctor.plugins import every_plugin
 from milepost.errors import ConfigError
+from milepost.plugins import GROUPS
 from milepost.report.terminal import open_console
 
 COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
@@ -26,9 +28,14 @@ def doctor(
     logs: Annotated[
         list[str] | None, typer.Option(metavar="PATH", help="Logs of earlier runs, to hold the thresholds against.")
     ] = None,
+    plugins: Annotated[
+        bool, typer.Option("--plugins", help="List what other packages add, and what of it can't be used; no more.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Say what would spoil a run here, before it costs money. Exit status 1 if anything is an error."""
+    if plugins:
+        raise typer.Exit(_show_plugins(as_json=as_json))
     if logs and config is None:
         raise ConfigError("doctor: expected --config beside --logs: its thresholds are held against them")
     settings = None if config is None else load_performance_thresholds(config, strict=True)
@@ -43,6 +50,22 @@ def doctor(
         if not findings:
             console.print("nothing to worry about")
     raise typer.Exit(int(any(finding.severity == "error" for finding in findings)))
+
+
+def _show_plugins(*, as_json: bool) -> int:
+    """List what other packages add; return 1 if any of it can't be used."""
+    every = list(every_plugin())
+    for plugin in every if as_json else ():
+        shown = {name: getattr(plugin, name) for name in ("group", "name", "package", "fault")}
+        typer.echo(msgspec.json.encode(shown).decode())
+    if not as_json:
+        console = open_console()
+        for plugin in every:
+            line = Text(f"{plugin.group}: {plugin.name} ({plugin.package})")
+            console.print(line if plugin.fault is None else line.append(f": {plugin.fault}", COLOURS["error"]))
+        if not every:
+            console.print(f"no other package adds to Milepost (entry points {', '.join(GROUPS)})")
+    return int(any(plugin.fault is not None for plugin in every))
 
 
 def print_findings(findings: Iterable[Finding], console: Console) -> None:

@@ -15,8 +15,8 @@ import msgspec
 from milepost.errors import PriceUnavailable
 from milepost.money.instance import Instance
 from milepost.money.quote import Quote
+from milepost.plugins import find_adapter
 from milepost.prices.source import LivePriceSource
-from milepost.registry import find_adapter
 
 if TYPE_CHECKING:
     import subprocess

@@ -1,10 +1,9 @@
 """Finds the logs under paths: which files belong together, of which format they are, and what their runs are called."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
-from importlib.metadata import entry_points
 from typing import NamedTuple
 
 from milepost.errors import HistoryError
@@ -12,7 +11,8 @@ from milepost.histories import GENERIC, OWN
 from milepost.histories.decoding.files import filesystem_of, is_url, stem, why
 from milepost.histories.finding.folders import Folder, LocalFolder, RemoteFolder, nearest_names
 from milepost.histories.reader import File, Reader
-from milepost.registry import find_adapter
+from milepost.log import logger
+from milepost.plugins import find_adapter, plugins
 
 GROUP = "milepost.histories"
 """The entry-point group to which other packages add their readers."""
@@ -58,14 +58,21 @@ def load_readers(format: str | None = None) -> list[Reader]:
     """
     if format is not None:
         return [find_adapter(GROUP, OWN, format)()]
-    names = [*(name for name in OWN if name not in GENERIC), *_added(), *(name for name in OWN if name in GENERIC)]
-    return [find_adapter(GROUP, OWN, name)() for name in names]
+    specific, generic = ([name for name in OWN if (name in GENERIC) is last] for last in (False, True))
+    own = [[find_adapter(GROUP, OWN, name) for name in names] for names in (specific, generic)]
+    return [reader() for reader in (*own[0], *_added(), *own[1])]
 
 
 @cache
-def _added() -> tuple[str, ...]:
-    """Return the names of other packages' readers."""
-    return tuple(sorted({entry.name for entry in entry_points(group=GROUP)} - OWN.keys()))
+def _added() -> tuple[Callable[[], Reader], ...]:
+    """Return other packages' readers; of one that can't be loaded that is said, and its logs are of no known format."""
+    added = [each for each in plugins(GROUP).values() if each.name not in OWN]
+    for each in added:
+        if each.fault is not None:
+            logger("histories").warning(
+                "the reader %r of %s is left out: it can't be loaded: %s", each.name, each.package, each.fault
+            )
+    return tuple(each.adapter for each in added if each.adapter is not None)
 
 
 def find_logs(paths: Iterable[str], *, format: str | None = None, match: str | None = None) -> Iterator[Log | Skipped]:
