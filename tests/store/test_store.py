@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -326,14 +327,16 @@ def test_network_file_system_gets_no_write_ahead_log(
         ("bucket {folder} fuse.gcsfuse rw 0 0\n", "fuse.gcsfuse"),
         ("overlay {folder} fuse.fuse-overlayfs rw 0 0\n", None),
         ("fs:/home {folder}\\040two nfs4 rw 0 0\n/dev/vda / ext4 rw 0 0\n", None),
+        ("/dev/vda {folder} ext4 rw 0 0\nfs:/home {folder} nfs4 rw 0 0\n", "nfs4"),
     ],
 )
 def test_file_system_is_that_of_the_deepest_mount(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mounts: str, kind: str | None
 ) -> None:
-    listed = tmp_path / "mounts"
+    listed = tmp_path / "proc" / "self" / "mounts"
+    listed.parent.mkdir(parents=True)
     listed.write_text(mounts.format(folder=tmp_path))
-    monkeypatch.setattr(database, "MOUNTS", listed)
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "proc"), raising=False)
     assert database.network_file_system(tmp_path / "new" / "milepost.db") == kind
 
 
