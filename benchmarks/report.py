@@ -12,7 +12,7 @@ import msgspec
 
 import milepost
 from benchmarks.timing import Ratio
-from milepost.runs.record import MOST_POINTS, Curve, CurvePoint, RunRecord, Snapshot
+from milepost.runs.record import MOST_POINTS, Curve, CurvePoint, RunRecord
 from milepost.store.store import Store
 
 RUNS = 50
@@ -53,7 +53,7 @@ def _fill(path: Path) -> None:
     store.close()
 
 
-def _copy(record: RunRecord, at: int) -> Snapshot:
+def _copy(record: RunRecord, at: int) -> RunRecord:
     points = tuple(
         CurvePoint(place, place * 4096, place * 1.7, place / 400, place / 401) for place in range(MOST_POINTS)
     )
@@ -68,11 +68,14 @@ def _copy(record: RunRecord, at: int) -> Snapshot:
         )
         for name, crossing in record.crossings.items()
     }
-    return Snapshot(
+    return msgspec.structs.replace(
+        record,
         run=msgspec.structs.replace(record.run, id=f"run-{at:03d}", group=f"group-{at % 5}"),
-        thresholds=record.thresholds,
+        processes=(),
         results=tuple(msgspec.structs.replace(result, run=f"run-{at:03d}") for result in record.results),
         crossings=crossings,
         ledger=msgspec.structs.replace(record.ledger, segments=segments),
+        opened_by={},
         curves=tuple(Curve(curve.metric, curve.smoothing, 1, points) for curve in record.curves),
+        events=(),
     )

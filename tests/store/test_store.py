@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from milepost.money.instance import Commitment, Instance
 from milepost.money.ledger import Ledger, Mark, MarkKind, Segment
 from milepost.money.position import Position
 from milepost.money.quote import BillingRule, PriceStep, Quote
-from milepost.runs.record import MOST_POINTS, Curve, CurvePoint, Process, Run, RunEvent, Snapshot
+from milepost.runs.record import MOST_POINTS, Curve, CurvePoint, Process, Run, RunEvent, RunRecord
 from milepost.store import database
 from milepost.store.store import Store
 from milepost.tracking.crossing import Crossing
@@ -42,7 +43,7 @@ def result(threshold: str, status: Any = "achieved", **fields: Any) -> Threshold
     )
 
 
-def snapshot(book: Ledger | None = None, **fields: Any) -> Snapshot:
+def record(book: Ledger | None = None, **fields: Any) -> RunRecord:
     book = book or ledger()
     segment = book.current.id if book.current else None
     results = (result("two", cost_to_threshold=1.5), result("five", "not_reached"))
@@ -53,7 +54,7 @@ def snapshot(book: Ledger | None = None, **fields: Any) -> Snapshot:
         "crossings": {"two": Crossing(Position(20, 5.0, START + 5, segment, 1), 2.5, None, 20, "caller")},
         "ledger": book,
     }
-    return Snapshot(**(plain | fields))
+    return RunRecord(**(plain | fields))
 
 
 @pytest.fixture
@@ -65,21 +66,16 @@ def test_what_is_written_is_read_back(store: Store) -> None:
     process = Process(id="p", host="h", pid=7, birth="b", started_at=START, alive_at=START + 1, heartbeat_seconds=15.0)
     curve = Curve("m", Smoothing(0.5), 1, (CurvePoint(0, 10, 1.0, 2.0, 3.0), CurvePoint(1, 20, 2.0, 4.0, 5.0)))
     event = RunEvent(id="e", kind="crossing", position=Position(1, 2.0, 3.0), detail={"thresholds": ["two"]})
-    written = snapshot(process=process, curves=(curve,), events=(event,))
+    book = ledger()
+    opened_by = {book.segments[0].id: "p"}
+    written = record(book, processes=(process,), opened_by=opened_by, curves=(curve,), events=(event,))
     store.write(written)
     store.write(written)
     assert store.runs() == [RUN]
     kept = store.load("run")
     assert kept is not None
-    assert (kept.run, kept.thresholds, kept.crossings) == (RUN, THRESHOLDS, written.crossings)
-    assert (kept.processes, kept.curves, kept.events, kept.ledger) == (
-        *((process,), (curve,), (event,)),
-        written.ledger,
-    )
-    assert kept.opened_by == {written.ledger.segments[0].id: "p"}
-    assert kept.results == tuple(
-        restated(each, written.ledger, written.crossings.get(each.threshold)) for each in written.results
-    )
+    results = tuple(restated(each, book, written.crossings.get(each.threshold)) for each in written.results)
+    assert kept == msgspec.structs.replace(written, results=results)
     assert kept.results[0].cost_to_threshold == pytest.approx(5.0 * 3.6 / 3600)
     assert store.load("another") is None
     assert store.load("run", curves=False) == msgspec.structs.replace(kept, curves=())
@@ -146,28 +142,28 @@ def test_any_ledger_is_read_back_as_it_was_also_when_written_twice(
 ) -> None:
     store = Store(tmp_path_factory.mktemp("store") / "milepost.db")
     for _ in range(2):
-        store.write(snapshot(book, crossings={}))
+        store.write(record(book, crossings={}))
         assert ledger_of(store) == book
     store.close()
 
 
-def test_later_snapshot_adds_marks_and_restates_prices(store: Store) -> None:
+def test_later_record_adds_marks_and_restates_prices(store: Store) -> None:
     early = ledger(None)
-    store.write(snapshot(early))
+    store.write(record(early))
     segment = early.segments[0].id
     late = early.marked("end", Position(5, 60.0, START + 60, segment, 1), "closed").restated(segment, quote(2.0))
-    store.write(snapshot(late))
+    store.write(record(late))
     restated = late.restated(segment, quote(3.0, (10, 4.0)))
-    store.write(snapshot(restated))
+    store.write(record(restated))
     assert ledger_of(store) == restated
-    store.write(snapshot(early))  # a writer that was held up takes no mark away
+    store.write(record(early))  # a writer that was held up takes no mark away
     assert ledger_of(store).segments[0].marks == restated.segments[0].marks
 
 
 def test_prices_that_were_restated_are_kept(store: Store, tmp_path: Path) -> None:
     book = ledger(1.0)
     for usd in (1.0, 2.0, 2.0):
-        store.write(snapshot(book.restated(book.segments[0].id, quote(usd))))
+        store.write(record(book.restated(book.segments[0].id, quote(usd))))
     with sqlite3.connect(tmp_path / "new" / "milepost.db") as connection:
         rows = connection.execute(
             "SELECT json_extract(quote, '$.usd_per_hour') FROM quotes ORDER BY position"
@@ -177,9 +173,9 @@ def test_prices_that_were_restated_are_kept(store: Store, tmp_path: Path) -> Non
 
 def test_steps_of_a_price_that_was_restated_are_kept(store: Store, tmp_path: Path) -> None:
     book = ledger(1.0, (10, 2.0), (20, 3.0))
-    store.write(snapshot(book))
+    store.write(record(book))
     restated = book.restated(book.segments[0].id, quote(5.0, (20, 6.0)))
-    store.write(snapshot(restated))
+    store.write(record(restated))
     assert ledger_of(store) == restated
     with sqlite3.connect(tmp_path / "new" / "milepost.db") as connection:
         rows = connection.execute("SELECT position, usd_per_hour FROM price_steps ORDER BY position, since").fetchall()
@@ -189,20 +185,20 @@ def test_steps_of_a_price_that_was_restated_are_kept(store: Store, tmp_path: Pat
 def test_two_runs_may_have_the_same_segment(store: Store) -> None:
     """One goes on from the other's checkpoint."""
     first = ledger(1.0).marked("heartbeat", Position(5, 60.0, START + 60))
-    store.write(snapshot(first))
+    store.write(record(first))
     second = first.opened(wall_time=START + 90, resumes=first.checkpoint)
-    store.write(snapshot(second, run=Run(id="other", started_at=START + 90, alive_at=START + 90)))
+    store.write(record(second, run=Run(id="other", started_at=START + 90, alive_at=START + 90)))
     ended = first.marked("end", Position(7, 80.0, START + 80), "closed")
-    store.write(snapshot(ended))
+    store.write(record(ended))
     assert (ledger_of(store), ledger_of(store, "other")) == (ended, second)
     store.delete("run")
     assert ledger_of(store, "other") == second
 
 
 def test_run_keeps_what_its_first_process_said_and_learns_what_that_did_not_know(store: Store) -> None:
-    store.write(snapshot(run=Run(id="run", group="seeds", host="h", started_at=START, alive_at=START)))
+    store.write(record(run=Run(id="run", group="seeds", host="h", started_at=START, alive_at=START)))
     later = Run(id="run", name="arena", group="other", host="g", started_at=START + 9, alive_at=START + 9, seed=3)
-    store.write(snapshot(run=later))
+    store.write(record(run=later))
     assert store.runs() == [
         Run(id="run", name="arena", group="seeds", host="h", started_at=START, alive_at=START + 9, seed=3)
     ]
@@ -210,41 +206,41 @@ def test_run_keeps_what_its_first_process_said_and_learns_what_that_did_not_know
 
 def test_end_that_another_process_put_gives_way_to_marks_of_who_lives_on(store: Store) -> None:
     alive = ledger()
-    store.write(snapshot(alive))
+    store.write(record(alive))
     taken_for_dead = Ledger((alive.segments[0].ended(START + 3),)).opened(wall_time=START + 9)
-    store.write(snapshot(taken_for_dead))
+    store.write(record(taken_for_dead))
     assert ledger_of(store) == taken_for_dead
     segment = alive.segments[0].id
     alive = alive.marked("heartbeat", Position(5, 20.0, START + 20, segment, 1))
-    store.write(snapshot(alive))
+    store.write(record(alive))
     assert ledger_of(store).segments[0] == alive.segments[0]
 
 
 def test_segment_that_starts_elsewhere_after_a_state_was_loaded_is_written_anew(store: Store) -> None:
     begun = ledger().marked("phase", Position(0, 2.0, START + 2), "setup")
-    store.write(snapshot(begun))
+    store.write(record(begun))
     moved = begun.started_at(90.0, 500, ("earlier", 3))
-    store.write(snapshot(moved))
+    store.write(record(moved))
     assert ledger_of(store) == moved
     assert moved.segments[0].marks[1].elapsed_seconds == 92.0
 
 
 def test_segment_whose_trainer_tells_an_earlier_start_is_written_anew(store: Store) -> None:
     begun = ledger()
-    store.write(snapshot(begun))
+    store.write(record(begun))
     moved = begun.started_by(START - 100)
-    store.write(snapshot(moved))
+    store.write(record(moved))
     assert ledger_of(store) == moved
     assert moved.segments[0].billed_from == START - 100
 
 
 def test_crossing_stands_against_a_process_that_does_not_know_it(store: Store) -> None:
-    known = snapshot()
+    known = record()
     store.write(known)
-    unknowing = snapshot(known.ledger, results=(result("two", "not_reached"), result("five")), crossings={})
+    unknowing = record(known.ledger, results=(result("two", "not_reached"), result("five")), crossings={})
     store.write(unknowing)
     later = {"two": Crossing(Position(90, 50.0, START + 50), 2.0, None, 90, "caller")}
-    store.write(snapshot(known.ledger, results=(result("two"),), crossings=later))
+    store.write(record(known.ledger, results=(result("two"),), crossings=later))
     kept = store.load("run")
     assert kept is not None
     assert kept.crossings == known.crossings
@@ -262,7 +258,7 @@ def test_thinned_curve_covers_the_whole_run_in_a_bounded_number_of_points(store:
         while position + 500 > MOST_POINTS * stride:
             stride *= 2
         points = tuple(CurvePoint(at, at, float(at), 1.0, 1.0) for at in range(position, position + 500))
-        store.write(snapshot(curves=(Curve("m", Smoothing(), stride, points),)))
+        store.write(record(curves=(Curve("m", Smoothing(), stride, points),)))
     kept = store.load("run")
     assert kept is not None
     (curve,) = kept.curves
@@ -273,7 +269,7 @@ def test_thinned_curve_covers_the_whole_run_in_a_bounded_number_of_points(store:
 def test_runs_are_found_by_id_and_group_and_removed_whole(store: Store) -> None:
     for name, group in (("a", "x"), ("b", "x"), ("c", None)):
         run = Run(id=name, group=group, started_at=START, alive_at=START)
-        store.write(snapshot(run=run, events=(RunEvent(id=name, kind="stop", position=Position(1, 1.0, START)),)))
+        store.write(record(run=run, events=(RunEvent(id=name, kind="stop", position=Position(1, 1.0, START)),)))
     assert [run.id for run in store.runs()] == ["a", "b", "c"]
     assert [run.id for run in store.runs(group="x")] == ["a", "b"]
     assert [run.id for run in store.runs(["c", "none"])] == ["c"]
@@ -287,7 +283,7 @@ def _write_many(path: Path, name: str) -> None:
     store = Store(path)
     for count in range(20):
         run = Run(id=f"{name}-{count}", started_at=START, alive_at=START)
-        store.write(snapshot(ledger(), run=run))
+        store.write(record(ledger(), run=run))
 
 
 def test_twenty_processes_write_to_one_store_at_once(tmp_path: Path) -> None:
@@ -331,14 +327,16 @@ def test_network_file_system_gets_no_write_ahead_log(
         ("bucket {folder} fuse.gcsfuse rw 0 0\n", "fuse.gcsfuse"),
         ("overlay {folder} fuse.fuse-overlayfs rw 0 0\n", None),
         ("fs:/home {folder}\\040two nfs4 rw 0 0\n/dev/vda / ext4 rw 0 0\n", None),
+        ("/dev/vda {folder} ext4 rw 0 0\nfs:/home {folder} nfs4 rw 0 0\n", "nfs4"),
     ],
 )
 def test_file_system_is_that_of_the_deepest_mount(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mounts: str, kind: str | None
 ) -> None:
-    listed = tmp_path / "mounts"
+    listed = tmp_path / "proc" / "self" / "mounts"
+    listed.parent.mkdir(parents=True)
     listed.write_text(mounts.format(folder=tmp_path))
-    monkeypatch.setattr(database, "MOUNTS", listed)
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path / "proc"), raising=False)
     assert database.network_file_system(tmp_path / "new" / "milepost.db") == kind
 
 

@@ -203,10 +203,10 @@ def test_slow_store_holds_a_crossing_up_for_no_longer_than_is_said(
     release = threading.Event()
     write = Store.write
 
-    def slowly(self: Store, snapshot: Any) -> None:
-        if snapshot.crossings:
+    def slowly(self: Store, record: Any) -> None:
+        if record.crossings:
             release.wait(60)
-        write(self, snapshot)
+        write(self, record)
 
     monkeypatch.setattr(Store, "write", slowly)
     waited: list[float] = []
@@ -383,7 +383,7 @@ def test_process_of_another_machine_is_found_out_by_its_heartbeat(
     store = Store(path)
     other = msgspec.structs.replace(keeper.process, id="other", host="elsewhere", pid=77, birth=None)
     assert keeper._last is not None
-    store.write(msgspec.structs.replace(keeper._last, process=other))
+    store.write(msgspec.structs.replace(keeper._last, processes=(other,)))
     store.say_alive("other", other.started_at + 60)
     with caplog.at_level(logging.WARNING):
         waited = threading.Event()

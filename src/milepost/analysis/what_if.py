@@ -11,7 +11,7 @@ from milepost.money.instance import Instance
 from milepost.money.ledger import Ledger, Segment
 from milepost.money.quote import Quote
 from milepost.prices.book import PriceBook
-from milepost.runs.record import RunRecord, Snapshot
+from milepost.runs.record import RunRecord
 from milepost.tracking.result import restated
 
 
@@ -53,17 +53,6 @@ def at_prices_of(record: RunRecord, ledger: Ledger) -> RunRecord:
     """Return what is known of a run with its ledger restated, and its results after it."""
     results = tuple(restated(each, ledger, record.crossings.get(each.threshold)) for each in record.results)
     return msgspec.structs.replace(record, ledger=ledger, results=results)
-
-
-def to_snapshot(record: RunRecord) -> Snapshot:
-    """Return what is to be written to have a run's correction kept; the quotes before it stay in the store."""
-    return Snapshot(
-        run=record.run,
-        thresholds=record.thresholds,
-        results=record.results,
-        crossings=record.crossings,
-        ledger=record.ledger,
-    )
 
 
 def _placed(instance: Instance, region: str | None) -> Instance:

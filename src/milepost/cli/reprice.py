@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from milepost.analysis.what_if import reprice as at_other_prices
-from milepost.analysis.what_if import to_snapshot
 from milepost.cli.stores import StoreOption, find_runs, open_store
 from milepost.errors import ConfigError
 from milepost.money.costs import billed_cost
@@ -41,7 +40,7 @@ def reprice(
             at_other_prices(record, price_per_hour=price_per_hour, source=source, region=region) for record in found
         ]
     for record in restated:
-        opened.write(to_snapshot(record))
+        opened.write(record)
     if as_json_lines:
         for record in restated:
             for result in record.results:

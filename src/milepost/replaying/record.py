@@ -39,12 +39,10 @@ def record_of(replayed: Replayed, thresholds: tuple[PerformanceThreshold, ...]) 
     ]
     return RunRecord(
         run=run,
-        processes=(),
         thresholds=thresholds,
         results=replayed.results,
         crossings=replayed.crossings,
         ledger=ledger,
-        opened_by={},
         curves=replayed.curves,
         events=tuple(events),
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from milepost.errors import HistoryError
 from milepost.replaying.record import STATUS
-from milepost.runs.record import RunRecord, Snapshot
+from milepost.runs.record import RunRecord
 from milepost.store.store import Store
 
 
@@ -34,8 +34,7 @@ class Saver:
                 f"{record.run.id}: the store has a run of this id that was tracked live; it is left as it is "
                 "(milepost results --delete removes it)"
             )
-        shared = {name: getattr(record, name) for name in Snapshot.__struct_fields__ if name != "process"}
-        self._store.replace(Snapshot(**shared))
+        self._store.replace(record)
 
     def close(self) -> None:
         """Let go of the store."""

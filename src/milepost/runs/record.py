@@ -1,4 +1,4 @@
-"""What is written to a store at one moment, and what is read back: everything that is known of a run."""
+"""All that is known of a run: what is written to a store at one moment, and what is read back."""
 
 from typing import Any
 
@@ -118,51 +118,28 @@ class RunEvent(msgspec.Struct, frozen=True, kw_only=True):
     detail: dict[str, Any] = {}
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known of a run at one moment.
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of a run at one moment: what is written to a store, and what is read back.
 
     Attributes:
         run: The run.
-        process: The process that says so; None for what is no process's, such as a correction.
+        processes: The processes that tracked it, in order of their starts. Who writes a record names itself alone; none
+            where nobody tracked it, as in a replay.
         thresholds: What is to be reached.
         results: What there is to say of each threshold.
         crossings: The crossings of those that were reached, by name.
         ledger: What the run ran on.
-        events: What happened, in order.
-        curves: Curves, with the points that are new since the snapshot before.
-    """
-
-    run: Run
-    process: Process | None = None
-    thresholds: tuple[PerformanceThreshold, ...]
-    results: tuple[ThresholdResult, ...]
-    crossings: dict[str, Crossing]
-    ledger: Ledger
-    events: tuple[RunEvent, ...] = ()
-    curves: tuple[Curve, ...] = ()
-
-
-class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What a store knows of a run, read back.
-
-    Attributes:
-        run: The run.
-        processes: The processes that tracked it, in order of their starts.
-        thresholds: What it was to reach.
-        results: Results as they were last written.
-        crossings: Its crossings, by threshold name.
-        ledger: What it ran on.
         opened_by: Id of the process that opened a segment, by the segment's id.
-        curves: Its thinned metrics.
+        curves: Its thinned metrics. Who writes a record has but the points that are new since the one before.
         events: What happened, in order.
     """
 
     run: Run
-    processes: tuple[Process, ...]
+    processes: tuple[Process, ...] = ()
     thresholds: tuple[PerformanceThreshold, ...]
     results: tuple[ThresholdResult, ...]
     crossings: dict[str, Crossing]
     ledger: Ledger
-    opened_by: dict[str, str]
-    curves: tuple[Curve, ...]
-    events: tuple[RunEvent, ...]
+    opened_by: dict[str, str] = {}
+    curves: tuple[Curve, ...] = ()
+    events: tuple[RunEvent, ...] = ()

@@ -4,13 +4,13 @@ SQLite's write-ahead log is shared memory beside the file, which network file sy
 https://www.sqlite.org/wal.html (Overview, disadvantage 2). `synchronous=FULL` syncs at every commit.
 """
 
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -32,9 +32,6 @@ NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "beegfs", "gpfs", "ceph", "glusterfs", "wekafs", "afs"}
     | {"9p", "virtiofs"}  # the host's folder in a virtual machine
 )
-
-MOUNTS = Path("/proc/self/mounts")
-"""What is mounted where, as Linux tells (proc(5))."""
 
 LOCAL_IN_USER_SPACE = ("fuse.fuse-overlayfs", "fuse.ntfs", "fuse.exfat", "fuse.ext")
 """Beginnings of types of local file systems; the others of FUSE are mounted buckets and the like."""
@@ -96,9 +93,19 @@ def shown(where: str | Path) -> str:
 
 def network_file_system(file: Path) -> str | None:
     """Return the type of the network file system that a file is on, or will be; None where it is on none."""
-    kind = _file_system(file.absolute().parent) or ""
+    kind = _file_system(file.absolute().parent)
     in_user_space = kind.startswith("fuse.") and not kind.startswith(LOCAL_IN_USER_SPACE)
     return kind if kind in NETWORK_FILE_SYSTEMS or in_user_space else None
+
+
+def _file_system(folder: Path) -> str:
+    """Return the type of the file system that a folder is on: of what is mounted deepest, and there last of all."""
+    try:
+        place, mounts = folder.resolve(), psutil.disk_partitions(all=True)
+    except OSError:
+        return ""
+    above = [mount for mount in mounts if place.is_relative_to(mount.mountpoint)]
+    return max(reversed(above), key=lambda mount: len(mount.mountpoint)).fstype if above else ""
 
 
 def _set_up_sqlite(engine: Engine, file: Path) -> None:
@@ -184,20 +191,3 @@ def _migrate(connection: Connection) -> None:
     config.attributes["connection"] = connection
     command.upgrade(config, SCHEMA)
 
-
-def _file_system(folder: Path) -> str | None:
-    """Return the type of the file system that a folder is on, where Linux tells: that of the deepest mount point."""
-    try:
-        mounts = MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
-        place = os.path.realpath(folder)
-    except OSError:
-        return None
-    found: tuple[int, str | None] = (0, None)
-    for mount in mounts:
-        parts = mount.split()
-        if len(parts) < 3:
-            continue
-        point = parts[1].encode().decode("unicode_escape")
-        if (place + "/").startswith(point.rstrip("/") + "/") and len(point) >= found[0]:
-            found = (len(point), parts[2])
-    return found[1]

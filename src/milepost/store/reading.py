@@ -42,7 +42,7 @@ def read_runs(connection: Connection, ids: Sequence[str], group: str | None) -> 
     return [msgspec.convert(_fields(row, Run), Run) for row in _rows(connection, query)]
 
 
-def read_kept(connection: Connection, run: Run, *, curves: bool = True) -> RunRecord:
+def read_record(connection: Connection, run: Run, *, curves: bool = True) -> RunRecord:
     """Return all that is known of a run, with or without curves, its results at the prices that its ledger has now."""
     ledger, opened_by = _read_ledger(connection, run.id)
     thresholds = _rows(connection, select(THRESHOLDS).where(THRESHOLDS.c.run == run.id).order_by(THRESHOLDS.c.position))

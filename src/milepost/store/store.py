@@ -9,11 +9,11 @@ from sqlalchemy import Connection, delete, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from milepost.errors import StoreError
-from milepost.runs.record import Process, Run, RunRecord, Snapshot
+from milepost.runs.record import Process, Run, RunRecord
 from milepost.store.database import network_file_system, open_database, reading, shown, to_url
-from milepost.store.reading import read_kept, read_processes, read_runs
+from milepost.store.reading import read_processes, read_record, read_runs
 from milepost.store.schema import PROCESSES, RUNS
-from milepost.store.writing import write_snapshot
+from milepost.store.writing import write_record
 
 T = TypeVar("T")
 
@@ -36,20 +36,20 @@ class Store:
         """Let go of the database."""
         self._engine.dispose()
 
-    def write(self, snapshot: Snapshot) -> None:
+    def write(self, record: RunRecord) -> None:
         """Write what is known of a run.
 
-        What is written twice counts once, marks are only ever added, and an older snapshot takes nothing away from a
+        What is written twice counts once, marks are only ever added, and an older record takes nothing away from a
         newer one but its results.
         """
-        self._do(lambda connection: write_snapshot(connection, snapshot))
+        self._do(lambda connection: write_record(connection, record))
 
-    def replace(self, snapshot: Snapshot) -> None:
+    def replace(self, record: RunRecord) -> None:
         """Write what is known of a run in place of all that was."""
 
         def work(connection: Connection) -> None:
-            connection.execute(delete(RUNS).where(RUNS.c.id == snapshot.run.id))
-            write_snapshot(connection, snapshot)
+            connection.execute(delete(RUNS).where(RUNS.c.id == record.run.id))
+            write_record(connection, record)
 
         self._do(work)
 
@@ -72,7 +72,7 @@ class Store:
 
         def read(connection: Connection) -> RunRecord | None:
             found = read_runs(connection, [run], None)
-            return read_kept(connection, found[0], curves=curves) if found else None
+            return read_record(connection, found[0], curves=curves) if found else None
 
         return self._do(read, only_reads=True)
 

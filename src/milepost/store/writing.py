@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from milepost.money.ledger import Ledger, Mark, Segment
-from milepost.runs.record import Curve, Run, RunEvent, Snapshot
+from milepost.runs.record import Curve, Run, RunEvent, RunRecord
 from milepost.store.schema import (
     CURVES,
     EVENTS,
@@ -28,19 +28,19 @@ SAID_ONCE = ("id", "group", "name", "tags", "config", "git_commit", "seed", "hos
 """What a run's first process says of it stands, but for what it did not know as yet."""
 
 
-def write_snapshot(connection: Connection, snapshot: Snapshot) -> None:
-    """Write all that a snapshot holds."""
-    run, process = snapshot.run, snapshot.process
-    _write_run(connection, run, snapshot.ledger)
-    if process is not None:
-        _put(connection, PROCESSES, [_asdict(process) | {"run": run.id}], replacing=["alive_at", "has_ended"])
-    stands = _crossed_before(connection, snapshot)
+def write_record(connection: Connection, record: RunRecord) -> None:
+    """Write all that a record holds."""
+    run = record.run
+    _write_run(connection, run, record.ledger)
+    processes = [_asdict(each) | {"run": run.id} for each in record.processes]
+    _put(connection, PROCESSES, processes, replacing=["alive_at", "has_ended"])
+    stands = _crossed_before(connection, record)
     _put(
         connection,
         THRESHOLDS,
         [
             {"run": run.id, "name": each.name, "position": at, "definition": _builtins(each)}
-            for at, each in enumerate(snapshot.thresholds)
+            for at, each in enumerate(record.thresholds)
         ],
         replacing=["position", "definition"],
     )
@@ -53,42 +53,43 @@ def write_snapshot(connection: Connection, snapshot: Snapshot) -> None:
                 "threshold": each.threshold,
                 "status": each.status,
                 "result": _builtins(each),
-                "crossing": _builtins(snapshot.crossings.get(each.threshold)),
+                "crossing": _builtins(record.crossings.get(each.threshold)),
             }
-            for each in snapshot.results
+            for each in record.results
             if each.threshold not in stands
         ],
         replacing=["status", "result", "crossing"],
     )
-    write_ledger(connection, run.id, snapshot.ledger, None if process is None else process.id)
-    _put(connection, EVENTS, [_event_row(run.id, each) for each in snapshot.events], replacing=[])
-    for curve in snapshot.curves:
+    _write_ledger(connection, record)
+    _put(connection, EVENTS, [_event_row(run.id, each) for each in record.events], replacing=[])
+    for curve in record.curves:
         _write_curve(connection, run.id, curve)
 
 
-def _crossed_before(connection: Connection, snapshot: Snapshot) -> set[str]:
+def _crossed_before(connection: Connection, record: RunRecord) -> set[str]:
     """Return the thresholds whose crossing is kept already, and that the writer did not know of: it stands.
 
     The writer may live beside another process of the run, or have begun while the store could not be read.
     """
-    run = snapshot.run.id
+    run = record.run.id
     kept = connection.execute(
         select(RESULTS.c.threshold, RESULTS.c.crossing, THRESHOLDS.c.definition)
         .join(THRESHOLDS, (THRESHOLDS.c.run == RESULTS.c.run) & (THRESHOLDS.c.name == RESULTS.c.threshold))
         .where(RESULTS.c.run == run)
     ).all()
-    defined = {each.name: _builtins(each) for each in snapshot.thresholds}
+    defined = {each.name: _builtins(each) for each in record.thresholds}
     return {
         name
         for name, crossing, definition in kept
         if crossing is not None
         and definition == defined.get(name)
-        and crossing != _builtins(snapshot.crossings.get(name))
+        and crossing != _builtins(record.crossings.get(name))
     }
 
 
-def write_ledger(connection: Connection, run: str, ledger: Ledger, process: str | None) -> None:
+def _write_ledger(connection: Connection, record: RunRecord) -> None:
     """Write segments, and of each the marks and the price that are not there yet."""
+    run, ledger = record.run.id, record.ledger
     counted = select(MARKS.c.segment, func.count()).where(MARKS.c.run == run).group_by(MARKS.c.segment)
     written: dict[str, int] = dict(connection.execute(counted).all())
     ended = set(connection.execute(select(MARKS.c.segment).where(MARKS.c.run == run, MARKS.c.kind == "end")).scalars())
@@ -98,7 +99,7 @@ def write_ledger(connection: Connection, run: str, ledger: Ledger, process: str 
         row = _builtins(segment)
         fields = ("id", "instance", "unpriced_because", "billing", "instance_start", "billed_from", "has_wall_clock")
         kept = {name: row[name] for name in fields}
-        kept |= {"run": run, "position": positions[segment.id], "process": process if is_current else None}
+        kept |= {"run": run, "position": positions[segment.id], "process": record.opened_by.get(segment.id)}
         replacing = ["position", "instance", "unpriced_because", "billing", *(["billed_from"] if is_current else [])]
         _put(connection, SEGMENTS, [kept], replacing=replacing)
         # An end may have been put there by a process that took this one for dead: later marks take its place.

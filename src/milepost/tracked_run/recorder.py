@@ -10,7 +10,7 @@ import msgspec
 from milepost.log import logger
 from milepost.money.ledger import Ledger, new_id
 from milepost.runs.identity import find_git_commit
-from milepost.runs.record import Run, RunEvent, RunRecord, Snapshot
+from milepost.runs.record import Run, RunEvent, RunRecord
 from milepost.runs.settings import flat_config
 from milepost.tracked_run.curves import Curves
 from milepost.tracked_run.store_writer import Keeper
@@ -79,13 +79,14 @@ class Recorder:
         self._run = msgspec.structs.replace(self._run, status=status, alive_at=here.wall_time)
         process = msgspec.structs.replace(self._keeper.process, alive_at=here.wall_time, has_ended=has_ended)
         self._keeper.put(
-            Snapshot(
+            RunRecord(
                 run=self._run,
-                process=process,
+                processes=(process,),
                 thresholds=tracker.thresholds,
                 results=tuple(tracker.get_results().values()),
                 crossings=tracker.crossings,
                 ledger=tracker.ledger,
+                opened_by={} if here.segment is None else {here.segment: process.id},
                 events=tuple(events),
                 curves=self.curves.take(),
             )
@@ -122,7 +123,7 @@ def _run_event(event: Event) -> RunEvent:
     return RunEvent(id=new_id(), kind=event.kind, position=event.position, detail=detail)
 
 
-def with_git_commit(snapshot: Snapshot) -> Snapshot:
+def with_git_commit(snapshot: RunRecord) -> RunRecord:
     """Return a snapshot that names the commit of the code that the run runs, as git tells it in the working folder."""
     commit = snapshot.run.git_commit or find_git_commit(Path.cwd())
     return msgspec.structs.replace(snapshot, run=msgspec.structs.replace(snapshot.run, git_commit=commit))

@@ -11,7 +11,7 @@ import msgspec
 
 from milepost.errors import MilepostError
 from milepost.log import logger
-from milepost.runs.record import Process, RunEvent, RunRecord, Snapshot
+from milepost.runs.record import Process, RunEvent, RunRecord
 from milepost.runs.uptime import process_birth
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Keeper:
         run: str,
         process: Process,
         now: Callable[[], float],
-        describe: Callable[[Snapshot], Snapshot] | None = None,
+        describe: Callable[[RunRecord], RunRecord] | None = None,
     ) -> None:
         self.kept: RunRecord | None = None
         self.process = process
@@ -59,8 +59,8 @@ class Keeper:
         self._changed = threading.Condition()
         self._is_open = False
         self._failing = False
-        self._pending: Snapshot | None = None
-        self._last: Snapshot | None = None
+        self._pending: RunRecord | None = None
+        self._last: RunRecord | None = None
         self._put = self._written = 0  # how many snapshots were put, and how many of them are on disk
         self._closed = False
         self._said: set[str] = set()
@@ -75,14 +75,14 @@ class Keeper:
         with self._changed:
             return self._changed.wait_for(lambda: self._is_open or self._failing, seconds)
 
-    def put(self, snapshot: Snapshot) -> None:
+    def put(self, snapshot: RunRecord) -> None:
         """Have a snapshot written, as soon as can be."""
         if os.getpid() != self.process.pid:
             return  # a child that was forked off has no thread, and no part in the run
         with self._changed:
             self._last = msgspec.structs.replace(snapshot, events=(), curves=())
-            if snapshot.process is not None:
-                self._behind_seconds = self._now() - snapshot.process.alive_at
+            for process in snapshot.processes:
+                self._behind_seconds = self._now() - process.alive_at
             self._pending = snapshot if self._pending is None else _joined(self._pending, snapshot)
             self._put += 1
             self._changed.notify_all()
@@ -227,7 +227,7 @@ def is_alive(process: Process) -> bool:
     return process.birth is not None and process.birth == process_birth(process.pid)
 
 
-def _joined(earlier: Snapshot, later: Snapshot) -> Snapshot:
+def _joined(earlier: RunRecord, later: RunRecord) -> RunRecord:
     """Return a later snapshot with the events and points of one that was not written."""
     curves = {(each.metric, each.smoothing): each for each in earlier.curves}
     for curve in later.curves:
