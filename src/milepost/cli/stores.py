@@ -11,7 +11,7 @@ import typer
 from milepost.errors import ConfigError, nearest
 from milepost.runs.record import RunRecord
 from milepost.store.store import Store
-from milepost.tracked_run.opening import DEFAULT_STORE
+from milepost.store.where import DEFAULT_STORE
 from milepost.tracked_run.restoring import with_ends
 from milepost.tracking.timer import SYSTEM_CLOCK
 

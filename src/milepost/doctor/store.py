@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from milepost.doctor.finding import Case, Finding
 from milepost.errors import StoreError
-from milepost.tracked_run.opening import store_of
+from milepost.store.where import store_of
 
 
 def check(case: Case) -> Iterator[Finding]:

@@ -302,7 +302,7 @@ def _instance(given: Instance | Mapping[str, Any] | str | None) -> Instance:
 
 def _saver(named: str | Path | None, settings: Config) -> "Saver":
     from milepost.replaying.saving import Saver
-    from milepost.tracked_run.opening import store_of
+    from milepost.store.where import store_of
 
     where = store_of(named, settings, os.environ)
     if where == "off":
