@@ -1,6 +1,5 @@
 """Opens a tracked run: finds out what it runs on and what that costs, and puts the parts together."""
 
-import os
 import socket
 import sys
 from collections import deque
@@ -150,7 +149,7 @@ def track(
 
 
 def _open_store(named: str | Path | None, settings: Config, run: str) -> Keeper | None:
-    where = store_of(named, settings, os.environ)
+    where = store_of(named, settings.store)
     if where == "off":
         return None
     process = this_process(SYSTEM_CLOCK.now(), settings.heartbeat_seconds)
