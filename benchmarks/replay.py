@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.timing import Ratio, side_by_side
-from milepost.replaying import replay
+from milepost.replaying.replay import replay
 from milepost.replaying.workers.scheduling import Engine
 
 RUNS, POINTS = 200, 100_000

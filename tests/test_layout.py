@@ -3,6 +3,8 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,63 @@ def test_ground_imports_the_standard_library_and_msgspec_only(module: Path) -> N
                 assert name.split(".")[1] in GROUND, name
             else:
                 assert top == "msgspec" or top in sys.stdlib_module_names, name
+
+
+def imported(node: ast.AST) -> Iterator[str]:
+    """Yield what a piece of code imports, inside functions too; not what is for type checkers alone."""
+    if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+        return
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "a relative import: say from where"
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    for child in ast.iter_child_nodes(node):
+        yield from imported(child)
+
+
+def imports_of(source: Path) -> dict[str, set[str]]:
+    """Return by name the modules of a package that each of its modules imports; a name in one stands for that."""
+    names = {}
+    for path in source.rglob("*.py"):
+        parts = path.relative_to(source.parent).with_suffix("").parts
+        names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    found = {}
+    for module, path in names.items():
+        told = set(imported(ast.parse(path.read_text())))
+        found[module] = {each if each in names else each.rpartition(".")[0] for each in told} & names.keys() - {module}
+    return found
+
+
+def test_no_modules_import_each_other() -> None:
+    graph = imports_of(SOURCE)
+    assert "milepost.tracking.crossing" in graph["milepost.tracking.tracker"]
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"modules import each other in a circle: {' <- '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize(
+    ("imports", "circle"),
+    [
+        ("import p.a", True),
+        ("from p import a", True),
+        ("from p.a import name", True),
+        ("def late():\n    from p.a import name", True),
+        ("if TYPE_CHECKING:\n    from p.a import name", False),
+        ("from p.c import name", False),
+        ("load('p.a')", False),
+    ],
+)
+def test_a_circle_of_imports_is_found(tmp_path: Path, imports: str, circle: bool) -> None:
+    package = tmp_path / "p"
+    package.mkdir()
+    for name, code in {"__init__": "", "a": "from p.b import name", "b": imports, "c": ""}.items():
+        (package / f"{name}.py").write_text(code)
+    graph = imports_of(package)
+    assert graph["p.a"] == {"p.b"}
+    assert ("p.a" in graph["p.b"]) is circle
 
 
 def loaded_after(code: str) -> set[str]:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from milepost.money.ledger import Ledger
     from milepost.money.quote import BillingRule, PriceStep, Quote
     from milepost.prices.sources.aws import AWSPricingClient
-    from milepost.replaying import Results, replay
+    from milepost.replaying.replay import replay
+    from milepost.replaying.results import Results
     from milepost.total_cost import calculate_total_cost
     from milepost.tracked_run import TrackedRun, track
     from milepost.tracking.result import ThresholdResult
@@ -44,7 +45,7 @@ _HOMES = {
     "PriceStep": "money.quote",
     "PriceUnavailable": "errors",
     "Quote": "money.quote",
-    "Results": "replaying",
+    "Results": "replaying.results",
     "SkyPilotInstanceInfo": "instances.schedulers.skypilot",
     "StateError": "errors",
     "ThresholdResult": "tracking.result",
@@ -53,7 +54,7 @@ _HOMES = {
     "environment_from_curriculum": "config",
     "get_default_arena_thresholds": "config",
     "load_performance_thresholds": "config",
-    "replay": "replaying",
+    "replay": "replaying.replay",
     "track": "tracked_run",
 }
 

@@ -9,7 +9,7 @@ import pytest
 polars = pytest.importorskip("polars")
 pytest.importorskip("sqlalchemy")
 
-from milepost.replaying import replay  # noqa: E402
+from milepost.replaying.replay import replay  # noqa: E402
 from milepost.report.exports import as_json  # noqa: E402
 from milepost.store.store import Store  # noqa: E402
 

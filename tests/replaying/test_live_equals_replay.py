@@ -18,8 +18,8 @@ polars = pytest.importorskip("polars")
 from milepost.money.instance import Instance  # noqa: E402
 from milepost.money.ledger import Ledger  # noqa: E402
 from milepost.money.quote import Quote  # noqa: E402
-from milepost.replaying import replay  # noqa: E402
 from milepost.replaying.compiled import when_compiled  # noqa: E402
+from milepost.replaying.replay import replay  # noqa: E402
 from milepost.tracking.result import ThresholdResult  # noqa: E402
 from milepost.tracking.thresholds import HalfLife, PerformanceThreshold  # noqa: E402
 from milepost.tracking.timer import Clock  # noqa: E402

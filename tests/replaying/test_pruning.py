@@ -15,8 +15,9 @@ polars = pytest.importorskip("polars")
 from milepost.errors import ConfigError, HistoryError  # noqa: E402
 from milepost.histories.formats import parquet  # noqa: E402
 from milepost.histories.history import Outline, Range  # noqa: E402
-from milepost.replaying import Results, replay  # noqa: E402
 from milepost.replaying.pruning import is_decided, may_reach  # noqa: E402
+from milepost.replaying.replay import replay  # noqa: E402
+from milepost.replaying.results import Results  # noqa: E402
 from milepost.replaying.workers import scheduling  # noqa: E402
 from milepost.tracking.smoothing import Smoother  # noqa: E402
 from milepost.tracking.thresholds import COMPARISONS, PerformanceThreshold  # noqa: E402

@@ -11,8 +11,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from milepost.cli import interrupts
-from milepost.replaying import Results
 from milepost.replaying.replay import Progress as Come
+from milepost.replaying.results import Results
 
 SKIPPED_SHOWN = 10
 """So many of what was skipped are named with their reasons; the rest are counted."""

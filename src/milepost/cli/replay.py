@@ -27,8 +27,8 @@ from milepost.cli.logs import (
     summarise,
 )
 from milepost.errors import ConfigError
-from milepost.replaying import replay as replay_logs
 from milepost.replaying.engine import Replayed
+from milepost.replaying.replay import replay as replay_logs
 from milepost.replaying.workers.scheduling import Engine
 from milepost.report.exports import FORMATS, Format, as_json, as_text
 from milepost.report.terminal import open_console, runs_results_table

@@ -35,7 +35,7 @@ from milepost.cli.logs import (
 )
 from milepost.cli.stores import StoreOption, find_runs, has_store, open_store
 from milepost.errors import ConfigError
-from milepost.replaying import replay as replay_logs
+from milepost.replaying.replay import replay as replay_logs
 from milepost.report.figures import NAMES, chart_of, draw, image, require_altair
 from milepost.report.terminal import open_console
 from milepost.runs.record import RunRecord

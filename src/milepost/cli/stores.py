@@ -1,6 +1,5 @@
 """Opens the store for commands over kept runs, and finds runs in it."""
 
-import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ import typer
 from milepost.errors import ConfigError, nearest
 from milepost.runs.record import RunRecord
 from milepost.store.store import Store
-from milepost.tracked_run.opening import DEFAULT_STORE
+from milepost.store.where import DEFAULT_STORE, store_of
 from milepost.tracked_run.restoring import with_ends
 from milepost.tracking.timer import SYSTEM_CLOCK
 
@@ -28,7 +27,7 @@ def open_store(named: str | None) -> Store:
         ConfigError: There is none.
         StoreError: It can't be opened.
     """
-    where = _where(named)
+    where = store_of(named)
     if where == "off":
         raise ConfigError("store: found 'off' (MILEPOST_STORE), expected a path or a URL: name one with --store")
     if not has_store(named):
@@ -41,12 +40,8 @@ def open_store(named: str | None) -> Store:
 
 def has_store(named: str | None) -> bool:
     """Say whether there is a store to open."""
-    where = _where(named)
+    where = store_of(named)
     return where != "off" and ("://" in where or Path(where).expanduser().is_file())
-
-
-def _where(named: str | None) -> str:
-    return named or os.environ.get("MILEPOST_STORE") or DEFAULT_STORE
 
 
 def find_runs(

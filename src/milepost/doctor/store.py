@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from milepost.doctor.finding import Case, Finding
 from milepost.errors import StoreError
-from milepost.tracked_run.opening import store_of
+from milepost.store.where import store_of
 
 
 def check(case: Case) -> Iterator[Finding]:
     """Look at where a run here would be kept."""
-    where = store_of(None, case.settings, case.environ)
+    where = store_of(None, case.settings.store, case.environ)
     if where == "off":
         yield Finding("note", "store", "the store is off: nothing of the run outlives its process.", "Remove `off`.")
         return
@@ -33,7 +33,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 def check_elsewhere(case: Case) -> Iterator[Finding]:
     """Look at whether the store outlives its machine, without opening it."""
-    where = store_of(None, case.settings, case.environ)
+    where = store_of(None, case.settings.store, case.environ)
     if case.detection.instance.market == "spot" and "://" not in where and where != "off":
         yield Finding(
             "warning",

@@ -9,6 +9,7 @@ import msgspec
 from milepost.errors import HistoryError
 from milepost.histories.history import History, Outline
 from milepost.money.ledger import Ledger
+from milepost.replaying.compiled import when_compiled
 from milepost.replaying.pruning import is_decided, needed, pass_over
 from milepost.replaying.row_by_row import Feed
 from milepost.replaying.updates import Clocks, Updates, updates_of
@@ -101,7 +102,7 @@ def replay_history(
                 tracker = _begin(history, thresholds, open_ledger, clocks, updates)
                 tracker.run, tracker.group = history.run, group
                 feed = Feed(tracker, clocks.start, with_curves=with_curves)
-            feed.take(updates)
+            when_compiled.take(feed, updates)
             if outline is not None and rows.read is not None:
                 pass_over(feed.tracker.watched, outline, *rows.read)
             if not final and feed.tracker.is_complete():

@@ -1,6 +1,5 @@
 """Finds logs, replays each of their runs, and goes on where one is broken."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -302,9 +301,9 @@ def _instance(given: Instance | Mapping[str, Any] | str | None) -> Instance:
 
 def _saver(named: str | Path | None, settings: Config) -> "Saver":
     from milepost.replaying.saving import Saver
-    from milepost.tracked_run.opening import store_of
+    from milepost.store.where import store_of
 
-    where = store_of(named, settings, os.environ)
+    where = store_of(named, settings.store)
     if where == "off":
         raise ConfigError("replay: found the store 'off', expected one to save to (--store)")
     return Saver(where)

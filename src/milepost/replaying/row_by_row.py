@@ -1,6 +1,5 @@
-"""Hands a tracker the rows of a history, one after the other or many at once."""
+"""Hands a tracker the rows of a history, one after the other."""
 
-from milepost.replaying.compiled import when_compiled
 from milepost.replaying.curves import HistoryCurve
 from milepost.replaying.updates import Updates
 from milepost.tracking.tracker import PerformanceThresholdTracker
@@ -23,17 +22,6 @@ class Feed:
     def __init__(self, tracker: PerformanceThresholdTracker, start: float, *, with_curves: bool) -> None:
         self.tracker, self.start = tracker, start
         self.curves = [HistoryCurve(series) for series in tracker.series] if with_curves else []
-
-    def take(self, updates: Updates) -> None:
-        """Take a stretch: by compiled code, where that is worth it."""
-        for curve in self.curves:
-            curve.look_at(updates.metrics)
-        if when_compiled.is_worth_it(len(updates) * len(self.tracker.series)) and updates.is_even:
-            from milepost.replaying.compiled.bulk import take_all
-
-            take_all(self, updates)
-        else:
-            self.take_each(updates, 0, len(updates))
 
     def take_each(self, updates: Updates, first: int, stop: int) -> None:
         """Take some rows of a stretch, one after the other."""

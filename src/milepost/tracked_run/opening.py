@@ -1,6 +1,5 @@
 """Opens a tracked run: finds out what it runs on and what that costs, and puts the parts together."""
 
-import os
 import socket
 import sys
 from collections import deque
@@ -31,6 +30,7 @@ from milepost.runs.settings import flat_config
 from milepost.runs.uptime import machine_age_seconds, machine_start_id, process_age_seconds
 from milepost.sinks import OWN as OWN_SINKS
 from milepost.sinks.sink import Sink
+from milepost.store.where import store_of
 from milepost.tracked_run.price_watch import watch_over
 from milepost.tracked_run.recorder import Recorder, with_git_commit
 from milepost.tracked_run.restoring import take_up, with_ends
@@ -42,9 +42,6 @@ from milepost.tracking.tracker import Event, PerformanceThresholdTracker
 
 _runs_opened = 0
 """Tracked runs of this process: only the first is billed from the process's start."""
-
-DEFAULT_STORE = ".milepost/milepost.db"
-"""Where runs are kept, below the working directory, unless told otherwise."""
 
 OPEN_SECONDS = 20.0
 """How long the start of a run waits for what its store knows of it; not at all for one that can't be read."""
@@ -151,13 +148,8 @@ def track(
     return tracked
 
 
-def store_of(named: str | Path | None, settings: Config, environ: Mapping[str, str]) -> str:
-    """Return where a run is kept: a path, a URL or ``off``; the call's word before the environment's and the file's."""
-    return str(named or environ.get("MILEPOST_STORE") or settings.store or DEFAULT_STORE)
-
-
 def _open_store(named: str | Path | None, settings: Config, run: str) -> Keeper | None:
-    where = store_of(named, settings, os.environ)
+    where = store_of(named, settings.store)
     if where == "off":
         return None
     process = this_process(SYSTEM_CLOCK.now(), settings.heartbeat_seconds)

@@ -10,7 +10,7 @@ from pyarrow import parquet as pyarrow_parquet
 from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.formats import parquet
 from milepost.histories.history import Wanted
-from milepost.replaying import replay
+from milepost.replaying.replay import replay
 from tests.histories.helpers import column, one, read
 
 TABLE = polars.DataFrame(

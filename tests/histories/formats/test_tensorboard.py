@@ -25,7 +25,7 @@ from milepost.errors import HistoryError
 from milepost.histories.finding.discovery import Log, find_logs
 from milepost.histories.formats.tensorboard import TensorBoardReader
 from milepost.histories.history import Wanted
-from milepost.replaying import replay
+from milepost.replaying.replay import replay
 from tests.histories.helpers import compiled_or_not  # noqa: F401
 
 Points = list[tuple[float, int, float]]

@@ -11,8 +11,8 @@ import pytest
 polars = pytest.importorskip("polars")
 pytest.importorskip("numba")
 
-from milepost.replaying import replay  # noqa: E402
 from milepost.replaying.compiled import bulk, when_compiled  # noqa: E402
+from milepost.replaying.replay import replay  # noqa: E402
 from milepost.tracking.thresholds import PerformanceThreshold  # noqa: E402
 
 THRESHOLDS = [
@@ -81,7 +81,7 @@ def test_small_work_loads_no_compiler(tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_text("samples,elapsed_seconds,m\n" + "".join(f"{at},{at},{at}\n" for at in range(500)))
     code = (
-        "import sys; from milepost.replaying import replay; "
+        "import sys; from milepost.replaying.replay import replay; "
         f"replay({str(log)!r}, thresholds=['m >= 3']); "
         "assert 'polars' in sys.modules; print(sorted({'numba', 'pyarrow', 'ray', 'sqlalchemy'} & set(sys.modules)))"
     )

@@ -1,6 +1,8 @@
 """When compiled code is worth its while: the compiler takes half a second to load, which small work is done in."""
 
 from milepost.histories.decoding import compiler
+from milepost.replaying.row_by_row import Feed
+from milepost.replaying.updates import Updates
 
 WORTH_POINTS = 100_000
 """So many values are taken one after the other before the compiler is loaded."""
@@ -13,13 +15,20 @@ class _Seen:
     points = 0
 
 
-def is_worth_it(points: int) -> bool:
-    """Say whether compiled code is to take the next values, of all that this process replays.
+def take(feed: Feed, updates: Updates) -> None:
+    """Hand a tracker a stretch of a history: many rows at once by compiled code, where that is worth it."""
+    for curve in feed.curves:
+        curve.look_at(updates.metrics)
+    if _is_worth_it(len(updates) * len(feed.tracker.series)) and updates.is_even:
+        # By name: where Numba refuses to be loaded, rows are taken one by one.
+        bulk = compiler.load("milepost.replaying.compiled.bulk")
+        if bulk is not None:
+            bulk.take_all(feed, updates)
+            return
+    feed.take_each(updates, 0, len(updates))
 
-    Args:
-        points: How many they are.
-    """
+
+def _is_worth_it(points: int) -> bool:
+    """Say whether compiled code is to take the next values, of all that this process replays."""
     _Seen.points += points
-    if points < WORTH_AT_ONCE or _Seen.points < WORTH_POINTS:
-        return False
-    return compiler.load("milepost.replaying.compiled.bulk") is not None
+    return points >= WORTH_AT_ONCE and _Seen.points >= WORTH_POINTS
