@@ -11,6 +11,7 @@ import typer
 
 from milepost.config import FOLDER, Config
 from milepost.errors import ConfigError
+from milepost.files import write_whole
 from milepost.replaying.metrics_in_logs import survey
 from milepost.tracking.thresholds import PerformanceThreshold
 
@@ -113,7 +114,7 @@ def _write(path: Path, text: str, *, force: bool) -> None:
         raise ConfigError(f"{path}: it exists already; give another path, or --force to overwrite it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text.encode())
     except OSError as error:
         raise ConfigError(f"{path}: expected to write it, found: {error.strerror}") from error
     typer.echo(f"wrote {path}")

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from glob import glob
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -35,6 +34,7 @@ from milepost.cli.logs import (
 )
 from milepost.cli.stores import StoreOption, find_runs, has_store, open_store
 from milepost.errors import ConfigError
+from milepost.files import write_whole
 from milepost.replaying.replay import replay as replay_logs
 from milepost.report.figures import NAMES, chart_of, draw, image, require_altair
 from milepost.report.terminal import open_console
@@ -215,13 +215,9 @@ def _write(out: Path, content: bytes) -> Path:
     Raises:
         ConfigError: It can't be written.
     """
-    beside = out.with_name(f".{out.name}.new")
     try:
-        beside.write_bytes(content)
-        beside.replace(out)
+        write_whole(out, content)
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
         raise ConfigError(f"-o {out}: expected a file that can be written, found: {error.strerror}") from error
     return out
 

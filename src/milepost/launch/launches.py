@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from milepost.errors import ConfigError, nearest
+from milepost.files import write_whole
 from milepost.launch.task import RunTask
 
 FOLDER = Path(".milepost") / "launches"
@@ -43,8 +44,8 @@ def keep(task: RunTask) -> Launched:
     """Write down a run that is about to be launched."""
     launched = Launched.of(task)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    launched.task_file.write_text(task.as_yaml, encoding="utf-8")
-    (FOLDER / f"{task.run}.json").write_bytes(msgspec.json.encode(launched))
+    write_whole(launched.task_file, task.as_yaml.encode())
+    write_whole(FOLDER / f"{task.run}.json", msgspec.json.encode(launched))
     return launched
 
 

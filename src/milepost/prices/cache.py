@@ -5,17 +5,17 @@ none, and the next answer takes its place.
 """
 
 import math
-import os
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 from platformdirs import user_cache_path
 
+from milepost.files import write_whole
 from milepost.log import logger
 from milepost.money.instance import Commitment, Instance, Market
 from milepost.money.quote import Quote
@@ -91,35 +91,23 @@ class QuoteCache:
         """Keep an answer. A cache that can't be written is none: the next process asks again."""
         entry = _Entry(question=question, since=since, answered_at=time.time(), quote=quote)
         file = self._file(question)
-        import tempfile  # not cheap, and seldom needed
-
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            handle, written = tempfile.mkstemp(dir=file.parent, prefix=".new-")
-            try:
-                with os.fdopen(handle, "wb") as new:
-                    new.write(msgspec.json.encode(entry))
-                os.replace(written, file)
-            except OSError:
-                os.unlink(written)
-                raise
+            write_whole(file, msgspec.json.encode(entry))
         except OSError as error:
             logger("prices.cache").debug("could not keep a price: %s", error.strerror)
 
     @contextmanager
     def asking(self, question: Question) -> Iterator[None]:
         """Hold off others of this user who ask the same, for a bounded time, so that they find the answer kept."""
-        lock = self._file(question).with_suffix(".lock")
-        try:
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            opened = lock.open("wb")
-        except OSError:
-            yield
-            return
-        with opened:
-            deadline = time.monotonic() + LOCK_SECONDS
-            while not _locked(opened.fileno()) and time.monotonic() < deadline:
-                time.sleep(0.05)
+        from filelock import FileLock  # not cheap, and wanted only where somebody is asked
+
+        file = self._file(question).with_suffix(".lock")
+        with ExitStack() as held:
+            # Without the lock it is asked all the same: where there are none to be had, or it was waited for in vain.
+            with suppress(OSError, NotImplementedError):
+                file.parent.mkdir(parents=True, exist_ok=True)
+                held.enter_context(FileLock(file, timeout=LOCK_SECONDS))
             yield
 
     def _file(self, question: Question) -> Path:
@@ -129,16 +117,3 @@ class QuoteCache:
         readable = "-".join(part for part in parts if part)[:80]
         readable = "".join(each if each.isascii() and (each.isalnum() or each == ".") else "-" for each in readable)
         return self._folder / f"{readable}-{zlib.crc32(msgspec.json.encode(question)):08x}.json"
-
-
-def _locked(file: int) -> bool:
-    """Try to lock an open file until it is closed; True also where there are no locks to be had."""
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except (ImportError, OSError):
-        pass
-    return True

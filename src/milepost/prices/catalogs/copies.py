@@ -17,6 +17,7 @@ from typing import NamedTuple
 from platformdirs import user_cache_path
 
 from milepost.errors import ConfigError, PriceUnavailable
+from milepost.files import write_whole
 from milepost.prices.catalogs.catalog import Catalog, shown
 
 SCHEMA = "v8"
@@ -198,19 +199,10 @@ def _checked(content: bytes, cloud: str) -> bytes:
 
 
 def _keep(content: bytes, path: Path) -> None:
-    """Put a file in its place at once, so that nobody reads half of it."""
-    from tempfile import NamedTemporaryFile  # not cheap, and seldom needed
-
-    partial: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as file:
-            partial = file.name
-            file.write(content)
-        os.replace(partial, path)
+        write_whole(path, content)
     except OSError as error:
-        if partial is not None:
-            Path(partial).unlink(missing_ok=True)
         raise PriceUnavailable(f"{shown(path)} can't be written: {error.strerror}") from error
 
 
