@@ -9,9 +9,10 @@ import msgspec
 from milepost.errors import nearest
 from milepost.log import logger
 from milepost.money.costs import billed_cost, cost_lines, total_cost
-from milepost.money.ledger import Ledger, MarkKind, Segment
+from milepost.money.ledger import Ledger
 from milepost.money.lineage import position_at
 from milepost.money.position import Position
+from milepost.money.segment import MarkKind, Segment
 from milepost.tracking.checkpoints import Checkpoints
 from milepost.tracking.crossing import Crossing, Detector, Watch
 from milepost.tracking.result import ThresholdResult, cost_figures, price_figures
