@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from milepost.money.position import Position
-from milepost.tracking.crossing import Watch
+from milepost.tracking.crossing import Pending
 from milepost.tracking.smoothing import Smoother
 from milepost.tracking.thresholds import Smoothing
 
@@ -15,7 +15,7 @@ class Series(Smoother):
     Attributes:
         metric: Key of the metric.
         even: Whether one decay serves every observation, so that the tracker may smooth in its own loop.
-        watch: Its pending thresholds.
+        pending: Its thresholds that are still to be achieved.
         low: With ``high``, the open interval in which a smoothed value needs no second look.
         high: See ``low``.
         absent: Updates that bore no finite value of the metric.
@@ -23,13 +23,13 @@ class Series(Smoother):
         left_at: Where the metric was last observed, if that was not at the last update.
     """
 
-    __slots__ = ("absent", "even", "high", "left_at", "low", "metric", "skipped", "watch")
+    __slots__ = ("absent", "even", "high", "left_at", "low", "metric", "pending", "skipped")
 
-    def __init__(self, metric: str, smoothing: Smoothing, watch: Watch) -> None:
+    def __init__(self, metric: str, smoothing: Smoothing, pending: Pending) -> None:
         super().__init__(smoothing)
         self.metric = metric
         self.even = smoothing.half_life is None and smoothing.bias_correction
-        self.watch = watch
+        self.pending = pending
         self.absent = 0
         self.skipped = 0
         self.left_at: Position | None = None
@@ -38,8 +38,8 @@ class Series(Smoother):
     def set_bounds(self) -> None:
         """Let the tracker pass over what needs no second look: its first value does, and what comes after a gap."""
         flowing = self.weight > 0 and self.left_at is None
-        self.low = self.watch.low if self.even and flowing else math.inf
-        self.high = self.watch.high
+        self.low = self.pending.low if self.even and flowing else math.inf
+        self.high = self.pending.high
 
     def leave(self, last: Position) -> None:
         """Note that the metric was last observed at the last update, or before: the one under way does not bear it."""

@@ -14,7 +14,7 @@ from milepost.money.lineage import position_at
 from milepost.money.position import Position
 from milepost.money.segment import MarkKind, Segment
 from milepost.tracking.checkpoints import Checkpoints
-from milepost.tracking.crossing import Crossing, Detector, Watch
+from milepost.tracking.crossing import Crossing, Detector, Pending
 from milepost.tracking.result import ThresholdResult, cost_figures, price_figures
 from milepost.tracking.series import Series, as_float, is_number
 from milepost.tracking.thresholds import PerformanceThreshold, require_unique_names
@@ -90,9 +90,9 @@ class PerformanceThresholdTracker:
         self._on_event = on_event
         self._detectors = {threshold.name: Detector(threshold) for threshold in self.thresholds}
         self._series = {
-            key: Series(*key, Watch(watchers)) for key, watchers in _by_series(self._detectors.values()).items()
+            key: Series(*key, Pending(watchers)) for key, watchers in _by_series(self._detectors.values()).items()
         }
-        self._pending: list[Series] = []
+        self._unsettled: list[Series] = []
         self._settled: list[Series] = []
         self._sort_series()
 
@@ -156,7 +156,7 @@ class PerformanceThresholdTracker:
                 return ()
             elapsed = moved
         achieved: list[Detector] | None = None
-        for series in self._pending:
+        for series in self._unsettled:
             x = metrics.get(series.metric)
             if type(x) is not float:
                 if x is None:
@@ -410,7 +410,7 @@ class PerformanceThresholdTracker:
             return []
         series.left_at = None
         assert self.elapsed_source is not None
-        achieved = series.watch.observe(Crossing(at, value, before, at.samples, self.elapsed_source))
+        achieved = series.pending.observe(Crossing(at, value, before, at.samples, self.elapsed_source))
         series.set_bounds()
         return achieved
 
@@ -620,7 +620,7 @@ class PerformanceThresholdTracker:
                     value = series.value
                     if detector.threshold.name not in known and detector.crossing is None and value is not None:
                         detector.met_before = detector.threshold.satisfied_by(value)
-            series.watch = Watch(watchers)
+            series.pending = Pending(watchers)
             series.set_bounds()
         self._sort_series()
 
@@ -658,8 +658,8 @@ class PerformanceThresholdTracker:
     def _sort_series(self) -> None:
         """Tell the series whose values are still to be compared from those whose thresholds are all achieved."""
         every_series = self._series.values()
-        self._settled = [series for series in every_series if series.even and not series.watch.pending]
-        self._pending = [series for series in every_series if series not in self._settled]
+        self._settled = [series for series in every_series if series.even and series.pending.is_empty]
+        self._unsettled = [series for series in every_series if series not in self._settled]
 
     def _series_of(self, threshold: PerformanceThreshold) -> Series:
         return self._series[threshold.metric, threshold.smoothing]

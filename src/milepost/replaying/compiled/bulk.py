@@ -16,7 +16,7 @@ from milepost.replaying.compiled import kernel
 from milepost.replaying.curves import HistoryCurve
 from milepost.replaying.row_by_row import Feed
 from milepost.replaying.updates import Updates
-from milepost.tracking.crossing import Crossing, Detector, Watch
+from milepost.tracking.crossing import Crossing, Detector, Pending
 from milepost.tracking.series import Series
 from milepost.tracking.tracker import PerformanceThresholdTracker
 
@@ -264,5 +264,5 @@ def _advance(
     series.absent += misses
     series.skipped += misses - nulls
     series.left_at = None if left == kernel.FLOWING else last_seen_at(left, series)
-    series.watch = Watch(detectors)
+    series.pending = Pending(detectors)
     series.set_bounds()
