@@ -317,10 +317,6 @@ class PerformanceThresholdTracker:
             metrics["performance_threshold/price_assumed"] = quote.assumed
         return {key: value for key, value in metrics.items() if value is not None}
 
-    def smoothed_value(self, threshold_name: str) -> float | None:
-        """Return the latest smoothed value of a threshold's metric, None before its first observation."""
-        return self._series_of(self._detectors[threshold_name].threshold).value
-
     def warn_of_missing(self, names: Iterable[str]) -> None:
         """Warn, once for each, of metrics that no observation has borne so far and that are not among ``names``.
 
