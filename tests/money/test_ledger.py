@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 from milepost.money.costs import billed_cost, cost, cost_lines, total_cost
 from milepost.money.extra_costs import Network, Storage
 from milepost.money.instance import Instance
-from milepost.money.ledger import Ledger, Mark, MarkKind, in_order
+from milepost.money.ledger import Ledger, in_order
 from milepost.money.lineage import lineage, position_at
 from milepost.money.position import Position
 from milepost.money.quote import BillingRule, Quote
+from milepost.money.segment import Mark, MarkKind
 from tests.helpers import START, ledger, quote
 
 

@@ -9,7 +9,7 @@ from unittest import mock
 import msgspec
 
 from milepost.config import Config
-from milepost.money.ledger import PREEMPTED
+from milepost.money.segment import PREEMPTED
 from milepost.runs.record import RunRecord
 from milepost.store.store import Store
 from milepost.tracked_run import TrackedRun, opening, track

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from milepost.errors import StoreError
 from milepost.money.extra_costs import Network, Storage
 from milepost.money.instance import Commitment, Instance
-from milepost.money.ledger import Ledger, Mark, MarkKind, Segment
+from milepost.money.ledger import Ledger
 from milepost.money.position import Position
 from milepost.money.quote import BillingRule, PriceStep, Quote
+from milepost.money.segment import Mark, MarkKind, Segment
 from milepost.runs.record import MOST_POINTS, Curve, CurvePoint, Process, Run, RunEvent, RunRecord
 from milepost.store import database
 from milepost.store.store import Store

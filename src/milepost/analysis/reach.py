@@ -3,8 +3,8 @@
 import msgspec
 
 from milepost.money.costs import cost
-from milepost.money.ledger import Mark, Segment
 from milepost.money.position import Position
+from milepost.money.segment import Mark, Segment
 from milepost.replaying.record import STATUS as REPLAYED
 from milepost.runs.record import RunRecord
 from milepost.tracking.result import ThresholdResult

@@ -8,8 +8,9 @@ import msgspec
 from milepost.errors import ConfigError, PriceUnavailable, require
 from milepost.instances.detect import as_assumed
 from milepost.money.instance import Instance
-from milepost.money.ledger import Ledger, Segment
+from milepost.money.ledger import Ledger
 from milepost.money.quote import Quote
+from milepost.money.segment import Segment
 from milepost.prices.book import PriceBook
 from milepost.runs.record import RunRecord
 from milepost.tracking.result import restated

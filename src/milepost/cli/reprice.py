@@ -12,7 +12,8 @@ from milepost.analysis.what_if import reprice as at_other_prices
 from milepost.cli.stores import StoreOption, find_runs, open_store
 from milepost.errors import ConfigError
 from milepost.money.costs import billed_cost
-from milepost.money.ledger import Ledger, Segment
+from milepost.money.ledger import Ledger
+from milepost.money.segment import Segment
 from milepost.report.amounts import UNKNOWN, usd
 from milepost.report.exports import as_json
 from milepost.report.ledgers import is_assumed

@@ -5,9 +5,10 @@ from itertools import pairwise
 
 import msgspec
 
-from milepost.money.ledger import Ledger, Segment
+from milepost.money.ledger import Ledger
 from milepost.money.lineage import Stretch, lineage, walk
 from milepost.money.position import Position
+from milepost.money.segment import Segment
 
 
 def cost(ledger: Ledger, until: Position) -> float | None:

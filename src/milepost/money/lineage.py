@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import msgspec
 
-from milepost.money.ledger import Ledger, Mark, Segment
+from milepost.money.ledger import Ledger
 from milepost.money.position import Position
+from milepost.money.segment import Mark, Segment
 
 
 class Stretch(msgspec.Struct, frozen=True):

@@ -89,7 +89,7 @@ def replay_history(
     def needed_of(stretch: int) -> Collection[str]:
         assert outline is not None
         every = {threshold.metric for threshold in thresholds}
-        return every if feed is None else needed(feed.tracker.watched, outline, stretch)
+        return every if feed is None else needed(feed.tracker.series, outline, stretch)
 
     try:
         for rows in history.rows() if outline is None else history.rows(needed_of):
@@ -104,7 +104,7 @@ def replay_history(
                 feed = Feed(tracker, clocks.start, with_curves=with_curves)
             when_compiled.take(feed, updates)
             if outline is not None and rows.read is not None:
-                pass_over(feed.tracker.watched, outline, *rows.read)
+                pass_over(feed.tracker.series, outline, *rows.read)
             if not final and feed.tracker.is_complete():
                 break
     except HistoryError as error:

@@ -12,10 +12,9 @@ That adds up to less than 8n·u·M, which is what the range is widened by; and b
 products that underflow lose besides. A raw value (d = 0) is computed exactly.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 from milepost.histories.history import Outline, Range
-from milepost.tracking.crossing import Detector
 from milepost.tracking.series import Series
 from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
 
@@ -23,9 +22,6 @@ UNIT_ROUNDOFF = 2.0**-53
 
 SMALLEST = 2.0**-1074
 """The least number above 0: what is lost where numbers are so small that rounding is no longer relative to them."""
-
-Watched = Sequence[tuple[Series, Sequence[Detector]]]
-"""What a tracker watches: `PerformanceThresholdTracker.watched`."""
 
 
 def may_reach(threshold: PerformanceThreshold, values: Range, rows: int) -> bool:
@@ -56,7 +52,7 @@ def is_decided(thresholds: Iterable[PerformanceThreshold], outline: Outline) -> 
     return True
 
 
-def needed(watched: Watched, outline: Outline, stretch: int) -> frozenset[str]:
+def needed(every_series: Iterable[Series], outline: Outline, stretch: int) -> frozenset[str]:
     """Return the metrics whose values are needed of a stretch, the first of all excepted.
 
     Those of a series are not once all its targets are reached; nor where none of the pending ones can be satisfied in
@@ -64,21 +60,21 @@ def needed(watched: Watched, outline: Outline, stretch: int) -> frozenset[str]:
     before, for where a range is known there is a finite value. (What has one range in common counts as one stretch for
     that.) What is smoothed needs all of its values.
     """
-    return frozenset(series.metric for series, detectors in watched if _is_needed(series, detectors, outline, stretch))
+    return frozenset(series.metric for series in every_series if _is_needed(series, outline, stretch))
 
 
-def _is_needed(series: Series, detectors: Iterable[Detector], outline: Outline, stretch: int) -> bool:
-    pending = [each.threshold for each in detectors if each.crossing is None]
+def _is_needed(series: Series, outline: Outline, stretch: int) -> bool:
+    pending = [each.threshold for each in series.detectors if each.crossing is None]
     if pending and not is_raw(series.smoothing):
         return True
     known = [ranges.get(series.metric) for ranges in outline.ranges[stretch : outline.following[stretch] + 1]]
     return any(values is None or may_reach(each, values, outline.rows) for each in pending for values in known)
 
 
-def pass_over(watched: Watched, outline: Outline, stretch: int, read: Collection[str]) -> None:
+def pass_over(every_series: Iterable[Series], outline: Outline, stretch: int, read: Collection[str]) -> None:
     """Tell series and detectors of a stretch of which only some metrics were read."""
-    for series, detectors in watched:
+    for series in every_series:
         if series.metric not in read and series.metric in outline.ranges[stretch]:
             series.absent -= 1  # one at least was there: the metric was observed
-            for detector in detectors:
+            for detector in series.detectors:
                 detector.drop()

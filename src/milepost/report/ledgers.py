@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from milepost.money.breakdown import Spent
 from milepost.money.costs import billed_use, uses
-from milepost.money.ledger import Ledger, Segment
+from milepost.money.ledger import Ledger
+from milepost.money.segment import Segment
 from milepost.report.amounts import UNKNOWN
 
 PURPOSES = {

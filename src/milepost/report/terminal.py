@@ -15,7 +15,7 @@ from rich.segment import Segment as Piece
 from rich.table import Table
 from rich.text import Text
 
-from milepost.money.ledger import Segment
+from milepost.money.segment import Segment
 from milepost.report.amounts import UNKNOWN, target_of, usd
 from milepost.report.live_curves import Trail
 from milepost.tracked_run import TrackedRun

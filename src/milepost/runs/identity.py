@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from milepost.log import logger
-from milepost.money.ledger import new_id
+from milepost.money.segment import new_id
 from milepost.runs.record import Process
 from milepost.runs.uptime import process_birth
 

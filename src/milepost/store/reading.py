@@ -9,9 +9,10 @@ from sqlalchemy import Connection, Select, select
 
 from milepost.money.extra_costs import Network, Storage
 from milepost.money.instance import Instance
-from milepost.money.ledger import Ledger, Mark, Segment
+from milepost.money.ledger import Ledger
 from milepost.money.position import Position
 from milepost.money.quote import BillingRule, PriceStep, Quote
+from milepost.money.segment import Mark, Segment
 from milepost.runs.record import MOST_POINTS, Curve, CurvePoint, Process, Run, RunEvent, RunRecord
 from milepost.store.schema import (
     CURVES,

@@ -7,7 +7,8 @@ import msgspec
 from sqlalchemy import Connection, Table, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from milepost.money.ledger import Ledger, Mark, Segment
+from milepost.money.ledger import Ledger
+from milepost.money.segment import Mark, Segment
 from milepost.runs.record import Curve, Run, RunEvent, RunRecord
 from milepost.store.schema import (
     CURVES,

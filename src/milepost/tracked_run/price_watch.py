@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from milepost.log import logger
 from milepost.money.instance import Instance
-from milepost.money.ledger import Ledger, Segment
+from milepost.money.ledger import Ledger
 from milepost.money.quote import Quote
+from milepost.money.segment import Segment
 from milepost.prices.book import billing_rule
 from milepost.pricing import Priced, Pricer
 

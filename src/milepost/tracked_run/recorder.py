@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from milepost.log import logger
-from milepost.money.ledger import Ledger, new_id
+from milepost.money.ledger import Ledger
+from milepost.money.segment import new_id
 from milepost.runs.identity import find_git_commit
 from milepost.runs.record import Run, RunEvent, RunRecord
 from milepost.runs.settings import flat_config

@@ -3,7 +3,8 @@
 import msgspec
 
 from milepost.log import logger
-from milepost.money.ledger import PREEMPTED, Ledger
+from milepost.money.ledger import Ledger
+from milepost.money.segment import PREEMPTED
 from milepost.runs.record import RunRecord
 from milepost.tracked_run.store_writer import is_alive
 from milepost.tracking.state import STATE_VERSION, SmootherState, ThresholdState, TrackerState

@@ -9,8 +9,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from milepost.log import logger
 from milepost.money.instance import Instance
-from milepost.money.ledger import PREEMPTED, Ledger
+from milepost.money.ledger import Ledger
 from milepost.money.position import Position
+from milepost.money.segment import PREEMPTED
 from milepost.sinks.sink import Sink
 from milepost.tracked_run.end_watch import EndWatch
 from milepost.tracked_run.notice_watch import NoticeWatch

@@ -78,7 +78,7 @@ class Detector:
         self.met_before = False
 
 
-class Watch:
+class Pending:
     """The pending thresholds of one smoother, sorted, so that only the next ones are compared.
 
     Attributes:
@@ -89,17 +89,17 @@ class Watch:
     __slots__ = ("_falling", "_level", "_rising", "high", "low")
 
     def __init__(self, detectors: Iterable[Detector] = ()) -> None:
-        pending = [detector for detector in detectors if detector.crossing is None]
+        every = [detector for detector in detectors if detector.crossing is None]
         # In order of being satisfied: whatever value satisfies one of a list satisfies all that stand before it.
         self._rising = sorted(
-            (detector for detector in pending if detector.threshold.comparison in (">=", ">")),
+            (detector for detector in every if detector.threshold.comparison in (">=", ">")),
             key=lambda detector: (detector.threshold.target_value, detector.threshold.comparison == ">"),
         )
         self._falling = sorted(
-            (detector for detector in pending if detector.threshold.comparison in ("<=", "<")),
+            (detector for detector in every if detector.threshold.comparison in ("<=", "<")),
             key=lambda detector: (-detector.threshold.target_value, detector.threshold.comparison == "<"),
         )
-        self._level = [detector for detector in pending if detector.threshold.comparison == "=="]
+        self._level = [detector for detector in every if detector.threshold.comparison == "=="]
         self._set_bounds()
 
     def observe(self, seen: Crossing) -> list[Detector]:
@@ -109,15 +109,15 @@ class Watch:
             seen: The crossing that this observation is, if it is one.
         """
         achieved: list[Detector] = []
-        for pending in (self._rising, self._falling):
+        for ordered in (self._rising, self._falling):
             satisfied = 0
-            for detector in pending:
+            for detector in ordered:
                 if not detector.threshold.satisfied_by(seen.value):
                     break
                 satisfied += 1
                 if detector.hold(seen):
                     achieved.append(detector)
-            for detector in pending[satisfied:]:
+            for detector in ordered[satisfied:]:
                 if detector.held or detector.met_before:
                     detector.drop()
         for detector in self._level:
@@ -127,20 +127,20 @@ class Watch:
                 achieved.append(detector)
         if achieved:
             self._rising, self._falling, self._level = (
-                [detector for detector in pending if detector.crossing is None]
-                for pending in (self._rising, self._falling, self._level)
+                [detector for detector in each if detector.crossing is None]
+                for each in (self._rising, self._falling, self._level)
             )
         self._set_bounds()
         return achieved
 
     @property
-    def pending(self) -> bool:
-        """Whether any threshold is still to be achieved."""
-        return bool(self._rising or self._falling or self._level)
+    def is_empty(self) -> bool:
+        """Whether every threshold has been achieved."""
+        return not (self._rising or self._falling or self._level)
 
     def _set_bounds(self) -> None:
         self.high = self._rising[0].threshold.target_value if self._rising else math.inf
         self.low = self._falling[0].threshold.target_value if self._falling else -math.inf
-        holding = any(each.held or each.met_before for pending in (self._rising, self._falling) for each in pending)
+        holding = any(each.held or each.met_before for each in (*self._rising, *self._falling))
         if holding or self._level:
             self.low = math.inf

@@ -1,10 +1,11 @@
 """A metric under one smoothing, from the value that was logged to the thresholds that watch it."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from milepost.money.position import Position
-from milepost.tracking.crossing import Watch
+from milepost.tracking.crossing import Detector, Pending
 from milepost.tracking.smoothing import Smoother
 from milepost.tracking.thresholds import Smoothing
 
@@ -15,7 +16,8 @@ class Series(Smoother):
     Attributes:
         metric: Key of the metric.
         even: Whether one decay serves every observation, so that the tracker may smooth in its own loop.
-        watch: Its pending thresholds.
+        detectors: Its thresholds, in their order.
+        pending: Those of them that are still to be achieved.
         low: With ``high``, the open interval in which a smoothed value needs no second look.
         high: See ``low``.
         absent: Updates that bore no finite value of the metric.
@@ -23,23 +25,32 @@ class Series(Smoother):
         left_at: Where the metric was last observed, if that was not at the last update.
     """
 
-    __slots__ = ("absent", "even", "high", "left_at", "low", "metric", "skipped", "watch")
+    __slots__ = ("absent", "detectors", "even", "high", "left_at", "low", "metric", "pending", "skipped")
 
-    def __init__(self, metric: str, smoothing: Smoothing, watch: Watch) -> None:
+    def __init__(self, metric: str, smoothing: Smoothing, detectors: Iterable[Detector]) -> None:
         super().__init__(smoothing)
         self.metric = metric
         self.even = smoothing.half_life is None and smoothing.bias_correction
-        self.watch = watch
+        self.detectors = tuple(detectors)
         self.absent = 0
         self.skipped = 0
         self.left_at: Position | None = None
+        self.take_up()
+
+    def take_up(self) -> None:
+        """Go on from where smoother and detectors have been brought from outside."""
+        self.pending = Pending(self.detectors)
         self.set_bounds()
+
+    def observations(self, updates: int) -> int:
+        """Return how many of so many updates bore a finite value."""
+        return updates - self.absent
 
     def set_bounds(self) -> None:
         """Let the tracker pass over what needs no second look: its first value does, and what comes after a gap."""
         flowing = self.weight > 0 and self.left_at is None
-        self.low = self.watch.low if self.even and flowing else math.inf
-        self.high = self.watch.high
+        self.low = self.pending.low if self.even and flowing else math.inf
+        self.high = self.pending.high
 
     def leave(self, last: Position) -> None:
         """Note that the metric was last observed at the last update, or before: the one under way does not bear it."""

@@ -9,14 +9,15 @@ import msgspec
 from milepost.errors import nearest
 from milepost.log import logger
 from milepost.money.costs import billed_cost, cost_lines, total_cost
-from milepost.money.ledger import Ledger, MarkKind, Segment
+from milepost.money.ledger import Ledger
 from milepost.money.lineage import position_at
 from milepost.money.position import Position
+from milepost.money.segment import MarkKind, Segment
 from milepost.tracking.checkpoints import Checkpoints
-from milepost.tracking.crossing import Crossing, Detector, Watch
+from milepost.tracking.crossing import Crossing, Detector
 from milepost.tracking.result import ThresholdResult, cost_figures, price_figures
 from milepost.tracking.series import Series, as_float, is_number
-from milepost.tracking.thresholds import PerformanceThreshold, require_unique_names
+from milepost.tracking.thresholds import PerformanceThreshold, Smoothing, require_unique_names
 from milepost.tracking.timer import SYSTEM_CLOCK, Clock, ElapsedSource
 
 if TYPE_CHECKING:
@@ -88,10 +89,11 @@ class PerformanceThresholdTracker:
         self._clock_offset = clock.offset
         self._on_event = on_event
         self._detectors = {threshold.name: Detector(threshold) for threshold in self.thresholds}
-        self._series = {
-            key: Series(*key, Watch(watchers)) for key, watchers in _by_series(self._detectors.values()).items()
-        }
-        self._pending: list[Series] = []
+        grouped: dict[tuple[str, Smoothing], list[Detector]] = {}
+        for detector in self._detectors.values():
+            grouped.setdefault((detector.threshold.metric, detector.threshold.smoothing), []).append(detector)
+        self._series = {key: Series(*key, detectors) for key, detectors in grouped.items()}
+        self._unsettled: list[Series] = []
         self._settled: list[Series] = []
         self._sort_series()
 
@@ -155,7 +157,7 @@ class PerformanceThresholdTracker:
                 return ()
             elapsed = moved
         achieved: list[Detector] | None = None
-        for series in self._pending:
+        for series in self._unsettled:
             x = metrics.get(series.metric)
             if type(x) is not float:
                 if x is None:
@@ -277,12 +279,6 @@ class PerformanceThresholdTracker:
         """Each metric under each of its smoothings."""
         return tuple(self._series.values())
 
-    @property
-    def watched(self) -> list[tuple[Series, list[Detector]]]:
-        """Each metric under each of its smoothings, with what detects its thresholds."""
-        grouped = _by_series(self._detectors.values())
-        return [(series, grouped[key]) for key, series in self._series.items()]
-
     def get_results(self) -> dict[str, ThresholdResult]:
         """Return a result for each threshold, by name, as the ledger and its prices stand now."""
         return {name: self._result(detector) for name, detector in self._detectors.items()}
@@ -316,10 +312,6 @@ class PerformanceThresholdTracker:
             metrics["performance_threshold/price_assumed"] = quote.assumed
         return {key: value for key, value in metrics.items() if value is not None}
 
-    def smoothed_value(self, threshold_name: str) -> float | None:
-        """Return the latest smoothed value of a threshold's metric, None before its first observation."""
-        return self._series_of(self._detectors[threshold_name].threshold).value
-
     def warn_of_missing(self, names: Iterable[str]) -> None:
         """Warn, once for each, of metrics that no observation has borne so far and that are not among ``names``.
 
@@ -328,7 +320,7 @@ class PerformanceThresholdTracker:
         """
         known = set(names)
         for series in self._series.values():
-            if series.metric in known or self._observations(series) or series.skipped:
+            if series.metric in known or series.observations(self._updates) or series.skipped:
                 continue
             hint = nearest(series.metric, known, most=3, cutoff=0.5)
             self._warn_once(f"missing {series.metric}", "metric %r was never observed%s", series.metric, hint)
@@ -354,7 +346,7 @@ class PerformanceThresholdTracker:
                     weight=series.weight,
                     samples=series.samples,
                     elapsed_seconds=series.elapsed_seconds,
-                    observations=self._observations(series),
+                    observations=series.observations(self._updates),
                     skipped=series.skipped,
                     last=(series.left_at or self.last) if series.weight else None,
                 )
@@ -409,7 +401,7 @@ class PerformanceThresholdTracker:
             return []
         series.left_at = None
         assert self.elapsed_source is not None
-        achieved = series.watch.observe(Crossing(at, value, before, at.samples, self.elapsed_source))
+        achieved = series.pending.observe(Crossing(at, value, before, at.samples, self.elapsed_source))
         series.set_bounds()
         return achieved
 
@@ -517,7 +509,7 @@ class PerformanceThresholdTracker:
     def _result(self, detector: Detector) -> ThresholdResult:
         threshold, crossing = detector.threshold, detector.crossing
         series = self._series_of(threshold)
-        observations = self._observations(series)
+        observations = series.observations(self._updates)
         unseen = observations == 0 and series.skipped == 0
         latest = series.value
         known: dict[str, Any] = {}
@@ -607,20 +599,18 @@ class PerformanceThresholdTracker:
                 if detector.crossing is None:
                     detector.held, detector.candidate, detector.crossing = kept.held, kept.candidate, kept.crossing
         smoothers = {(each.metric, each.smoothing): each for each in saved.smoothers}
-        for key, watchers in _by_series(self._detectors.values()).items():
-            series = self._series[key]
+        for key, series in self._series.items():
             if smoother := smoothers.get(key):
                 series.total, series.weight = smoother.total, smoother.weight
                 series.samples, series.elapsed_seconds = smoother.samples, smoother.elapsed_seconds
                 series.absent = self._updates - smoother.observations
                 series.skipped = smoother.skipped
                 series.left_at = smoother.last
-                for detector in watchers:  # a new one, whose crossing may lie before the state
+                for detector in series.detectors:  # a new one, whose crossing may lie before the state
                     value = series.value
                     if detector.threshold.name not in known and detector.crossing is None and value is not None:
                         detector.met_before = detector.threshold.satisfied_by(value)
-            series.watch = Watch(watchers)
-            series.set_bounds()
+            series.take_up()
         self._sort_series()
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -657,14 +647,11 @@ class PerformanceThresholdTracker:
     def _sort_series(self) -> None:
         """Tell the series whose values are still to be compared from those whose thresholds are all achieved."""
         every_series = self._series.values()
-        self._settled = [series for series in every_series if series.even and not series.watch.pending]
-        self._pending = [series for series in every_series if series not in self._settled]
+        self._settled = [series for series in every_series if series.even and series.pending.is_empty]
+        self._unsettled = [series for series in every_series if series not in self._settled]
 
     def _series_of(self, threshold: PerformanceThreshold) -> Series:
         return self._series[threshold.metric, threshold.smoothing]
-
-    def _observations(self, series: Series) -> int:
-        return self._updates - series.absent
 
     def _tell(self, event: Event) -> None:
         if self._on_event is not None:
@@ -674,14 +661,6 @@ class PerformanceThresholdTracker:
         if about not in self._warned:
             self._warned.add(about)
             logger("tracker").warning(message, *values)
-
-
-def _by_series(detectors: Iterable[Detector]) -> dict[tuple[str, Any], list[Detector]]:
-    """Group detectors by what they share a smoother by: metric and smoothing."""
-    grouped: dict[tuple[str, Any], list[Detector]] = {}
-    for detector in detectors:
-        grouped.setdefault((detector.threshold.metric, detector.threshold.smoothing), []).append(detector)
-    return grouped
 
 
 WANDB_KEYS = (

@@ -62,10 +62,10 @@ def whole_state(feed: Feed) -> str:
     """All that a tracker, its results and its curves are; ``repr`` tells every bit of a float."""
     tracker = feed.tracker
     every_series = [(each.total, each.weight, each.absent, each.skipped, each.left_at) for each in tracker.series]
-    watches = [(each.watch.low, each.watch.high, each.watch.pending and each.low) for each in tracker.series]
+    pending = [(each.pending.low, each.pending.high, each.pending.is_empty or each.low) for each in tracker.series]
     results = list(tracker.get_results().values())
     curves = [curve.taken() for curve in feed.curves]
-    return repr((every_series, watches, results, tracker.crossings, curves, tracker.state_dict()))
+    return repr((every_series, pending, results, tracker.crossings, curves, tracker.state_dict()))
 
 
 def same(

@@ -16,7 +16,7 @@ from milepost.replaying.compiled import kernel
 from milepost.replaying.curves import HistoryCurve
 from milepost.replaying.row_by_row import Feed
 from milepost.replaying.updates import Updates
-from milepost.tracking.crossing import Crossing, Detector, Watch
+from milepost.tracking.crossing import Crossing, Detector
 from milepost.tracking.series import Series
 from milepost.tracking.tracker import PerformanceThresholdTracker
 
@@ -119,18 +119,17 @@ def _take(
 ) -> None:
     """Take a block through a tracker, and give curves what was at their rows; ``first`` is that of the block."""
     rows = len(block.samples)
-    watched = tracker.watched
-    for series, _ in watched:
+    for series in tracker.series:
         if series.metric not in block.columns:
             series.leave(tracker.last)
             series.absent += rows
-    present = [(series, detectors) for series, detectors in watched if series.metric in block.columns]
-    pending = [[each for each in detectors if each.crossing is None] for _, detectors in present]
-    states = _states_of([series for series, _ in present], pending)
+    present = [series for series in tracker.series if series.metric in block.columns]
+    pending = [[each for each in series.detectors if each.crossing is None] for series in present]
+    states = _states_of(present, pending)
     targets = _targets_of([each for detectors in pending for each in detectors])
     by_series = {curve.series: (curve, kept) for curve, kept in curves}
-    wanted = _kept_of(states, [by_series[series][1] if by_series else () for series, _ in present])
-    columns = tuple(block.columns[series.metric] for series, _ in present)
+    wanted = _kept_of(states, [by_series[series][1] if by_series else () for series in present])
+    columns = tuple(block.columns[series.metric] for series in present)
     if present:
         kernel.observe(columns, block.samples, block.elapsed_seconds, states, targets, wanted)
 
@@ -158,11 +157,11 @@ def _take(
 
     elapsed_source = tracker.elapsed_source
     assert elapsed_source is not None
-    for number, (series, detectors) in enumerate(present):
+    for number, series in enumerate(present):
         told = targets[states[number]["first_target"] : states[number + 1]["first_target"]]
         for detector, target in zip(pending[number], told, strict=True):
             _settle(detector, target, series, seen_at, last_seen_at, elapsed_source)
-        _advance(series, detectors, states[number], block.nulls.get(series.metric, 0), last_seen_at)
+        _advance(series, states[number], block.nulls.get(series.metric, 0), last_seen_at)
     tracker.follow(
         rows,
         int(block.samples[-1]),
@@ -170,7 +169,7 @@ def _take(
         float(block.wall_time[-1]),
         [position(row, 0) for row in crossed],
     )
-    for (series, _), each in zip(present, states, strict=False):
+    for series, each in zip(present, states, strict=False):
         if by_series:
             curve, kept = by_series[series]
             values = wanted["value"][each["end_kept"] - len(kept) : each["end_kept"]]
@@ -250,13 +249,7 @@ def _settle(
         detector.candidate = None
 
 
-def _advance(
-    series: Series,
-    detectors: Sequence[Detector],
-    states: Any,
-    nulls: int,
-    last_seen_at: Callable[[int, Series], Position],
-) -> None:
+def _advance(series: Series, states: Any, nulls: int, last_seen_at: Callable[[int, Series], Position]) -> None:
     """Bring a series to where the kernel left its state."""
     misses, left = int(states["misses"]), int(states["left"])
     series.total, series.weight = float(states["total"]), float(states["weight"])
@@ -264,5 +257,4 @@ def _advance(
     series.absent += misses
     series.skipped += misses - nulls
     series.left_at = None if left == kernel.FLOWING else last_seen_at(left, series)
-    series.watch = Watch(detectors)
-    series.set_bounds()
+    series.take_up()

@@ -1,7 +1,7 @@
 """The tracker's arithmetic, compiled: many observations of several metrics in one pass, with the same bits.
 
-The operations are those of `Smoother.push` and `Watch.observe`, in their order. Nothing is compiled with fast-math, so
-LLVM neither reassociates nor contracts them; decays by a half-life come from C's ``pow``, as there. Its base is an
+The operations are those of `Smoother.push` and `Pending.observe`, in their order. Nothing is compiled with fast-math,
+so LLVM neither reassociates nor contracts them; decays by a half-life come from C's ``pow``, as there. Its base is an
 argument, since LLVM would call another function for a constant one.
 
 **What makes it fast.** The recurrence ``S ← d·S + x`` waits for its own result, about eight cycles an observation. So
@@ -334,7 +334,7 @@ def _next_kept(at, series, kept):  # type: ignore[no-untyped-def]
 
 @inlined
 def _observe_each(column, start, stop, at, samples, elapsed_seconds, half, series, targets, kept):  # type: ignore[no-untyped-def]
-    """Take observations of one series, one after the other: `Smoother.push` and `Watch.observe`, written out."""
+    """Take observations of one series, one after the other: `Smoother.push` and `Pending.observe`, written out."""
     each = series[at]
     decay, half_life, by_samples, bias_correction = each.decay, each.half_life, each.by_samples, each.bias_correction
     total, weight, left, misses = each.total, each.weight, each.left, each.misses
