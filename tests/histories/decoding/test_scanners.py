@@ -287,7 +287,7 @@ def test_files_of_wandb(
     with pytest.MonkeyPatch.context() as patch:
         for module in ("tables.rows", "decoding.wandb_columns", "formats.wandb"):
             patch.setattr(f"milepost.histories.{module}.ROWS", rows)
-        for module in ("formats.jsonl", "decoding.wandb_columns"):
+        for module in ("tables.table", "decoding.wandb_columns"):
             patch.setattr(f"milepost.histories.{module}.MAX_CELLS", cells)
         patch.setattr("milepost.histories.decoding.leveldb.READ_BYTES", BLOCK_BYTES)
         same(WandbFileReader(), path, *asked)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from milepost.errors import HistoryError
+from milepost.histories.decoding.json_rows import MAX_CELLS, SPECIAL, series
 from milepost.histories.decoding.leveldb import Batch, Batches, Record, records
 from milepost.histories.decoding.names import Names
 from milepost.histories.decoding.wandb_record import prefixes_of
-from milepost.histories.formats.jsonl import MAX_CELLS, series
-from milepost.histories.tables.rows import ROWS, SPECIAL
+from milepost.histories.tables.rows import ROWS
 from milepost.histories.tables.table import Frame
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.decoding.event import VERSION
 from milepost.histories.decoding.events import EventScan, Stretch
+from milepost.histories.decoding.json_rows import MAX_CELLS
 from milepost.histories.decoding.tfrecord import is_record
-from milepost.histories.formats.jsonl import MAX_CELLS
 from milepost.histories.history import History, Rows, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.table import need_polars

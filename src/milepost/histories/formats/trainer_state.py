@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import BOM, is_url, read_whole, stem
-from milepost.histories.formats.jsonl import frame_of
+from milepost.histories.decoding.json_rows import frame_of
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.table import Frame, Table, histories_of, need_polars

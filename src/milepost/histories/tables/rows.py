@@ -7,15 +7,11 @@ from itertools import islice
 from typing import Any
 
 from milepost.errors import HistoryError
-from milepost.histories.formats.jsonl import frames_of
 from milepost.histories.history import History, Rows
-from milepost.histories.tables.table import Frame, Table
+from milepost.histories.tables.table import Frame, Table, frames_of
 
 ROWS = 5000
 """Of one stretch."""
-
-SPECIAL = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
-"""What is written as text where JSON has no such number."""
 
 
 class RowTable(Table):

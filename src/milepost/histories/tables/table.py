@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from milepost.errors import HistoryError, MissingExtra
+from milepost.histories.decoding.json_rows import MAX_CELLS, frame_of
 from milepost.histories.history import History, Outline, Range, Rows, Wanted
 from milepost.histories.tables.chunks import Stretches, taken
 from milepost.histories.tables.columns import Chosen, choose, shown
@@ -94,6 +95,19 @@ class Table(ABC):
                 _, number, frames = self._last
                 self._last = columns, frame.number, [*(frames if number == frame.number else ()), frame]
                 yield frame
+
+
+def frames_of(number: int, first_row: int, rows: list[dict[str, Any]]) -> Iterator[Frame]:
+    """Yield the rows of a block as frames that have no more than `MAX_CELLS` cells each."""
+    columns: dict[str, None] = {}
+    start = 0
+    for index, row in enumerate(rows):
+        columns.update(dict.fromkeys(row))
+        if len(columns) * (index - start + 1) > MAX_CELLS and index > start:
+            yield Frame(number, first_row + start, frame_of(rows[start:index]))
+            start, columns = index, dict.fromkeys(row)
+    if columns:
+        yield Frame(number, first_row + start, frame_of(rows[start:]))
 
 
 def need_polars() -> None:
