@@ -11,7 +11,8 @@ from milepost.histories.decoding.files import BOM, Block, blocks, read_block, st
 from milepost.histories.decoding.json_rows import MAX_DEPTH, flatten
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
-from milepost.histories.tables.table import Frame, Table, frames_of, histories_of, need_polars
+from milepost.histories.tables.histories import histories_of
+from milepost.histories.tables.table import Frame, Table, frames_of, need_polars
 from milepost.log import logger
 
 NAMES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")

@@ -15,8 +15,9 @@ from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.decoding.files import BLOCK_BYTES, as_unicode, is_url, opened, stem
 from milepost.histories.history import History, Range, Wanted
 from milepost.histories.reader import File, Reader
+from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.run_column import RUN_COLUMNS
-from milepost.histories.tables.table import Frame, Table, histories_of, need_polars
+from milepost.histories.tables.table import Frame, Table, need_polars
 
 if TYPE_CHECKING:
     import polars

@@ -17,7 +17,8 @@ from milepost.histories.decoding.files import BOM, is_url, read_whole, stem
 from milepost.histories.decoding.json_rows import frame_of
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
-from milepost.histories.tables.table import Frame, Table, histories_of, need_polars
+from milepost.histories.tables.histories import histories_of
+from milepost.histories.tables.table import Frame, Table, need_polars
 from milepost.log import logger
 
 NAME = "trainer_state.json"

@@ -26,8 +26,9 @@ from milepost.histories.decoding.wandb_record import (
 from milepost.histories.decoding.wire import BYTES, WireError, fields
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
+from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.rows import ROWS, RowTable, seed_of
-from milepost.histories.tables.table import Frame, histories_of, need_polars
+from milepost.histories.tables.table import Frame, need_polars
 
 
 class WandbFileReader(Reader):

@@ -14,8 +14,9 @@ from milepost.histories.decoding.json_rows import MAX_DEPTH, SPECIAL, flatten
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.columns import ELAPSED, SAMPLES, WALL
+from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.rows import RowTable, one_of_many, seed_of
-from milepost.histories.tables.table import histories_of, need_polars
+from milepost.histories.tables.table import need_polars
 
 PAGE = 10_000
 """Steps that are asked for at a time."""

@@ -4,13 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from milepost.errors import HistoryError
 from milepost.histories.tables.columns import Chosen
+from milepost.histories.tables.table import Table
 from milepost.histories.tables.values import numbers
 from milepost.log import logger
 
 if TYPE_CHECKING:
     import polars
-
-    from milepost.histories.tables.table import Table
 
 RUN_COLUMNS = ("run", "run_id", "run_name", "run_uuid")
 """Columns that tell runs apart, where a file has them."""
@@ -31,7 +30,7 @@ def names_of(data: "polars.DataFrame", chosen: Chosen) -> "polars.Series":
     return data[chosen.run].cast(polars.String)
 
 
-def runs_of(table: "Table", chosen: Chosen) -> tuple[Runs, HistoryError | None]:
+def runs_of(table: Table, chosen: Chosen) -> tuple[Runs, HistoryError | None]:
     """Return the runs of a table, and what is wrong where there may be more.
 
     A run has all stretches that may hold rows of it: whoever reads one that is broken is told so. Where not even the
