@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from milepost.histories.decoding import compiler
-from milepost.histories.finding.discovery import Log, Skipped, find_logs
+from milepost.histories.finding.discovery import find_logs
+from milepost.histories.finding.logs import Log, Skipped
 from milepost.histories.history import History, Wanted
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"

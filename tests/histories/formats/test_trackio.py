@@ -12,7 +12,8 @@ import pytest
 pytest.importorskip("trackio")
 
 from milepost.errors import HistoryError
-from milepost.histories.finding.discovery import Log, find_logs
+from milepost.histories.finding.discovery import find_logs
+from milepost.histories.finding.logs import Log
 from milepost.histories.formats.trackio import TrackioReader
 from milepost.histories.history import History, Wanted
 
