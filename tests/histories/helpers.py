@@ -61,7 +61,7 @@ def one(*paths: Path | str, wanted: Wanted = EVERYTHING, format: str | None = No
 
 
 def column(history: History, name: str) -> list[Any]:
-    """Return a metric, or ``samples``, ``elapsed_seconds`` or ``wall_time``, over all stretches."""
+    """Return a metric, or ``samples``, ``elapsed_seconds`` or ``wall_time``, over all chunks."""
     values: list[Any] = []
     for rows in history.rows():
         own = getattr(rows, name, None) if name in ("samples", "elapsed_seconds", "wall_time") else None

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import polars
 
 MAX_CELLS = 4_000_000
-"""Of one stretch: a log whose every line has other keys would else fill the memory with nulls."""
+"""Of one chunk: a log whose every line has other keys would else fill the memory with nulls."""
 
 MAX_DEPTH = 20
 LONGEST_INTEGER = 2**63

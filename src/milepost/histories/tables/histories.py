@@ -7,7 +7,7 @@ import msgspec
 
 from milepost.errors import HistoryError
 from milepost.histories.history import History, Outline, Rows, Wanted
-from milepost.histories.tables.chunks import Stretches, taken
+from milepost.histories.tables.chunks import Chunks, taken
 from milepost.histories.tables.columns import Chosen, choose, shown
 from milepost.histories.tables.run_column import RUN_COLUMNS, facts_of, names_of, runs_of
 from milepost.histories.tables.table import Frame, Table
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars
 
 Needed = Callable[[int], Collection[str]]
-"""Says which metrics of a stretch are needed, by its number; asked when all before it has been taken."""
+"""Says which metrics of a chunk are needed, by its number; asked when all before it has been taken."""
 
 
 def histories_of(table: Table, run: str, wanted: Wanted, **told: Any) -> Iterator[History]:
@@ -26,7 +26,7 @@ def histories_of(table: Table, run: str, wanted: Wanted, **told: Any) -> Iterato
     Rows keep the order in which they stand. A row that tells no samples or no time takes over the last ones of its run
     that a row before it told (sparse logs write a line for each of several loggers); before the first, they are null.
     A run's seed and group are what columns of these names hold, its settings what columns of text hold, where each is
-    constant in the run's first stretch.
+    constant in the run's first chunk.
 
     Args:
         table: The table.
@@ -65,8 +65,8 @@ def histories_of(table: Table, run: str, wanted: Wanted, **told: Any) -> Iterato
     found, broken = runs_of(table, chosen)
     runs = list(found.items())
     part, parts = wanted.part or (0, 1)
-    for name, (stretches, facts) in runs[part * len(runs) // parts : (part + 1) * len(runs) // parts]:
-        yield History(run=name, rows=_rows(table, chosen, metrics, read, name, stretches), **{**facts, **told})
+    for name, (chunks, facts) in runs[part * len(runs) // parts : (part + 1) * len(runs) // parts]:
+        yield History(run=name, rows=_rows(table, chosen, metrics, read, name, chunks), **{**facts, **told})
     if broken is not None:
         raise HistoryError(f"{broken}; where the column {chosen.run!r} can't be read, runs may have been missed")
 
@@ -107,18 +107,18 @@ def _rows(
     """Return what opens one run of a table."""
 
     def rows(needed: Needed | None = None) -> Iterator[Rows]:
-        stretches = Stretches(table.where, chosen, metrics)
+        chunks = Chunks(table.where, chosen, metrics)
         taken_of: dict[int, Collection[str]] = {}
 
         def what_is_needed() -> Iterator[Frame]:
-            """Yield the stretches, of each the clocks and what else is needed."""
+            """Yield the chunks, of each the clocks and what else is needed."""
             assert needed is not None
-            for number in range(table.stretch_count):
+            for number in range(table.chunk_count):
                 taken_of[number] = needed(number)
                 yield from table.frames({*chosen.names, *taken_of[number]}, [number])
 
         if numbers is not None:
-            frames = table.stretches(read, numbers)
+            frames = table.chunks(read, numbers)
         else:
             frames = table.frames(read) if needed is None else what_is_needed()
         for number, first_row, data in frames:
@@ -126,16 +126,16 @@ def _rows(
             if run is not None:
                 of_run = names_of(data, chosen) == run
                 data, which = data.filter(of_run), taken(which, of_run)
-            for each in stretches.read(data, which) if data.height else ():
+            for each in chunks.read(data, which) if data.height else ():
                 yield msgspec.structs.replace(each, read=(number, taken_of[number])) if taken_of else each
-        stretches.close()
+        chunks.close()
 
     return rows
 
 
 def _outline(table: Table, chosen: Chosen, metrics: tuple[str, ...] | None) -> Callable[[], Outline | None] | None:
     """Return what tells of the run of a table what is known without reading it through."""
-    if not table.stretch_count or metrics is None:
+    if not table.chunk_count or metrics is None:
         return None
 
     def outline() -> Outline | None:

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class Frame(NamedTuple):
-    """A stretch of a table.
+    """A chunk of a table.
 
     Attributes:
-        number: Which stretch it is a part of, counting from 0.
+        number: Which chunk it is a part of, counting from 0.
         first_row: Which row of the table its first one is, counting from 1.
-        data: Its rows; a column may be missing where the stretch has no value of it.
+        data: Its rows; a column may be missing where the chunk has no value of it.
     """
 
     number: int
@@ -28,7 +28,7 @@ class Frame(NamedTuple):
 
 
 class Table(ABC):
-    """A table that is read in stretches.
+    """A table that is read in chunks.
 
     Attributes:
         where: What messages call it.
@@ -37,7 +37,7 @@ class Table(ABC):
         twice: Names that several of its columns bear: which one is meant can't be told.
         telling: Names of those columns that may tell what a run is, and not how it went: its seed, its group, settings
             in text. All where None.
-        stretch_count: How many stretches it has, where that and their `ranges` are known before it is read; else 0.
+        chunk_count: How many chunks it has, where that and their `ranges` are known before it is read; else 0.
         height: How many rows it has, likewise.
         following: As `Outline` has it, likewise.
         whole: Names of columns that hold whole numbers alone, likewise.
@@ -48,7 +48,7 @@ class Table(ABC):
     closed: bool = True
     twice: frozenset[str] = frozenset()
     telling: tuple[str, ...] | None = None
-    stretch_count: int = 0
+    chunk_count: int = 0
     height: int = 0
     following: tuple[int, ...] = ()
     whole: frozenset[str] = frozenset()
@@ -56,26 +56,26 @@ class Table(ABC):
 
     @abstractmethod
     def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
-        """Yield its stretches in order.
+        """Yield its chunks in order.
 
         Args:
             columns: Names of those columns that are wanted, all where None; others may be yielded too.
-            only: Numbers of the stretches that are wanted, ascending; all where None.
+            only: Numbers of the chunks that are wanted, ascending; all where None.
 
         Raises:
             HistoryError: It is broken, after everything before that was yielded.
         """
 
     def ranges(self, columns: Collection[str]) -> Sequence[Mapping[str, Range]]:
-        """Return what is known of each stretch without reading it, by column; where ``stretch_count`` is not 0."""
+        """Return what is known of each chunk without reading it, by column; where ``chunk_count`` is not 0."""
         raise NotImplementedError
 
-    def ends(self, column: str, stretch: int) -> tuple[Any, Any] | None:
-        """Return between which values all of a column lie in a stretch, as far as that is known without reading it."""
+    def ends(self, column: str, chunk: int) -> tuple[Any, Any] | None:
+        """Return between which values all of a column lie in a chunk, as far as that is known without reading it."""
         return None
 
-    def stretches(self, columns: tuple[str, ...] | None, only: Sequence[int]) -> Iterator[Frame]:
-        """Yield some stretches; the last one that was yielded is at hand for the next run that lies in it."""
+    def chunks(self, columns: tuple[str, ...] | None, only: Sequence[int]) -> Iterator[Frame]:
+        """Yield some chunks; the last one that was yielded is at hand for the next run that lies in it."""
         rest = list(only)
         read, number, frames = self._last
         if frames and read == columns and rest[:1] == [number]:
