@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.timing import Ratio, side_by_side
-from milepost.histories.finding.discovery import Log, find_logs
+from milepost.histories.finding.discovery import find_logs
+from milepost.histories.finding.logs import Log
 from milepost.histories.history import Wanted
 
 POINTS = 100_000

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from milepost.histories.decoding import compiler
-from milepost.histories.finding.discovery import Log, Skipped, find_logs
+from milepost.histories.finding.discovery import find_logs
+from milepost.histories.finding.logs import Log, Skipped
 from milepost.histories.history import History, Wanted
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
@@ -60,7 +61,7 @@ def one(*paths: Path | str, wanted: Wanted = EVERYTHING, format: str | None = No
 
 
 def column(history: History, name: str) -> list[Any]:
-    """Return a metric, or ``samples``, ``elapsed_seconds`` or ``wall_time``, over all stretches."""
+    """Return a metric, or ``samples``, ``elapsed_seconds`` or ``wall_time``, over all chunks."""
     values: list[Any] = []
     for rows in history.rows():
         own = getattr(rows, name, None) if name in ("samples", "elapsed_seconds", "wall_time") else None

@@ -31,7 +31,7 @@ GROUP_ROWS = 4
 @pytest.fixture(autouse=True, scope="module")
 def _a_stretch_for_each_row_group() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parquet, "STRETCH_ROWS", 1)
+        patch.setattr(parquet, "CHUNK_ROWS", 1)
         yield
 
 

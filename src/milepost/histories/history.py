@@ -22,7 +22,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         time_unit: Unit of ``time_column``; where not given, what its name says, else seconds.
         run_column: What tells runs in one file apart.
         part: Which part of a log's runs is wanted, and of how many, of readers that split logs; all where None.
-        rows_at_once: How many rows a stretch has at most, where a format would have more.
+        rows_at_once: How many rows a chunk has at most, where a format would have more.
     """
 
     metrics: frozenset[str] | None = None
@@ -39,7 +39,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of a log: one row an update, in the order in which they were written.
+    """A chunk of a log: one row an update, in the order in which they were written.
 
     All columns are of one length. A null is what a row does not tell; a NaN is a value that was logged as NaN.
 
@@ -48,7 +48,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
         samples: Int64 column: what the trainer had counted; None where the log does not tell.
         elapsed_seconds: Float64 column: seconds on the trainer's own timer; None where the log does not tell.
         wall_time: Float64 column: Unix seconds (UTC); None where the log does not tell.
-        read: Number of the stretch and the metrics that were read of it, where it was asked which are needed.
+        read: Number of the chunk and the metrics that were read of it, where it was asked which are needed.
     """
 
     metrics: "polars.DataFrame"
@@ -69,9 +69,9 @@ class Outline(NamedTuple):
     """What a log tells of a run without being read through.
 
     Attributes:
-        ranges: Of each stretch, by metric; a metric that is not among them may have any values, or none.
-        following: Of each stretch, the number of the first after it of which other ranges are told: those of a large
-            row group are told of all the stretches that it is read in, and some of these may hold no value.
+        ranges: Of each chunk, by metric; a metric that is not among them may have any values, or none.
+        following: Of each chunk, the number of the first after it of which other ranges are told: those of a large
+            row group are told of all the chunks that it is read in, and some of these may hold no value.
         rows: How many rows the run has.
         clocks: Which clocks it has, as fields of `Rows`.
         is_sound: Whether its samples are known to be whole numbers, 0 or more. What may be wrong has to be looked at.
@@ -89,9 +89,9 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         run: Id of the run: what the log calls it, else its path below what was asked for, without suffix.
-        rows: Opens the log and yields it, stretch by stretch, in bounded memory. May be called again. Raises
+        rows: Opens the log and yields it, chunk by chunk, in bounded memory. May be called again. Raises
             `HistoryError` where the log is broken, after everything before that was yielded. Where there is an
-            ``outline``, it takes a function that is asked before each stretch which of its metrics are needed.
+            ``outline``, it takes a function that is asked before each chunk which of its metrics are needed.
         metrics: Names of all the metrics that it bears, where that is known before it is read through.
         group: What the log says the run belongs to.
         seed: Its random seed.

@@ -10,6 +10,7 @@ import msgspec
 from milepost.config import Config, InstanceSettings, load_performance_thresholds
 from milepost.errors import ConfigError, HistoryError, nearest
 from milepost.histories.finding import discovery
+from milepost.histories.finding.logs import Log
 from milepost.histories.history import History, TimeUnit, Wanted
 from milepost.log import logger
 from milepost.money.instance import Instance
@@ -217,10 +218,10 @@ def find_histories(
 
 def _logs(
     paths: Sequence[str], format: str | None, match: str | None, skipped: list[Skipped], strict: bool
-) -> Iterator[discovery.Log]:
+) -> Iterator[Log]:
     """Yield the logs under paths, and put what can't be looked into among what is skipped."""
     for log in discovery.find_logs(paths, format=format, match=match):
-        if not isinstance(log, discovery.Skipped):
+        if isinstance(log, Log):
             yield log
         elif log.broken:
             _skip(skipped, Skipped(log.path, log.reason), strict)

@@ -32,12 +32,12 @@ def told(reader: Reader, path: Path, wanted: Wanted) -> Told:
     rows: list[dict[str, Any]] = []
     try:
         (history,) = reader.histories([str(path)], "run", wanted)
-        for stretch in history.rows():
-            columns = [*stretch.metrics.columns, "samples", "elapsed_seconds", "wall_time"]
-            for at in range(0 if stretch.samples is None else len(stretch.samples)):
+        for chunk in history.rows():
+            columns = [*chunk.metrics.columns, "samples", "elapsed_seconds", "wall_time"]
+            for at in range(0 if chunk.samples is None else len(chunk.samples)):
                 row: dict[str, Any] = {}
                 for name in columns:
-                    own = stretch.metrics[name] if name in stretch.metrics.columns else getattr(stretch, name)
+                    own = chunk.metrics[name] if name in chunk.metrics.columns else getattr(chunk, name)
                     if own is not None and own[at] is not None:
                         row[name] = own[at]
                 rows.append(dict(sorted(row.items())))
@@ -287,7 +287,7 @@ def test_files_of_wandb(
     with pytest.MonkeyPatch.context() as patch:
         for module in ("tables.rows", "decoding.wandb_columns", "formats.wandb"):
             patch.setattr(f"milepost.histories.{module}.ROWS", rows)
-        for module in ("formats.jsonl", "decoding.wandb_columns"):
+        for module in ("tables.table", "decoding.wandb_columns"):
             patch.setattr(f"milepost.histories.{module}.MAX_CELLS", cells)
         patch.setattr("milepost.histories.decoding.leveldb.READ_BYTES", BLOCK_BYTES)
         same(WandbFileReader(), path, *asked)

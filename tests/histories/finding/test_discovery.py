@@ -5,7 +5,7 @@ import pytest
 
 from milepost.errors import ConfigError, HistoryError
 from milepost.histories import OWN
-from milepost.histories.finding.discovery import load_readers
+from milepost.histories.finding.readers import load_readers
 from tests.histories.helpers import logs_of, skipped_of
 
 TABLE = "samples,loss\n1,0.5\n2,0.25\n"

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding import files
-from milepost.histories.formats import jsonl
 from milepost.histories.history import Wanted
+from milepost.histories.tables import table
 from tests.histories.helpers import column, one, read
 
 
@@ -65,7 +65,7 @@ def test_a_wanted_metric_that_comes_late_is_read(tmp_path: Path, monkeypatch: py
 def test_lines_that_all_have_other_keys_are_read_in_bounded_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jsonl, "MAX_CELLS", 1000)
+    monkeypatch.setattr(table, "MAX_CELLS", 1000)
     file = _write(tmp_path, "".join(json.dumps({"samples": i, f"key{i}": i}) + "\n" for i in range(200)))
     sizes = [rows.metrics.height * rows.metrics.width for rows in one(file).rows()]
     assert max(sizes) <= 1000

@@ -16,7 +16,8 @@ mlflow = pytest.importorskip("mlflow")
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 from milepost.errors import HistoryError  # noqa: E402
-from milepost.histories.finding.discovery import Log, find_logs  # noqa: E402
+from milepost.histories.finding.discovery import find_logs  # noqa: E402
+from milepost.histories.finding.logs import Log  # noqa: E402
 from milepost.histories.formats.mlflow import MLflowReader  # noqa: E402
 from milepost.histories.history import History, Wanted  # noqa: E402
 

@@ -30,8 +30,8 @@ def test_null_is_not_logged_and_nan_is(tmp_path: Path) -> None:
     assert history.run == "log"
 
 
-def test_runs_in_one_file_and_stretches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet, "STRETCH_ROWS", 1)
+def test_runs_in_one_file_and_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "CHUNK_ROWS", 1)
     TABLE.write_parquet(tmp_path / "log.parquet")
     first, second = read(tmp_path, wanted=Wanted(run_column="who"))
     assert (first.run, column(first, "samples")) == ("a", [1, 3])
@@ -81,13 +81,13 @@ def test_a_file_that_is_cut_short_is_refused(tmp_path: Path, keep: int) -> None:
         one(file)
 
 
-def test_a_table_that_unpacks_to_much_is_read_in_stretches(tmp_path: Path) -> None:
+def test_a_table_that_unpacks_to_much_is_read_in_chunks(tmp_path: Path) -> None:
     file = tmp_path / "log.parquet"
     rows = 3_000_000
     polars.select(polars.repeat(1, rows).alias("samples"), polars.repeat(0.5, rows).alias("loss")).write_parquet(file)
     assert file.stat().st_size < 100_000
-    heights = [stretch.metrics.height for stretch in one(file).rows()]
-    assert max(heights) <= parquet.STRETCH_ROWS
+    heights = [chunk.metrics.height for chunk in one(file).rows()]
+    assert max(heights) <= parquet.CHUNK_ROWS
     assert sum(heights) == rows
 
 
@@ -113,7 +113,7 @@ def write_runs(file: Path, names: str) -> None:
 def test_a_corrupt_row_group_spoils_its_own_run_of_a_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str
 ) -> None:
-    monkeypatch.setattr(parquet, "STRETCH_ROWS", 1)
+    monkeypatch.setattr(parquet, "CHUNK_ROWS", 1)
     file = tmp_path / "log.parquet"
     write_runs(file, "abcd")
     corrupt(file, 4, column)

@@ -12,7 +12,8 @@ import pytest
 pytest.importorskip("trackio")
 
 from milepost.errors import HistoryError
-from milepost.histories.finding.discovery import Log, find_logs
+from milepost.histories.finding.discovery import find_logs
+from milepost.histories.finding.logs import Log
 from milepost.histories.formats.trackio import TrackioReader
 from milepost.histories.history import History, Wanted
 
@@ -81,7 +82,7 @@ def test_rows_that_are_no_json_are_reported(path: Path, tmp_path: Path) -> None:
     connection.close()
     first, second = read(copy, metrics=frozenset({"loss"}))
     assert len(list(first.rows())) == 1
-    stretches = second.rows()
-    assert next(stretches).metrics.height == 40
+    chunks = second.rows()
+    assert next(chunks).metrics.height == 40
     with pytest.raises(HistoryError, match="can't be read"):
-        next(stretches)
+        next(chunks)

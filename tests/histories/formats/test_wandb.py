@@ -15,7 +15,8 @@ from wandb.proto import wandb_internal_pb2 as protocol  # noqa: E402
 from milepost.errors import HistoryError  # noqa: E402
 from milepost.histories.decoding import wandb_record as reader  # noqa: E402
 from milepost.histories.decoding.leveldb import BLOCK_BYTES, records  # noqa: E402
-from milepost.histories.finding.discovery import Log, find_logs  # noqa: E402
+from milepost.histories.finding.discovery import find_logs  # noqa: E402
+from milepost.histories.finding.logs import Log  # noqa: E402
 from milepost.histories.formats.wandb import WandbFileReader  # noqa: E402
 from milepost.histories.history import History, Wanted  # noqa: E402
 from tests.histories.helpers import compiled_or_not, wait_until_whole  # noqa: E402, F401
@@ -45,15 +46,15 @@ def read(path: Path, *metrics: str, **wanted: Any) -> tuple[History, list[dict[s
     asked = Wanted(metrics=frozenset(metrics) if metrics else None, **wanted)
     (history,) = WandbFileReader().histories([str(path)], "run", asked)
     rows = []
-    for stretch in history.rows():
-        assert stretch.samples is not None
-        for at, samples in enumerate(stretch.samples):
-            values = {name: stretch.metrics[name][at] for name in stretch.metrics.columns}
+    for chunk in history.rows():
+        assert chunk.samples is not None
+        for at, samples in enumerate(chunk.samples):
+            values = {name: chunk.metrics[name][at] for name in chunk.metrics.columns}
             rows.append({"samples": samples} | {name: value for name, value in values.items() if value is not None})
-            assert stretch.elapsed_seconds is not None
-            assert stretch.wall_time is not None
-            assert 0 <= stretch.elapsed_seconds[at] < 600
-            assert stretch.wall_time[at] > 1.7e9
+            assert chunk.elapsed_seconds is not None
+            assert chunk.wall_time is not None
+            assert 0 <= chunk.elapsed_seconds[at] < 600
+            assert chunk.wall_time[at] > 1.7e9
     return history, rows
 
 
@@ -174,10 +175,10 @@ def test_broken_file_gives_what_stands_before_the_break(path: Path, tmp_path: Pa
     broken.write_bytes(data)
     (history,) = WandbFileReader().histories([str(broken)], "run", Wanted(metrics=frozenset({"loss"})))
     rows: list[float] = []
-    stretches = history.rows()
-    rows += list(next(stretches).metrics["loss"])
+    chunks = history.rows()
+    rows += list(next(chunks).metrics["loss"])
     with pytest.raises(HistoryError, match="wrong checksum"):
-        next(stretches)
+        next(chunks)
     assert rows == [row["loss"] for row in ROWS[: len(rows)]]
     assert len(rows) > 30
 

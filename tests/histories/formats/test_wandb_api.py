@@ -14,7 +14,8 @@ wandb = pytest.importorskip("wandb")
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 from milepost.errors import HistoryError  # noqa: E402
-from milepost.histories.finding.discovery import Log, find_logs  # noqa: E402
+from milepost.histories.finding.discovery import find_logs  # noqa: E402
+from milepost.histories.finding.logs import Log  # noqa: E402
 from milepost.histories.formats.wandb_api import WandbReader  # noqa: E402
 from milepost.histories.history import History, Wanted  # noqa: E402
 

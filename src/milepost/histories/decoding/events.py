@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
 
 ROWS = 20_000
-"""Events of one stretch."""
+"""Events of one chunk."""
 
 VALUES = 2**17
-"""Values of one stretch, where its events have more than one; a single event may have more."""
+"""Values of one chunk, where its events have more than one; a single event may have more."""
 
 
-class Stretch(NamedTuple):
+class EventChunk(NamedTuple):
     """Events in columns, of those that bear a tag that is wanted, and the values of these tags.
 
     Attributes:
         numbers: Which event each is, counting all of the run's.
         steps: Their steps.
         wall_times: Unix seconds (UTC).
-        value_events: Which event of the stretch each value is of, ascending.
+        value_events: Which event of the chunk each value is of, ascending.
         value_tags: Number of each value's tag.
         values: The values.
     """
@@ -77,7 +77,7 @@ class EventScan:
         for tag in sorted(wanted or ()):
             self.tags[tag] = len(self.tags)
 
-    def stretches(self) -> Iterator[Stretch]:
+    def chunks(self) -> Iterator[EventChunk]:
         """Yield the events.
 
         Raises:
@@ -85,13 +85,13 @@ class EventScan:
         """
         try:
             for path in self._files:
-                yield from self._stretches_of(path)
+                yield from self._chunks_of(path)
         except HistoryError:
             yield from self._columns.rest()
             raise
         yield from self._columns.rest()
 
-    def _stretches_of(self, path: str) -> Iterator[Stretch]:
+    def _chunks_of(self, path: str) -> Iterator[EventChunk]:
         with opened(path) as file:
             self._fast = self._fast or _fast_lane(size_of(path))
             records = Records(path, file)
@@ -126,7 +126,7 @@ class EventScan:
 
 
 class _Columns:
-    """The stretch that is being read: room of its columns, and how much of it is taken."""
+    """The chunk that is being read: room of its columns, and how much of it is taken."""
 
     def __init__(self) -> None:
         import numpy
@@ -137,12 +137,12 @@ class _Columns:
 
     @property
     def seen(self) -> int:
-        """How many events were read, in this stretch and before."""
+        """How many events were read, in this chunk and before."""
         return int(self.counts[2])
 
     @property
     def are_full(self) -> bool:
-        """Whether the stretch is at its end."""
+        """Whether the chunk is at its end."""
         return bool(self.counts[0] >= ROWS or self.counts[1] >= VALUES)
 
     def add(self, event: Event, values: dict[int, float]) -> None:
@@ -161,13 +161,13 @@ class _Columns:
             self.counts[0], self.counts[1] = number + 1, end
         self.counts[2] = seen + 1
 
-    def rest(self) -> Iterator[Stretch]:
-        """Yield the stretch, and begin another; none where it is empty."""
+    def rest(self) -> Iterator[EventChunk]:
+        """Yield the chunk, and begin another; none where it is empty."""
         number, count = int(self.counts[0]), int(self.counts[1])
         if number:
             self.counts[:2] = 0
             events = (column[:number].copy() for column in self.events)
-            yield Stretch(*events, *(column[:count].copy() for column in self.values))
+            yield EventChunk(*events, *(column[:count].copy() for column in self.values))
 
 
 def _fast_lane(coming_bytes: int) -> "_FastLane | None":

@@ -71,7 +71,7 @@ def call_crc32c(_: Any, function: Any, pointer: Any, length: Any) -> Any:
 
 @njit(forceinline=True)
 def is_checked(function, data, at, stop, masked):
-    """Say whether a stretch has the checksum that stands at a place, masked as TFRecord masks it."""
+    """Say whether bytes have the checksum that stands at a place, masked as TFRecord masks it."""
     crc = np.int64(call_crc32c(function, np.int64(data.ctypes.data) + at, stop - at))
     return (((crc >> 15) | (crc << 17)) + MASK_DELTA) & 0xFFFFFFFF == load(data, masked, 4)
 
@@ -180,7 +180,7 @@ def find(names, data, at, stop):
 
 @njit(forceinline=True)
 def is_same(text, start, end, data, at, stop):
-    """Say whether two stretches hold the same bytes."""
+    """Say whether two places hold the same bytes."""
     if end - start != stop - at:
         return False
     for offset in range(stop - at):

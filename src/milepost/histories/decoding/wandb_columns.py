@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from milepost.errors import HistoryError
+from milepost.histories.decoding.json_rows import MAX_CELLS, SPECIAL, series
 from milepost.histories.decoding.leveldb import Batch, Batches, Record, records
 from milepost.histories.decoding.names import Names
 from milepost.histories.decoding.wandb_record import prefixes_of
-from milepost.histories.formats.jsonl import MAX_CELLS, series
-from milepost.histories.tables.rows import ROWS, SPECIAL
+from milepost.histories.tables.rows import ROWS
 from milepost.histories.tables.table import Frame
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ class ColumnScan:
         for prefix in prefixes_of(wanted or frozenset()):
             self._prefixes.add(prefix.encode())
         self._values = [numpy.empty(VALUES, "i8") for _ in ("name", "row", "start", "end")]
-        self._stretch = _Stretch()
+        self._chunk = _OpenChunk()
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the rows in stretches.
+        """Yield the rows in chunks.
 
         Raises:
             HistoryError: The file is broken, after everything before that was yielded.
@@ -67,16 +67,16 @@ class ColumnScan:
                 record = 0
                 while record < len(batch.starts):
                     record = self._scan(batch, record)
-                    if record < len(batch.starts) and not self._stretch.is_full:
+                    if record < len(batch.starts) and not self._chunk.is_full:
                         yield from self._read_one(batch.record(record))
                         record += 1
-                    yield from self._stretch.full()
+                    yield from self._chunk.full()
             for each in records(self._path, batches.end):
                 yield from self._read_one(each)
         except HistoryError:
-            yield from self._stretch.rest()
+            yield from self._chunk.rest()
             raise
-        yield from self._stretch.rest()
+        yield from self._chunk.rest()
 
     def _scan(self, batch: Batch, first: int) -> int:
         """Add the rows of usual records, and return the first that Python has to look at, or that finds no room."""
@@ -86,16 +86,16 @@ class ColumnScan:
         end: int = self._scanners.scan_rows(
             *(batch.data, batch.starts, batch.ends, first, len(batch.starts)),
             *(self._names.table, self._takes_all, self._prefixes.table, numpy.empty(LONGEST_NAME_BYTES, "u1")),
-            *(self._stretch.room(len(self._columns)), numpy.full(len(self._columns) + 1, -1), counts, *self._values),
+            *(self._chunk.room(len(self._columns)), numpy.full(len(self._columns) + 1, -1), counts, *self._values),
         )
         rows, count = (int(each) for each in counts)
         columns = self._decoded(batch, rows, [column[:count] for column in self._values])
         if columns is not None:
-            self._stretch.add(rows, columns)
+            self._chunk.add(rows, columns)
             return end
         for record in range(first, end):
             for row in self._read(batch.record(record)):
-                self._stretch.add_row(row)
+                self._chunk.add_row(row)
         return end
 
     def _decoded(self, batch: Batch, rows: int, told: "list[Array]") -> Columns | None:
@@ -124,10 +124,10 @@ class ColumnScan:
     def _read_one(self, record: Record) -> Iterator[Frame]:
         """Add the rows of a record, as Python reads it."""
         for row in self._read(record):
-            self._stretch.add_row(row)
+            self._chunk.add_row(row)
             if self._takes_all:
                 self._learn(row)
-            yield from self._stretch.full()
+            yield from self._chunk.full()
 
     def _learn(self, names: Iterable[str]) -> None:
         """Let the scanners know of names that are new."""
@@ -138,8 +138,8 @@ class ColumnScan:
                 self._columns.append(name)
 
 
-class _Stretch:
-    """The stretch that is being read."""
+class _OpenChunk:
+    """The chunk that is being read."""
 
     def __init__(self) -> None:
         self._first_row = 1

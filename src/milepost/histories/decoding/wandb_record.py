@@ -7,9 +7,8 @@ import json
 from functools import lru_cache
 from typing import Any
 
+from milepost.histories.decoding.json_rows import MAX_DEPTH, SPECIAL, flatten
 from milepost.histories.decoding.wire import BYTES, VARINT, fields
-from milepost.histories.formats.jsonl import MAX_DEPTH, flatten
-from milepost.histories.tables.rows import SPECIAL
 
 # Fields of Record, RunRecord, ConfigRecord, HistoryRecord, and of the items of the last two.
 HISTORY, CONFIG, RUN = 2, 5, 17

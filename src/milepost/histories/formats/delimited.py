@@ -15,7 +15,8 @@ from milepost.errors import HistoryError
 from milepost.histories.decoding.files import BOM, Block, blocks, last_line_end, read_block, stem
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
-from milepost.histories.tables.table import Frame, Table, histories_of, need_polars
+from milepost.histories.tables.histories import histories_of
+from milepost.histories.tables.table import Frame, Table, need_polars
 from milepost.log import logger
 
 if TYPE_CHECKING:

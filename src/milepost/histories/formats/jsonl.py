@@ -2,32 +2,25 @@
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
 from milepost.errors import HistoryError
-from milepost.histories.decoding.files import BOM, Block, as_unicode, blocks, read_block, stem
+from milepost.histories.decoding.files import BOM, Block, blocks, read_block, stem
+from milepost.histories.decoding.json_rows import MAX_DEPTH, flatten
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
-from milepost.histories.tables.table import Frame, Table, histories_of, need_polars
+from milepost.histories.tables.histories import histories_of
+from milepost.histories.tables.table import Frame, Table, frames_of, need_polars
 from milepost.log import logger
-
-if TYPE_CHECKING:
-    import polars
 
 NAMES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
 PROGRAM_LOG = {"level", "msg"}
 """Keys of the lines of a program's own log, such as W&B writes beside its runs: no metrics."""
 
-MAX_CELLS = 4_000_000
-"""Of one stretch: a log whose every line has other keys would else fill the memory with nulls."""
-
 _decode = msgspec.json.Decoder().decode
-
-MAX_DEPTH = 20
-LONGEST_INTEGER = 2**63
 
 
 class JsonLinesReader(Reader):
@@ -126,60 +119,3 @@ def _object(line: bytes) -> dict[str, Any] | None:
         except (ValueError, RecursionError):
             return None
     return found if isinstance(found, dict) else None
-
-
-def flatten(found: dict[str, Any], prefix: str, row: dict[str, Any], wanted: frozenset[str] | None, depth: int) -> None:
-    """Add what an object holds to a row; lists are left out."""
-    for key, value in found.items():
-        name = prefix + key
-        if not name.isascii():
-            name = as_unicode(name)
-        if type(value) is dict:
-            if depth:
-                flatten(value, f"{name}.", row, wanted, depth - 1)
-        elif (wanted is None or name in wanted) and type(value) is not list:
-            row[name] = value
-
-
-def frames_of(number: int, first_row: int, rows: list[dict[str, Any]]) -> Iterator[Frame]:
-    """Yield the rows of a block as frames that have no more than `MAX_CELLS` cells each."""
-    columns: dict[str, None] = {}
-    start = 0
-    for index, row in enumerate(rows):
-        columns.update(dict.fromkeys(row))
-        if len(columns) * (index - start + 1) > MAX_CELLS and index > start:
-            yield Frame(number, first_row + start, frame_of(rows[start:index]))
-            start, columns = index, dict.fromkeys(row)
-    if columns:
-        yield Frame(number, first_row + start, frame_of(rows[start:]))
-
-
-def frame_of(rows: Sequence[dict[str, Any]]) -> "polars.DataFrame":
-    """Return rows as a frame: columns of numbers as Int64 or Float64; one that also holds anything else as text."""
-    import polars
-
-    names = dict.fromkeys(name for row in rows for name in row)
-    return polars.DataFrame([series(as_unicode(name), [row.get(name) for row in rows]) for name in names])
-
-
-def series(name: str, values: list[Any]) -> "polars.Series":
-    """Return a column of JSON values: Int64, Float64 or Boolean where all are, else text as Python writes it."""
-    import polars
-
-    kinds = set(map(type, values)) - {type(None)}
-    if kinds <= {int} and all(value is None or -LONGEST_INTEGER <= value < LONGEST_INTEGER for value in values):
-        return polars.Series(name, values, polars.Int64)
-    if kinds <= {int, float}:
-        floats = values if int not in kinds else [value if value is None else _float(value) for value in values]
-        return polars.Series(name, floats, polars.Float64)
-    if kinds == {bool}:
-        return polars.Series(name, values, polars.Boolean)
-    return polars.Series(name, [None if value is None else as_unicode(str(value)) for value in values], polars.String)
-
-
-def _float(value: float) -> float:
-    """Return a JSON number as a float; an integer that is too large for one is infinite, as text of it would be."""
-    try:
-        return float(value)
-    except OverflowError:
-        return float("inf") if value > 0 else float("-inf")

@@ -14,8 +14,9 @@ from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.columns import SAMPLES
+from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.rows import RowTable, one_of_many, seed_of
-from milepost.histories.tables.table import histories_of, need_polars
+from milepost.histories.tables.table import need_polars
 
 PAGE = 1000
 """Runs that are asked for at a time."""

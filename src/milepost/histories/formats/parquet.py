@@ -15,14 +15,15 @@ from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.decoding.files import BLOCK_BYTES, as_unicode, is_url, opened, stem
 from milepost.histories.history import History, Range, Wanted
 from milepost.histories.reader import File, Reader
+from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.run_column import RUN_COLUMNS
-from milepost.histories.tables.table import Frame, Table, histories_of, need_polars
+from milepost.histories.tables.table import Frame, Table, need_polars
 
 if TYPE_CHECKING:
     import polars
 
 MAGIC = b"PAR1"
-STRETCH_ROWS = 2**17
+CHUNK_ROWS = 2**17
 """Small row groups are read together, up to so many rows."""
 
 TELLING = ("seed", "group", *RUN_COLUMNS)
@@ -59,7 +60,7 @@ class ParquetReader(Reader):
         yield from histories_of(ParquetTable(files, wanted.rows_at_once), run, wanted)
 
 
-class Stretch(NamedTuple):
+class ParquetChunk(NamedTuple):
     """Rows that are read at once: row groups of one file that stand side by side, or a part of a large one.
 
     Attributes:
@@ -93,7 +94,7 @@ class ParquetTable(Table):
         self.files = [self._local(file, number) for number, file in enumerate(files)]
         self.names: list[tuple[str, ...]] = []
         self._footers: list[Any] = []
-        self._stretches: list[Stretch] = []
+        self._chunks: list[ParquetChunk] = []
         telling: dict[str, None] = {}
         others = set[str]()
         for number, (file, name) in enumerate(zip(self.files, files, strict=True)):
@@ -106,33 +107,33 @@ class ParquetTable(Table):
             told = [each.name for each in schema if any(is_text(each.type) for is_text in text)]
             telling |= dict.fromkeys([*told, *(each for each in TELLING if each in schema.names)])
             others |= {each.name for each in schema if not types.is_integer(each.type)}
-            self._stretches += _stretches_of(number, footer, rows_at_once)
+            self._chunks += _chunks_of(number, footer, rows_at_once)
         self.columns = tuple(dict.fromkeys(name for names in self.names for name in names))
         self.telling = tuple(telling)
         self.whole = frozenset(self.columns) - others
-        self.stretch_count = len(self._stretches)
+        self.chunk_count = len(self._chunks)
         self.height = sum(footer.num_rows for footer in self._footers)
-        self.following = _following(self._stretches)
+        self.following = _following(self._chunks)
 
     def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
-        """Yield stretches of rows."""
+        """Yield chunks of rows."""
         before = list(accumulate((footer.num_rows for footer in self._footers), initial=0))
-        for number in range(len(self._stretches)) if only is None else only:
-            stretch = self._stretches[number]
-            names = [name for name in self.names[stretch.file] if columns is None or name in columns]
+        for number in range(len(self._chunks)) if only is None else only:
+            chunk = self._chunks[number]
+            names = [name for name in self.names[chunk.file] if columns is None or name in columns]
             if names:
-                with _refusing(self.files[stretch.file]):
-                    scanned = _scan(self.files[stretch.file]).select(names)
-                    data = scanned.slice(stretch.first_row, stretch.height).collect()
-                yield Frame(number, before[stretch.file] + stretch.first_row + 1, data)
+                with _refusing(self.files[chunk.file]):
+                    scanned = _scan(self.files[chunk.file]).select(names)
+                    data = scanned.slice(chunk.first_row, chunk.height).collect()
+                yield Frame(number, before[chunk.file] + chunk.first_row + 1, data)
 
     def ranges(self, columns: Collection[str]) -> Sequence[Mapping[str, Range]]:
-        """Return what the footers tell of each stretch: their row groups' statistics."""
-        return [self._ranges_of(stretch, columns) for stretch in self._stretches]
+        """Return what the footers tell of each chunk: their row groups' statistics."""
+        return [self._ranges_of(chunk, columns) for chunk in self._chunks]
 
-    def ends(self, column: str, stretch: int) -> tuple[Any, Any] | None:
-        """Return between which values all of a column lie in a stretch, as far as its footer tells."""
-        file, _, _, groups = self._stretches[stretch]
+    def ends(self, column: str, chunk: int) -> tuple[Any, Any] | None:
+        """Return between which values all of a column lie in a chunk, as far as its footer tells."""
+        file, _, _, groups = self._chunks[chunk]
         footer, names = self._footers[file], self.names[file]
         if column not in names or footer.num_columns != len(names):
             return None
@@ -141,14 +142,14 @@ class ParquetTable(Table):
             return None
         return min(each.min for each in known), max(each.max for each in known)
 
-    def _ranges_of(self, stretch: Stretch, columns: Collection[str]) -> dict[str, Range]:
-        footer, names = self._footers[stretch.file], self.names[stretch.file]
+    def _ranges_of(self, chunk: ParquetChunk, columns: Collection[str]) -> dict[str, Range]:
+        footer, names = self._footers[chunk.file], self.names[chunk.file]
         if footer.num_columns != len(names):
             return {}  # nested columns: their parts are counted by themselves
         known = {}
         for at, name in enumerate(names):
             if name in columns:
-                ranges = [_range_of(footer.row_group(group).column(at).statistics) for group in stretch.groups]
+                ranges = [_range_of(footer.row_group(group).column(at).statistics) for group in chunk.groups]
                 told = [each for each in ranges if each is not None]
                 if len(told) == len(ranges):
                     known[name] = Range(min(each.low for each in told), max(each.high for each in told))
@@ -164,31 +165,31 @@ class ParquetTable(Table):
         return str(path)
 
 
-def _stretches_of(number: int, footer: Any, rows_at_once: int) -> Iterator[Stretch]:
-    """Yield the stretches of a file: small row groups are read together, large ones in parts."""
+def _chunks_of(number: int, footer: Any, rows_at_once: int) -> Iterator[ParquetChunk]:
+    """Yield the chunks of a file: small row groups are read together, large ones in parts."""
     first_row = height = 0
     groups: list[int] = []
     for group in range(footer.num_row_groups):
         rows = footer.row_group(group).num_rows
-        if groups and height + rows > min(STRETCH_ROWS, rows_at_once):
-            yield Stretch(number, first_row, height, tuple(groups))
+        if groups and height + rows > min(CHUNK_ROWS, rows_at_once):
+            yield ParquetChunk(number, first_row, height, tuple(groups))
             first_row, height, groups = first_row + height, 0, []
         if rows > rows_at_once:
             for start in range(0, rows, rows_at_once):
-                yield Stretch(number, first_row + start, min(rows_at_once, rows - start), (group,))
+                yield ParquetChunk(number, first_row + start, min(rows_at_once, rows - start), (group,))
             first_row += rows
             continue
         groups.append(group)
         height += rows
     if groups:
-        yield Stretch(number, first_row, height, tuple(groups))
+        yield ParquetChunk(number, first_row, height, tuple(groups))
 
 
-def _following(stretches: Sequence[Stretch]) -> tuple[int, ...]:
-    """Return, of each stretch, the number of the first after it that is of other row groups."""
-    following = [len(stretches)] * len(stretches)
-    for at in range(len(stretches) - 2, -1, -1):
-        one, other = stretches[at], stretches[at + 1]
+def _following(chunks: Sequence[ParquetChunk]) -> tuple[int, ...]:
+    """Return, of each chunk, the number of the first after it that is of other row groups."""
+    following = [len(chunks)] * len(chunks)
+    for at in range(len(chunks) - 2, -1, -1):
+        one, other = chunks[at], chunks[at + 1]
         same = (one.file, one.groups) == (other.file, other.groups)
         following[at] = following[at + 1] if same else at + 1
     return tuple(following)

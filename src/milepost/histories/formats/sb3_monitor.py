@@ -36,7 +36,7 @@ WINDOW = 100
 """Episodes over which Stable-Baselines3 takes its means (``stats_window_size``), unless told otherwise."""
 
 MEANS = {"r": "rollout/ep_rew_mean", "l": "rollout/ep_len_mean", "is_success": "rollout/success_rate"}
-STRETCH_ROWS = 2**16
+CHUNK_ROWS = 2**16
 
 
 class Episode(NamedTuple):
@@ -160,10 +160,10 @@ def _rows(monitors: Sequence[Monitor], started_at: float, wanted: Wanted) -> Ite
     episodes = heapq.merge(*(monitor.episodes() for monitor in monitors), key=lambda episode: episode.ended_at)
     windows: dict[str, deque[float]] = {name: deque(maxlen=WINDOW) for name in MEANS}
     samples = 0
-    while stretch := list(islice(episodes, STRETCH_ROWS)):
+    while chunk := list(islice(episodes, CHUNK_ROWS)):
         metrics: list[dict[str, float]] = []
         counts, elapsed = [], []
-        for episode in stretch:
+        for episode in chunk:
             samples += episode.length
             counts.append(samples)
             elapsed.append(episode.ended_at - started_at)
@@ -173,11 +173,11 @@ def _rows(monitors: Sequence[Monitor], started_at: float, wanted: Wanted) -> Ite
                     window.append(episode.values[name])
                     found[MEANS[name]] = sum(window) / len(window)
             metrics.append({name: value for name, value in found.items() if wanted.wants(name)})
-        yield _stretch(metrics, counts, elapsed)
+        yield _chunk(metrics, counts, elapsed)
 
 
-def _stretch(metrics: list[dict[str, float]], counts: list[int], elapsed: list[float]) -> Rows:
-    """Return a stretch of episodes."""
+def _chunk(metrics: list[dict[str, float]], counts: list[int], elapsed: list[float]) -> Rows:
+    """Return a chunk of episodes."""
     import polars
 
     names = dict.fromkeys(name for row in metrics for name in row)

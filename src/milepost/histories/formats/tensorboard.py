@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.decoding.event import VERSION
-from milepost.histories.decoding.events import EventScan, Stretch
+from milepost.histories.decoding.events import EventChunk, EventScan
+from milepost.histories.decoding.json_rows import MAX_CELLS
 from milepost.histories.decoding.tfrecord import is_record
-from milepost.histories.formats.jsonl import MAX_CELLS
 from milepost.histories.history import History, Rows, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.table import need_polars
@@ -67,8 +67,8 @@ def _rows(files: Sequence[str], wanted: Wanted) -> Iterator[Rows]:
             f"{files[0]}: found no scalar {wanted.samples_column!r}, expected what counts samples"
         )
     yield from events.beginning()
-    for stretch in events.again():
-        yield from events.rows(stretch)
+    for chunk in events.again():
+        yield from events.rows(chunk)
 
 
 class _Events:
@@ -86,20 +86,20 @@ class _Events:
             self._read = wanted.metrics | {samples_tag}
         self.fault: HistoryError | None = None
         self._scan = EventScan(files, self._read)
-        self._kept: list[Stretch] | None = []
+        self._kept: list[EventChunk] | None = []
         told: list[tuple[Array, Array]] = []
         size_bytes = 0
         try:
-            for stretch in self._scan.stretches():
+            for chunk in self._scan.chunks():
                 if samples_tag in self._scan.tags:
-                    counts = (stretch.values >= 0) & (stretch.values < 2.0**63)
-                    chosen = counts & (stretch.value_tags == self._scan.tags[samples_tag])
-                    told.append((stretch.steps[stretch.value_events[chosen]], stretch.values[chosen]))
-                size_bytes += stretch.size_bytes
+                    counts = (chunk.values >= 0) & (chunk.values < 2.0**63)
+                    chosen = counts & (chunk.value_tags == self._scan.tags[samples_tag])
+                    told.append((chunk.steps[chunk.value_events[chosen]], chunk.values[chosen]))
+                size_bytes += chunk.size_bytes
                 if size_bytes > KEPT_BYTES:
                     self._kept = None
                 elif self._kept is not None:
-                    self._kept.append(stretch)
+                    self._kept.append(chunk)
         except HistoryError as error:
             self.fault = error
         self._names = list(self._scan.tags)
@@ -137,34 +137,34 @@ class _Events:
     def _first_number(self) -> float:
         """Return the number of the first event that stands and is wanted; infinity where there is none."""
         try:
-            for stretch in self.again():
-                chosen = self._chosen(stretch)
+            for chunk in self.again():
+                chosen = self._chosen(chunk)
                 if chosen.any():
-                    return int(stretch.numbers[stretch.value_events[chosen.argmax()]])
+                    return int(chunk.numbers[chunk.value_events[chosen.argmax()]])
         except HistoryError:
             pass  # it is said where the events are read
         return math.inf
 
-    def again(self) -> Iterator[Stretch]:
+    def again(self) -> Iterator[EventChunk]:
         """Yield the events.
 
         Raises:
             HistoryError: A file is broken, after everything before that was yielded.
         """
         if self._kept is None:
-            yield from EventScan(self._files, self._read).stretches()
+            yield from EventScan(self._files, self._read).chunks()
             return
         yield from self._kept
         if self.fault is not None:
             raise self.fault
 
-    def rows(self, stretch: Stretch) -> Iterator[Rows]:
+    def rows(self, chunk: EventChunk) -> Iterator[Rows]:
         """Yield the rows of those events that stand and are wanted."""
         import numpy
         import polars
 
-        chosen = self._chosen(stretch)
-        of_events, of_tags, values = (column[chosen] for column in stretch[3:])
+        chosen = self._chosen(chunk)
+        of_events, of_tags, values = (column[chosen] for column in chunk[3:])
         if not len(values):
             return
         begins = numpy.diff(of_events, prepend=-1) != 0
@@ -175,21 +175,21 @@ class _Events:
             part = slice(*numpy.searchsorted(rows, (first, first + most_rows)))
             yield Rows(
                 metrics=self._frame(rows[part] - first, of_tags[part], values[part], len(within)),
-                samples=self._samples_at(stretch.steps[within]),
-                wall_time=polars.Series("wall_time", stretch.wall_times[within]),
+                samples=self._samples_at(chunk.steps[within]),
+                wall_time=polars.Series("wall_time", chunk.wall_times[within]),
             )
 
-    def _chosen(self, stretch: Stretch) -> "Array":
+    def _chosen(self, chunk: EventChunk) -> "Array":
         """Say which values stand and are wanted."""
         import numpy
 
         is_wanted = numpy.zeros(len(self._scan.tags), bool)
         is_wanted[self._wanted] = True
-        chosen: Array = is_wanted[stretch.value_tags]
+        chosen: Array = is_wanted[chunk.value_tags]
         restarts = self._scan.restarts
         for tag in restarts.tags:
-            stand = restarts.stand(stretch.numbers, stretch.steps, tag)[stretch.value_events]
-            chosen &= stand if tag is None else stand | (stretch.value_tags != tag)
+            stand = restarts.stand(chunk.numbers, chunk.steps, tag)[chunk.value_events]
+            chosen &= stand if tag is None else stand | (chunk.value_tags != tag)
         return chosen
 
     def _frame(self, rows: "Array", of_tags: "Array", values: "Array", height: int) -> "polars.DataFrame":

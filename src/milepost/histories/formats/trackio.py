@@ -14,11 +14,12 @@ from urllib.parse import quote
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import is_url, stem
-from milepost.histories.formats.jsonl import MAX_DEPTH, flatten
+from milepost.histories.decoding.json_rows import MAX_DEPTH, SPECIAL, flatten
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
-from milepost.histories.tables.rows import SPECIAL, RowTable, one_of_many, seed_of
-from milepost.histories.tables.table import histories_of, need_polars
+from milepost.histories.tables.histories import histories_of
+from milepost.histories.tables.rows import RowTable, one_of_many, seed_of
+from milepost.histories.tables.table import need_polars
 
 SQLITE = b"SQLite format 3\0"
 TABLE = b"CREATE TABLE metrics"

@@ -14,17 +14,18 @@ from typing import Any, ClassVar
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import BOM, is_url, read_whole, stem
-from milepost.histories.formats.jsonl import frame_of
+from milepost.histories.decoding.json_rows import frame_of
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
-from milepost.histories.tables.table import Frame, Table, histories_of, need_polars
+from milepost.histories.tables.histories import histories_of
+from milepost.histories.tables.table import Frame, Table, need_polars
 from milepost.log import logger
 
 NAME = "trainer_state.json"
 MAX_BYTES = 256 * 2**20
 """A million logged steps take some 150 MB."""
 
-STRETCH_ROWS = 2**16
+CHUNK_ROWS = 2**16
 STATE_KEYS = (b'"log_history"', b'"global_step"', b'"max_steps"', b'"best_metric"', b'"is_world_process_zero"')
 CHECKPOINT = re.compile(r"^checkpoint-(\d+)$")
 UNTIMED = "trainer_state.json tells no time but the total; say which key of its log_history does with --time-column"
@@ -85,11 +86,11 @@ class LogHistory(Table):
 
     def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
         """Yield the rows."""
-        for number, start in enumerate(range(0, len(self.rows), STRETCH_ROWS)):
+        for number, start in enumerate(range(0, len(self.rows), CHUNK_ROWS)):
             if only is None or number in only:
                 rows = [
                     {name: value for name, value in row.items() if columns is None or name in columns}
-                    for row in self.rows[start : start + STRETCH_ROWS]
+                    for row in self.rows[start : start + CHUNK_ROWS]
                 ]
                 if any(rows):
                     yield Frame(number, start + 1, frame_of(rows))

@@ -26,8 +26,9 @@ from milepost.histories.decoding.wandb_record import (
 from milepost.histories.decoding.wire import BYTES, WireError, fields
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
+from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.rows import ROWS, RowTable, seed_of
-from milepost.histories.tables.table import Frame, histories_of, need_polars
+from milepost.histories.tables.table import Frame, need_polars
 
 
 class WandbFileReader(Reader):
@@ -77,7 +78,7 @@ class WandbFile(RowTable):
         self.open()
 
     def open(self) -> None:
-        """Find out which columns there are, as far as the first stretch tells.
+        """Find out which columns there are, as far as the first chunk tells.
 
         Raises:
             HistoryError: It can't be read, or nothing was logged.
@@ -98,7 +99,7 @@ class WandbFile(RowTable):
         self.columns = tuple(dict.fromkeys(name for frame in self._first for name in frame.data.columns))
 
     def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
-        """Yield stretches of rows."""
+        """Yield chunks of rows."""
         if self._scanners is None:
             yield from super().frames(columns, only)
             return

@@ -10,12 +10,13 @@ from functools import partial
 from typing import Any, ClassVar
 
 from milepost.errors import HistoryError, MissingExtra
-from milepost.histories.formats.jsonl import MAX_DEPTH, flatten
+from milepost.histories.decoding.json_rows import MAX_DEPTH, SPECIAL, flatten
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.columns import ELAPSED, SAMPLES, WALL
-from milepost.histories.tables.rows import SPECIAL, RowTable, one_of_many, seed_of
-from milepost.histories.tables.table import histories_of, need_polars
+from milepost.histories.tables.histories import histories_of
+from milepost.histories.tables.rows import RowTable, one_of_many, seed_of
+from milepost.histories.tables.table import need_polars
 
 PAGE = 10_000
 """Steps that are asked for at a time."""

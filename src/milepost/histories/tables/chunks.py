@@ -1,4 +1,4 @@
-"""Stretches of a run's rows: what is carried from one to the next, and what is warned of once."""
+"""Chunks of a run's rows: what is carried from one to the next, and what is warned of once."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import polars
 
 
-class Stretches:
-    """Turns the stretches of one run into `Rows`, in their order.
+class Chunks:
+    """Turns the chunks of one run into `Rows`, in their order.
 
     Args:
         where: What messages call the table.
@@ -34,7 +34,7 @@ class Stretches:
         self.example = ""
 
     def read(self, data: "polars.DataFrame", rows: "range | polars.Series") -> Iterator[Rows]:
-        """Yield a stretch.
+        """Yield a chunk.
 
         Args:
             data: Its columns.
@@ -96,7 +96,7 @@ class Stretches:
     def _rows(
         self, data: "polars.DataFrame", counts: "polars.Series | None", times: Mapping[str, values.Times]
     ) -> Rows:
-        """Return the rows of a stretch that are right."""
+        """Return the rows of a chunk that are right."""
         import polars
 
         names = self.metrics

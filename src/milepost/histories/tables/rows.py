@@ -7,15 +7,11 @@ from itertools import islice
 from typing import Any
 
 from milepost.errors import HistoryError
-from milepost.histories.formats.jsonl import frames_of
 from milepost.histories.history import History, Rows
-from milepost.histories.tables.table import Frame, Table
+from milepost.histories.tables.table import Frame, Table, frames_of
 
 ROWS = 5000
-"""Of one stretch."""
-
-SPECIAL = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
-"""What is written as text where JSON has no such number."""
+"""Of one chunk."""
 
 
 class RowTable(Table):
@@ -24,7 +20,7 @@ class RowTable(Table):
     closed = False
 
     def open(self) -> None:
-        """Find out which columns there are, as far as the first stretch tells.
+        """Find out which columns there are, as far as the first chunk tells.
 
         Raises:
             HistoryError: It can't be read, or has no rows.
@@ -52,13 +48,13 @@ class RowTable(Table):
         """
 
     def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
-        """Yield stretches of rows."""
+        """Yield chunks of rows."""
         wanted = None if columns is None else frozenset(columns)
         rows: list[dict[str, Any]] = []
         number = 0
         first_row = 1
 
-        def stretch() -> Iterator[Frame]:
+        def chunk() -> Iterator[Frame]:
             if only is None or number in only:
                 yield from frames_of(number, first_row, rows)
 
@@ -66,12 +62,12 @@ class RowTable(Table):
             for row in self.rows(wanted):
                 rows.append(row)
                 if len(rows) >= ROWS:
-                    yield from stretch()
+                    yield from chunk()
                     number, first_row, rows = number + 1, first_row + len(rows), []
         except HistoryError:
-            yield from stretch()
+            yield from chunk()
             raise
-        yield from stretch()
+        yield from chunk()
 
 
 def one_of_many(run: str, histories: Callable[[], Iterator[History]]) -> Iterator[History]:

@@ -4,13 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from milepost.errors import HistoryError
 from milepost.histories.tables.columns import Chosen
+from milepost.histories.tables.table import Table
 from milepost.histories.tables.values import numbers
 from milepost.log import logger
 
 if TYPE_CHECKING:
     import polars
-
-    from milepost.histories.tables.table import Table
 
 RUN_COLUMNS = ("run", "run_id", "run_name", "run_uuid")
 """Columns that tell runs apart, where a file has them."""
@@ -19,7 +18,7 @@ MAX_FACTS = 200
 """How many columns are looked at for settings."""
 
 Runs = dict[str, tuple[list[int], dict[str, Any]]]
-"""By name, in the order in which they begin: in which stretches each is, and its facts."""
+"""By name, in the order in which they begin: in which chunks each is, and its facts."""
 
 
 def names_of(data: "polars.DataFrame", chosen: Chosen) -> "polars.Series":
@@ -31,14 +30,14 @@ def names_of(data: "polars.DataFrame", chosen: Chosen) -> "polars.Series":
     return data[chosen.run].cast(polars.String)
 
 
-def runs_of(table: "Table", chosen: Chosen) -> tuple[Runs, HistoryError | None]:
+def runs_of(table: Table, chosen: Chosen) -> tuple[Runs, HistoryError | None]:
     """Return the runs of a table, and what is wrong where there may be more.
 
-    A run has all stretches that may hold rows of it: whoever reads one that is broken is told so. Where not even the
-    run column can be read, that is every run that the stretch's `Table.ends` let in.
+    A run has all chunks that may hold rows of it: whoever reads one that is broken is told so. Where not even the
+    run column can be read, that is every run that the chunk's `Table.ends` let in.
 
     Raises:
-        HistoryError: No row has a value in the run column, or nothing is known of the stretches of a broken table.
+        HistoryError: No row has a value in the run column, or nothing is known of the chunks of a broken table.
     """
     assert chosen.run is not None
     runs: Runs = {}
@@ -62,23 +61,23 @@ def runs_of(table: "Table", chosen: Chosen) -> tuple[Runs, HistoryError | None]:
 
     unread: list[int] = []
     broken: HistoryError | None = None
-    if not table.stretch_count:
+    if not table.chunk_count:
         look_at(columns, None)
-    for stretch in range(table.stretch_count):
+    for chunk in range(table.chunk_count):
         try:
-            look_at(columns, [stretch])
+            look_at(columns, [chunk])
         except HistoryError:
             try:
-                look_at((chosen.run,), [stretch])
+                look_at((chosen.run,), [chunk])
             except HistoryError as error:
-                unread.append(stretch)
+                unread.append(chunk)
                 broken = broken or error
-    for stretch in unread:
-        ends = table.ends(chosen.run, stretch)
-        for name, (stretches, _) in runs.items():
+    for chunk in unread:
+        ends = table.ends(chosen.run, chunk)
+        for name, (chunks, _) in runs.items():
             if _may_lie_in(name, ends):
-                stretches.append(stretch)
-                stretches.sort()
+                chunks.append(chunk)
+                chunks.sort()
     if nameless:
         logger("histories").warning(
             "%s: %d rows have no value in the run column %r; not read", table.where, nameless, chosen.run
@@ -89,7 +88,7 @@ def runs_of(table: "Table", chosen: Chosen) -> tuple[Runs, HistoryError | None]:
 
 
 def _may_lie_in(name: str, ends: tuple[Any, Any] | None) -> bool:
-    """Say whether a run may be in a stretch whose run column lies between these ends: in doubt, it may."""
+    """Say whether a run may be in a chunk whose run column lies between these ends: in doubt, it may."""
     if ends is None or not all(isinstance(end, str) for end in ends):
         return True
     return bool(ends[0] <= name <= ends[1])

@@ -1,33 +1,25 @@
-"""Tables of any source, such as CSV, Parquet or rows of an API, as histories: one row an update."""
+"""A table of any source, such as CSV, Parquet or rows of an API."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-
-from milepost.errors import HistoryError, MissingExtra
-from milepost.histories.history import History, Outline, Range, Rows, Wanted
-from milepost.histories.tables.chunks import Stretches, taken
-from milepost.histories.tables.columns import Chosen, choose, shown
-from milepost.histories.tables.run_column import RUN_COLUMNS, facts_of, names_of, runs_of
-from milepost.histories.tables.values import is_unix
+from milepost.errors import MissingExtra
+from milepost.histories.decoding.json_rows import MAX_CELLS, frame_of
+from milepost.histories.history import Range
 
 if TYPE_CHECKING:
     import polars
 
-Needed = Callable[[int], Collection[str]]
-"""Says which metrics of a stretch are needed, by its number; asked when all before it has been taken."""
-
 
 class Frame(NamedTuple):
-    """A stretch of a table.
+    """A chunk of a table.
 
     Attributes:
-        number: Which stretch it is a part of, counting from 0.
+        number: Which chunk it is a part of, counting from 0.
         first_row: Which row of the table its first one is, counting from 1.
-        data: Its rows; a column may be missing where the stretch has no value of it.
+        data: Its rows; a column may be missing where the chunk has no value of it.
     """
 
     number: int
@@ -36,7 +28,7 @@ class Frame(NamedTuple):
 
 
 class Table(ABC):
-    """A table that is read in stretches.
+    """A table that is read in chunks.
 
     Attributes:
         where: What messages call it.
@@ -45,7 +37,7 @@ class Table(ABC):
         twice: Names that several of its columns bear: which one is meant can't be told.
         telling: Names of those columns that may tell what a run is, and not how it went: its seed, its group, settings
             in text. All where None.
-        stretch_count: How many stretches it has, where that and their `ranges` are known before it is read; else 0.
+        chunk_count: How many chunks it has, where that and their `ranges` are known before it is read; else 0.
         height: How many rows it has, likewise.
         following: As `Outline` has it, likewise.
         whole: Names of columns that hold whole numbers alone, likewise.
@@ -56,7 +48,7 @@ class Table(ABC):
     closed: bool = True
     twice: frozenset[str] = frozenset()
     telling: tuple[str, ...] | None = None
-    stretch_count: int = 0
+    chunk_count: int = 0
     height: int = 0
     following: tuple[int, ...] = ()
     whole: frozenset[str] = frozenset()
@@ -64,26 +56,26 @@ class Table(ABC):
 
     @abstractmethod
     def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
-        """Yield its stretches in order.
+        """Yield its chunks in order.
 
         Args:
             columns: Names of those columns that are wanted, all where None; others may be yielded too.
-            only: Numbers of the stretches that are wanted, ascending; all where None.
+            only: Numbers of the chunks that are wanted, ascending; all where None.
 
         Raises:
             HistoryError: It is broken, after everything before that was yielded.
         """
 
     def ranges(self, columns: Collection[str]) -> Sequence[Mapping[str, Range]]:
-        """Return what is known of each stretch without reading it, by column; where ``stretch_count`` is not 0."""
+        """Return what is known of each chunk without reading it, by column; where ``chunk_count`` is not 0."""
         raise NotImplementedError
 
-    def ends(self, column: str, stretch: int) -> tuple[Any, Any] | None:
-        """Return between which values all of a column lie in a stretch, as far as that is known without reading it."""
+    def ends(self, column: str, chunk: int) -> tuple[Any, Any] | None:
+        """Return between which values all of a column lie in a chunk, as far as that is known without reading it."""
         return None
 
-    def stretches(self, columns: tuple[str, ...] | None, only: Sequence[int]) -> Iterator[Frame]:
-        """Yield some stretches; the last one that was yielded is at hand for the next run that lies in it."""
+    def chunks(self, columns: tuple[str, ...] | None, only: Sequence[int]) -> Iterator[Frame]:
+        """Yield some chunks; the last one that was yielded is at hand for the next run that lies in it."""
         rest = list(only)
         read, number, frames = self._last
         if frames and read == columns and rest[:1] == [number]:
@@ -96,6 +88,19 @@ class Table(ABC):
                 yield frame
 
 
+def frames_of(number: int, first_row: int, rows: list[dict[str, Any]]) -> Iterator[Frame]:
+    """Yield the rows of a block as frames that have no more than `MAX_CELLS` cells each."""
+    columns: dict[str, None] = {}
+    start = 0
+    for index, row in enumerate(rows):
+        columns.update(dict.fromkeys(row))
+        if len(columns) * (index - start + 1) > MAX_CELLS and index > start:
+            yield Frame(number, first_row + start, frame_of(rows[start:index]))
+            start, columns = index, dict.fromkeys(row)
+    if columns:
+        yield Frame(number, first_row + start, frame_of(rows[start:]))
+
+
 def need_polars() -> None:
     """Raise where Polars is not installed.
 
@@ -104,141 +109,3 @@ def need_polars() -> None:
     """
     if not find_spec("polars"):
         raise MissingExtra("polars", "replay", "reading logs")
-
-
-def histories_of(table: Table, run: str, wanted: Wanted, **told: Any) -> Iterator[History]:
-    """Yield the runs of a table: one, or one for every value of the run column, in the order in which they begin.
-
-    Rows keep the order in which they stand. A row that tells no samples or no time takes over the last ones of its run
-    that a row before it told (sparse logs write a line for each of several loggers); before the first, they are null.
-    A run's seed and group are what columns of these names hold, its settings what columns of text hold, where each is
-    constant in the run's first stretch.
-
-    Args:
-        table: The table.
-        run: Id of its run where no run column names several.
-        wanted: What is wanted, and how its columns are to be understood.
-        told: What else is known of its runs, as `History` has it.
-
-    Raises:
-        HistoryError: A column is not there, or it is not told what counts samples; after all runs were yielded, that
-            there may be more of them where it is broken.
-    """
-    chosen = choose(table.where, table.columns, wanted)
-    metrics = _metrics(table, chosen, wanted)
-    _refuse_twice(table, (*chosen.names, *(wanted.metrics or ())))
-    read = None if metrics is None else tuple(dict.fromkeys((*chosen.names, *metrics)))
-    if table.closed:
-        told.setdefault("metrics", tuple(name for name in table.columns if name not in chosen.names))
-    if chosen.times:
-        told.pop("untimed_because", None)
-    else:
-        told.setdefault(
-            "untimed_because",
-            f"no column is known to tell time; found {shown(table.columns)}; say which does with --time-column",
-        )
-    if chosen.run is None and wanted.part is not None and wanted.part[0] > 0:
-        return  # its one run is in the first part
-    if chosen.run is None:
-        if table.telling is None or table.telling:
-            for frame in table.frames(table.telling):
-                _refuse_several_runs(table, frame.data)
-                told = {**facts_of(frame.data, chosen), **told}
-                break
-        outline = _outline(table, chosen, metrics)
-        yield History(run=run, rows=_rows(table, chosen, metrics, read, None, None), outline=outline, **told)
-        return
-    found, broken = runs_of(table, chosen)
-    runs = list(found.items())
-    part, parts = wanted.part or (0, 1)
-    for name, (stretches, facts) in runs[part * len(runs) // parts : (part + 1) * len(runs) // parts]:
-        yield History(run=name, rows=_rows(table, chosen, metrics, read, name, stretches), **{**facts, **told})
-    if broken is not None:
-        raise HistoryError(f"{broken}; where the column {chosen.run!r} can't be read, runs may have been missed")
-
-
-def _metrics(table: Table, chosen: Chosen, wanted: Wanted) -> tuple[str, ...] | None:
-    """Return the columns that are read as metrics; None for all that come."""
-    if wanted.metrics is not None:
-        return tuple(sorted(name for name in wanted.metrics if not table.closed or name in table.columns))
-    if not table.closed:
-        return None
-    return tuple(name for name in table.columns if name not in chosen.names)
-
-
-def _refuse_several_runs(table: Table, data: "polars.DataFrame") -> None:
-    """Raise where a column tells runs apart that would be taken for one."""
-    for name in RUN_COLUMNS:
-        if name in data.columns and data[name].drop_nulls().n_unique() > 1:
-            raise HistoryError(
-                f"{table.where}: found several runs in the column {name!r}, expected one; tell them apart with "
-                f"--run-column {name}"
-            )
-
-
-def _refuse_twice(table: Table, names: Collection[str]) -> None:
-    """Raise where a name that is needed is that of several columns."""
-    if twice := sorted(table.twice & set(names)):
-        raise HistoryError(f"{table.where}: found several columns called {shown(twice)}, expected one")
-
-
-def _rows(
-    table: Table,
-    chosen: Chosen,
-    metrics: tuple[str, ...] | None,
-    read: tuple[str, ...] | None,
-    run: str | None,
-    numbers: Sequence[int] | None,
-) -> Callable[[], Iterator[Rows]]:
-    """Return what opens one run of a table."""
-
-    def rows(needed: Needed | None = None) -> Iterator[Rows]:
-        stretches = Stretches(table.where, chosen, metrics)
-        taken_of: dict[int, Collection[str]] = {}
-
-        def what_is_needed() -> Iterator[Frame]:
-            """Yield the stretches, of each the clocks and what else is needed."""
-            assert needed is not None
-            for number in range(table.stretch_count):
-                taken_of[number] = needed(number)
-                yield from table.frames({*chosen.names, *taken_of[number]}, [number])
-
-        if numbers is not None:
-            frames = table.stretches(read, numbers)
-        else:
-            frames = table.frames(read) if needed is None else what_is_needed()
-        for number, first_row, data in frames:
-            which: range | polars.Series = range(first_row, first_row + data.height)
-            if run is not None:
-                of_run = names_of(data, chosen) == run
-                data, which = data.filter(of_run), taken(which, of_run)
-            for each in stretches.read(data, which) if data.height else ():
-                yield msgspec.structs.replace(each, read=(number, taken_of[number])) if taken_of else each
-        stretches.close()
-
-    return rows
-
-
-def _outline(table: Table, chosen: Chosen, metrics: tuple[str, ...] | None) -> Callable[[], Outline | None] | None:
-    """Return what tells of the run of a table what is known without reading it through."""
-    if not table.stretch_count or metrics is None:
-        return None
-
-    def outline() -> Outline | None:
-        ranges = table.ranges((*chosen.names, *metrics))
-        clocks = {"samples"} if chosen.samples else set[str]()
-        for column in chosen.times:
-            known = [each[column.name] for each in ranges if column.name in each]
-            walls = {not column.elapsed and is_unix(end) for each in known for end in each}
-            if len(known) < len(ranges) or len(walls) != 1:
-                return None
-            clocks.add("wall_time" if walls.pop() else "elapsed_seconds")
-        is_sound = True
-        if (samples := chosen.samples) is not None:
-            counts = [each[samples] for each in ranges if samples in each]
-            if len(counts) < len(ranges):
-                return None
-            is_sound = samples in table.whole and all(low >= 0 and high < 2**63 for low, high in counts)
-        return Outline(tuple(ranges), table.following, table.height, frozenset(clocks), is_sound)
-
-    return outline

@@ -10,7 +10,7 @@ import msgspec
 from milepost.config import Config
 from milepost.errors import ConfigError, HistoryError
 from milepost.histories.decoding.files import as_unicode
-from milepost.histories.finding.discovery import Log
+from milepost.histories.finding.logs import Log
 from milepost.histories.history import History, Rows, Wanted
 from milepost.money.instance import Instance
 from milepost.replaying.engine import Replayed, replay_history

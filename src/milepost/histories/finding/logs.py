@@ -1,0 +1,132 @@
+"""Logs: which files of a folder belong together, of which format they are, and what their runs are called."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from milepost.errors import HistoryError
+from milepost.histories.decoding.files import stem, why
+from milepost.histories.finding.folders import Folder
+from milepost.histories.reader import File, Reader
+
+
+class Log(NamedTuple):
+    """A log that was found.
+
+    Attributes:
+        reader: What reads it.
+        files: Its files, or one address.
+        run: Id of its run, unless it names one itself.
+    """
+
+    reader: Reader
+    files: tuple[str, ...]
+    run: str
+
+
+class Skipped(NamedTuple):
+    """A file or folder under a path that is not read.
+
+    Attributes:
+        path: Which one.
+        reason: Why.
+        broken: Whether that is a fault: it can't be read. Else it is of no known format, as files beside logs are.
+    """
+
+    path: str
+    reason: str
+    broken: bool
+
+
+class FolderLogs:
+    """Tells the logs in folders.
+
+    Args:
+        folder: How the file system that they lie in is asked.
+        readers: The readers, the most specific first.
+        forced: Whether a file that is named need not look like the format of the only reader.
+    """
+
+    def __init__(self, folder: Folder, readers: Sequence[Reader], *, forced: bool) -> None:
+        self.folder, self.readers, self.forced = folder, readers, forced
+
+    def of(self, folder: str, files: list[str], below: str, *, named: bool = False) -> Iterator[Log | Skipped]:
+        """Yield the logs that files of one folder make up.
+
+        Args:
+            folder: Where they are.
+            files: Their paths, sorted.
+            below: What ids of runs start below.
+            named: Whether they were named: then what else of the folder belongs to them is read too, and one that
+                is of no known format is a fault.
+        """
+        around = self.folder.entries(folder)[0] if named else files
+        names = frozenset(_name(path) for path in around)
+        groups: dict[tuple[int, str], list[str]] = {}
+        for path in files:
+            try:
+                head = self.folder.head(path)
+                claim = self._claim(File(path, head, names), forced=named and self.forced)
+            except (OSError, HistoryError) as error:
+                reason = why(error).removeprefix(f"{path}: ").removeprefix("can't be read: ")
+                yield Skipped(path, f"can't be read: {reason}", broken=True)
+                continue
+            if claim is None:
+                yield Skipped(path, self._why_not(head), broken=named)
+            else:
+                groups.setdefault(claim, []).append(path)
+        if named:
+            self._add_siblings(groups, around, names)
+        yield from self._named_runs(groups, folder, below)
+
+    def _claim(self, file: File, *, forced: bool) -> tuple[int, str] | None:
+        """Return which reader takes a file, and as a part of what."""
+        for index, reader in enumerate(self.readers):
+            if (part := reader.claims(file)) is not None:
+                return index, part
+        return (0, stem(file.name)) if forced else None
+
+    def _add_siblings(self, groups: dict[tuple[int, str], list[str]], around: list[str], names: frozenset[str]) -> None:
+        """Add what else of the folder is a part of the logs of files that were named."""
+        stems = {part for index, part in groups if self.readers[index].joins}
+        taken = {path for files in groups.values() for path in files}
+        for path in around:
+            if path in taken or stem(_name(path)) not in stems:
+                continue
+            try:
+                claim = self._claim(File(path, self.folder.head(path), names), forced=False)
+            except (OSError, HistoryError):
+                continue
+            if claim in groups:
+                groups[claim] = sorted([*groups[claim], path])
+
+    def _named_runs(self, groups: dict[tuple[int, str], list[str]], folder: str, below: str) -> Iterator[Log]:
+        """Yield the groups as logs, each under its id: its path below the argument, without suffix.
+
+        Logs that would be called the same keep their suffixes.
+        """
+        logs = [
+            (self.readers[index], part, each)
+            for (index, part), files in groups.items()
+            for each in ([files] if self.readers[index].joins else [[file] for file in files])
+        ]
+        parts = Counter(part for _, part, _ in logs)
+        inside = (folder.removeprefix(below) if folder != below else "").strip("/")
+        for reader, part, files in logs:
+            name = _name(files[0]) if parts[part] > 1 and part else part
+            run = "/".join(each for each in (inside, name) if each) or self.folder.name(folder)
+            yield Log(reader, tuple(files), run)
+
+    def _why_not(self, head: bytes) -> str:
+        """Say why no reader takes a file."""
+        return f"found none of the known formats ({self.known}); --format says which it is" if head else "is empty"
+
+    @property
+    def known(self) -> str:
+        """Names of the formats that are looked for, as a message shows them."""
+        return ", ".join(reader.name for reader in self.readers)
+
+
+def _name(path: str) -> str:
+    """Return the last part of a path."""
+    return path.rpartition("/")[2]
