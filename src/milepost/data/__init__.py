@@ -123,13 +123,6 @@ def gcp_shapes() -> dict[str, GCPShape]:
     }
 
 
-def provider_of(instance_type: str) -> str | None:
-    """Return the provider that has a type of this name, where the tables know it."""
-    if machine := machines().get(instance_type):
-        return machine.provider
-    return "gcp" if instance_type in gcp_shapes() else None
-
-
 def _rows(name: str) -> list[dict[str, str]]:
     text = resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))

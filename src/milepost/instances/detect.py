@@ -10,8 +10,6 @@ from milepost.data import machines
 from milepost.instances.environment import read, visible_gpus, warn, whole
 from milepost.instances.gpus import GPUProbe, misfit
 from milepost.instances.probe import Placement, ProbeFailed
-from milepost.instances.probes.runpod import from_runpod
-from milepost.instances.probes.sagemaker import from_sagemaker
 from milepost.instances.probing import ProbeAnswer, preemption_notice, probe_gpus, probe_machine
 from milepost.instances.schedulers.kubernetes import from_kubernetes
 from milepost.instances.schedulers.mpi import from_mpi
@@ -23,12 +21,13 @@ from milepost.instances.variables import from_variables
 from milepost.log import logger
 from milepost.money.instance import DEFAULT_INSTANCE, Instance
 from milepost.money.quote import Quote
+from milepost.providers import every_provider, load
 
 __all__ = ["Detection", "ProbeFailed", "detect", "find_rank", "preemption_notice"]
 
-SCHEDULERS: tuple[Callable[[Mapping[str, str]], Placement], ...] = (
-    *(from_torchrun, from_mpi, from_slurm, from_kubernetes, from_ray),
-)
+ReadVariables = Callable[[Mapping[str, str]], Placement]
+
+SCHEDULERS: tuple[ReadVariables, ...] = (*(from_torchrun, from_mpi, from_slurm, from_kubernetes, from_ray),)
 """In the order in which they are asked for the number of nodes and the rank: who started this very process comes first,
 who allotted the machines later."""
 
@@ -99,9 +98,9 @@ def _detect(
         from_variables(variables)
         .completed_by(_lower(configured or Instance()))
         .completed_by(SkyPilotInstanceInfo.get_instance_info(variables))
-        .completed_by(from_runpod(variables))
-        .completed_by(from_sagemaker(variables).instance)
     )
+    for read_cloud in _clouds():
+        found = found.completed_by(read_cloud(variables).instance)
     told = {answer.name: answer.instance for answer in probed if answer.instance is not None}
     gpus = told.pop(GPUProbe.name, None)
     for instance in told.values():
@@ -185,11 +184,16 @@ def find_rank(environ: Mapping[str, str] | None = None) -> int:
 
 
 def _rank(environ: Mapping[str, str]) -> tuple[int, str]:
-    for read_scheduler in (from_torchrun, _from_skypilot, *SCHEDULERS[1:], from_sagemaker):
+    for read_scheduler in (from_torchrun, _from_skypilot, *SCHEDULERS[1:], *_clouds()):
         placement = read_scheduler(environ)
         if placement.rank is not None and placement.rank_source is not None:
             return placement.rank, placement.rank_source
     return 0, "default"
+
+
+def _clouds() -> list[ReadVariables]:
+    """Return what reads the variables of each provider's machines."""
+    return [load(each.variables) for each in every_provider() if each.variables is not None]
 
 
 def _from_skypilot(environ: Mapping[str, str]) -> Placement:

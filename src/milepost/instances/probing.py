@@ -3,20 +3,14 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from milepost.instances.gpus import GPUProbe
 from milepost.instances.probe import Probe, ProbeFailed
 from milepost.money.instance import Instance
-
-PROBES = (
-    "milepost.instances.probes.aws:AWSMetadata",
-    "milepost.instances.probes.gcp:GCPMetadata",
-    "milepost.instances.probes.azure:AzureMetadata",
-    "milepost.instances.probes.oci:OCIMetadata",
-)
+from milepost.providers import every_provider, find_provider, load
 
 LIMIT_SECONDS = 2.0
 """How long all of them may take together."""
@@ -45,7 +39,8 @@ def probe_machine() -> tuple[ProbeAnswer, ...]:
     global _answers
     with _lock:
         if _answers is None:
-            _answers = ask_all([*(_load(name) for name in PROBES), GPUProbe()], os.environ)
+            services = [load(each.metadata)() for each in every_provider() if each.metadata is not None]
+            _answers = ask_all([*services, GPUProbe()], os.environ)
         return _answers
 
 
@@ -65,13 +60,13 @@ def preemption_notice(provider: str) -> str | None:
         ProbeFailed: It does not answer, or is not to be asked.
     """
     deadline = time.monotonic() + LIMIT_SECONDS
-    for name in PROBES:
-        if name.partition(":")[0].rpartition(".")[2] == provider:
-            probe = _load(name)
-            if reason := probe.why_not(os.environ):
-                raise ProbeFailed(reason)
-            return probe.notice(os.environ, deadline)
-    raise ProbeFailed(f"{provider} announces nothing that is known")
+    metadata = find_provider(provider).metadata
+    if metadata is None:
+        raise ProbeFailed(f"{provider} announces nothing that is known")
+    probe: Probe = load(metadata)()
+    if reason := probe.why_not(os.environ):
+        raise ProbeFailed(reason)
+    return probe.notice(os.environ, deadline)
 
 
 def ask_all(probes: Sequence[Probe], environ: Mapping[str, str]) -> tuple[ProbeAnswer, ...]:
@@ -96,11 +91,3 @@ def _ask(probe: Probe, environ: Mapping[str, str], deadline: float, answers: dic
         answers[probe.name] = ProbeAnswer(probe.name, probe.ask(environ, deadline))
     except ProbeFailed as error:
         answers[probe.name] = ProbeAnswer(probe.name, reason=str(error))
-
-
-def _load(name: str) -> Probe:
-    from importlib import import_module
-
-    module, _, attribute = name.partition(":")
-    kind: Callable[[], Probe] = getattr(import_module(module), attribute)
-    return kind()

@@ -8,26 +8,25 @@ from pathlib import Path
 import msgspec
 
 from milepost.config import PriceSettings
-from milepost.data import provider_of
 from milepost.errors import ConfigError, PriceUnavailable, nearest, require
 from milepost.log import logger
 from milepost.money.instance import Instance
 from milepost.money.quote import PriceStep, Quote
-from milepost.prices.billing import billing_rule
 from milepost.prices.cache import Question, QuoteCache
 from milepost.prices.catalogs.copies import Progress as FetchProgress
 from milepost.prices.catalogs.copies import fetch as fetch_catalogs
-from milepost.prices.lookup import LIVE, Apart, inline, live_source
+from milepost.prices.lookup import Apart, inline, live_source, own_live_sources
 from milepost.prices.source import LivePriceSource, PriceSource
 from milepost.prices.sources.default import DefaultPrice
 from milepost.prices.sources.fallback import FallbackPrices
 from milepost.prices.sources.listed import ListPrices
 from milepost.prices.sources.skypilot import SkyPilotCatalog
 from milepost.prices.sources.user import UserPrice
+from milepost.providers import billing_rule, provider_of
 
 __all__ = ["SOURCES", "SPOT_REFRESH_SECONDS", "FetchProgress", "PriceBook", "billing_rule", "fetch_catalogs"]
 
-SOURCES = ("user", *LIVE, "skypilot", "list", "fallback", "default")
+SOURCES = ("user", *own_live_sources(), "skypilot", "list", "fallback", "default")
 """Every source, in the order in which they are asked."""
 
 SPOT_REFRESH_SECONDS = 600.0
@@ -254,7 +253,7 @@ class _Live:
     def __init__(self, name: str) -> None:
         self.name = name
         try:
-            self.provider = name if name in LIVE else self.source.provider
+            self.provider = name if name in own_live_sources() else self.source.provider
         except ConfigError:
             hint = nearest(name, SOURCES, shown=repr)
             raise ConfigError(f"sources: found {name!r}, expected one of {', '.join(SOURCES)}{hint}") from None

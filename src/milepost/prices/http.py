@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
 from milepost.errors import MissingExtra, PriceUnavailable
 
@@ -26,6 +26,8 @@ RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 LONGEST_WAIT_SECONDS = 2.0
 
 _this_thread = threading.local()
+
+T = TypeVar("T")
 
 NextPage = Callable[[dict[str, Any]], Any]
 
@@ -59,7 +61,7 @@ def get_pages(
     asked = first.copy_merge_params(dict(parameters))
     with _client(headers, server) as client:
         for _ in range(MAX_PAGES):
-            page = _get(client, asked, server, deadline)
+            page = _get(client, asked, server, deadline, lambda answer: _page(_body(answer, server, deadline), server))
             yield page
             following = next_page(page)
             if not following:
@@ -71,6 +73,34 @@ def get_pages(
             else:
                 raise PriceUnavailable(f"{server} names a next page that is none")
     raise PriceUnavailable(f"{server} answers with more than {MAX_PAGES} pages")
+
+
+def download(url: str, *, on_bytes: Callable[[int, int | None], None] | None = None) -> bytes:
+    """Return a whole file.
+
+    Args:
+        url: Where it lies.
+        on_bytes: Called with how many bytes have come, and how many will where that is known, as they come.
+
+    Raises:
+        PriceUnavailable: It could not be had in full. Says the kind of fault and the server.
+    """
+    if reason := why_no_http():
+        raise PriceUnavailable(reason)
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    address = _address(url)
+    server = address.netloc.decode()
+
+    def read(response: Any) -> bytes:
+        length = response.headers.get("Content-Length")
+        if length is None and "chunked" not in response.headers.get("Transfer-Encoding", ""):
+            raise PriceUnavailable(f"{server} does not say how long its answer is")  # half could pass for all
+        packed = "Content-Encoding" in response.headers  # then the length is not that of what comes out
+        expected = int(length) if length is not None and length.isdecimal() and not packed else None
+        return _body(response, server, deadline, on_bytes and (lambda done: on_bytes(done, expected)))
+
+    with _client(None, server) as client:
+        return _get(client, address, server, deadline, read)
 
 
 def _address(url: str) -> Any:
@@ -115,8 +145,8 @@ def _page_of_same_server(first: Any, following: str, server: str) -> Any:
     return page.copy_with(userinfo=first.userinfo)
 
 
-def _get(client: Any, url: Any, server: str, deadline: float) -> dict[str, Any]:
-    """Return one page; what may pass is tried again, after a short wait of random length."""
+def _get(client: Any, url: Any, server: str, deadline: float, read: Callable[[Any], T]) -> T:
+    """Return what is read of an answer; what may pass is tried again, after a short wait of random length."""
     import httpx
 
     fault = ""
@@ -125,7 +155,7 @@ def _get(client: Any, url: Any, server: str, deadline: float) -> dict[str, Any]:
         try:
             with _unlogged(), client.stream("GET", url) as response:
                 if response.status_code == 200:
-                    return _read(response, server, deadline)
+                    return read(response)
                 fault = f"HTTP {response.status_code}"
                 if response.status_code not in RETRIED:
                     break
@@ -141,74 +171,8 @@ def _get(client: Any, url: Any, server: str, deadline: float) -> dict[str, Any]:
     raise PriceUnavailable(f"{server} could not be asked: {fault}")
 
 
-def _read(response: Any, server: str, deadline: float) -> dict[str, Any]:
-    import msgspec
-
-    body = bytearray()
-    for part in response.iter_bytes():
-        body += part
-        if len(body) > MAX_BYTES:
-            raise PriceUnavailable(f"{server} answers with more than {MAX_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise PriceUnavailable(f"{server} takes more than {DEADLINE_SECONDS:g} s to answer")
-    try:
-        page = msgspec.json.decode(bytes(body))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        page = None
-    if not isinstance(page, dict):
-        raise PriceUnavailable(f"{server} does not answer with a JSON object")
-    return page
-
-
-def download(url: str, *, on_bytes: Callable[[int, int | None], None] | None = None) -> bytes:
-    """Return a whole file.
-
-    Args:
-        url: Where it lies.
-        on_bytes: Called with how many bytes have come, and how many will where that is known, as they come.
-
-    Raises:
-        PriceUnavailable: It could not be had in full. Says the kind of fault and the server.
-    """
-    if reason := why_no_http():
-        raise PriceUnavailable(reason)
-    import httpx
-
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    address = _address(url)
-    server = address.netloc.decode()
-    fault = ""
-    with _client(None, server) as client:
-        for attempt in range(ATTEMPTS):
-            wait = LONGEST_WAIT_SECONDS / 2 ** (ATTEMPTS - attempt) * random.uniform(0.5, 1.0)
-            try:
-                with _unlogged(), client.stream("GET", address) as response:
-                    if response.status_code == 200:
-                        return _read_file(response, server, deadline, on_bytes)
-                    fault = f"HTTP {response.status_code}"
-                    if response.status_code not in RETRIED:
-                        break
-                    wait = max(wait, _asked_to_wait(response))
-            except (httpx.TransportError, httpx.DecodingError) as error:
-                fault = type(error).__name__
-            except httpx.HTTPError as error:
-                fault = type(error).__name__
-                break
-            if attempt + 1 == ATTEMPTS or time.monotonic() + wait > deadline:
-                break
-            time.sleep(wait)
-    raise PriceUnavailable(f"{server} could not be asked: {fault}")
-
-
-def _read_file(
-    response: Any, server: str, deadline: float, on_bytes: Callable[[int, int | None], None] | None
-) -> bytes:
-    """Return the body of an answer that says how long it is: of any other, half could pass for all."""
-    length = response.headers.get("Content-Length")
-    if length is None and "chunked" not in response.headers.get("Transfer-Encoding", ""):
-        raise PriceUnavailable(f"{server} does not say how long its answer is")
-    packed = "Content-Encoding" in response.headers  # then the length is not that of what comes out
-    expected = int(length) if length is not None and length.isdecimal() and not packed else None
+def _body(response: Any, server: str, deadline: float, on_bytes: Callable[[int], None] | None = None) -> bytes:
+    """Return the body of an answer, within the bounds of size and time."""
     body = bytearray()
     for part in response.iter_bytes():
         body += part
@@ -217,8 +181,20 @@ def _read_file(
         if time.monotonic() > deadline:
             raise PriceUnavailable(f"{server} takes more than {DEADLINE_SECONDS:g} s to answer")
         if on_bytes:
-            on_bytes(len(body), expected)
+            on_bytes(len(body))
     return bytes(body)
+
+
+def _page(body: bytes, server: str) -> dict[str, Any]:
+    import msgspec
+
+    try:
+        page = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        page = None
+    if not isinstance(page, dict):
+        raise PriceUnavailable(f"{server} does not answer with a JSON object")
+    return page
 
 
 def _asked_to_wait(response: Any) -> float:

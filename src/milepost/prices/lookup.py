@@ -17,16 +17,10 @@ from milepost.money.instance import Instance
 from milepost.money.quote import Quote
 from milepost.plugins import find_adapter
 from milepost.prices.source import LivePriceSource
+from milepost.providers import every_provider
 
 if TYPE_CHECKING:
     import subprocess
-
-LIVE = {
-    "aws": "milepost.prices.sources.aws:AWSPrices",
-    "gcp": "milepost.prices.sources.gcp:GCPPrices",
-    "azure": "milepost.prices.sources.azure:AzurePrices",
-}
-"""Milepost's own live sources; other packages add theirs through the entry-point group ``milepost.prices``."""
 
 LIMIT_SECONDS = 60.0
 """How long a lookup may take in all: some answers have many pages."""
@@ -43,13 +37,18 @@ class _Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     unavailable: str = "the lookup failed"
 
 
+def own_live_sources() -> dict[str, str]:
+    """Return Milepost's own live sources: ``module:class`` by name, which is that of their provider."""
+    return {each.name: each.prices for each in every_provider() if each.prices is not None}
+
+
 def live_source(name: str) -> LivePriceSource:
-    """Return the live source of this name.
+    """Return the live source of this name: Milepost's own, or one of the entry-point group ``milepost.prices``.
 
     Raises:
         ConfigError: There is none.
     """
-    return find_adapter("milepost.prices", LIVE, name)()  # type: ignore[no-any-return]
+    return find_adapter("milepost.prices", own_live_sources(), name)()  # type: ignore[no-any-return]
 
 
 class Apart:

@@ -12,7 +12,8 @@ from milepost.log import logger
 from milepost.money.instance import FIELDS, Instance
 from milepost.money.ledger import Ledger
 from milepost.money.quote import Quote
-from milepost.prices.book import PriceBook, billing_rule
+from milepost.prices.book import PriceBook
+from milepost.providers import billing_rule
 
 NO_INSTANCE = "nothing tells what it ran on: say so with --instance, or its price with --price-per-hour"
 

@@ -22,8 +22,8 @@ from milepost.log import logger
 from milepost.money.instance import Instance
 from milepost.money.ledger import Ledger
 from milepost.plugins import find_adapter
-from milepost.prices.book import billing_rule
 from milepost.pricing import Pricer
+from milepost.providers import billing_rule
 from milepost.runs.identity import find_group, find_run_id, this_process
 from milepost.runs.record import Run, RunRecord
 from milepost.runs.settings import flat_config

@@ -13,8 +13,8 @@ from milepost.money.instance import Instance
 from milepost.money.ledger import Ledger
 from milepost.money.quote import Quote
 from milepost.money.segment import Segment
-from milepost.prices.book import billing_rule
 from milepost.pricing import Priced, Pricer
+from milepost.providers import billing_rule
 
 LEAD_SECONDS = 0.1
 """How long the first question waits, so that the start of training has the machine to itself."""

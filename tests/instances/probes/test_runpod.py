@@ -2,8 +2,8 @@ import logging
 
 import pytest
 
+from milepost.instances.probe import Placement
 from milepost.instances.probes.runpod import from_runpod
-from milepost.money.instance import Instance
 
 POD = {
     "RUNPOD_POD_ID": "g3xbbjz06abf2p",
@@ -16,7 +16,7 @@ POD = {
 
 
 def test_place_and_gpus() -> None:
-    found = from_runpod(POD)
+    found = from_runpod(POD).instance
     assert (found.provider, found.region, found.zone, found.gpus, found.gpu) == (
         "runpod",
         "CA-MTL-1",
@@ -32,7 +32,7 @@ def test_place_and_gpus() -> None:
 @pytest.mark.parametrize("pod", [None, "", " "])
 def test_outside_of_a_pod_nothing_is_told(pod: str | None) -> None:
     environ = {**POD, "RUNPOD_POD_ID": pod} if pod is not None else {}
-    assert from_runpod({name: value for name, value in environ.items() if value is not None}) == Instance()
+    assert from_runpod({name: value for name, value in environ.items() if value is not None}) == Placement()
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ def test_outside_of_a_pod_nothing_is_told(pod: str | None) -> None:
     ],
 )
 def test_models(name: str, model: str | None) -> None:
-    assert from_runpod({**POD, "RUNPOD_GPU_NAME": name}).gpu == model
+    assert from_runpod({**POD, "RUNPOD_GPU_NAME": name}).instance.gpu == model
 
 
 def test_what_is_malformed_is_named(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        found = from_runpod({**POD, "RUNPOD_GPU_COUNT": "two", "RUNPOD_DC_ID": ""})
+        found = from_runpod({**POD, "RUNPOD_GPU_COUNT": "two", "RUNPOD_DC_ID": ""}).instance
     assert (found.provider, found.gpus, found.region) == ("runpod", None, None)
     assert "RUNPOD_GPU_COUNT: found 'two', expected a whole number, 0 or more" in caplog.text
     assert "RUNPOD_DC_ID: found ''" in caplog.text

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote_plus
 
 from milepost.instances.environment import read, text, whole
+from milepost.instances.probe import Placement
 from milepost.money.instance import Instance
 
 SHORT_NAME = re.compile(r"NVIDIA (?:RTX )?([ABLH]\d+S?)")
@@ -20,16 +21,16 @@ LONG_NAMES = {
 """Milepost's names of GPUs where they are no part of RunPod's: https://docs.runpod.io/references/gpu-types"""
 
 
-def from_runpod(environ: Mapping[str, str]) -> Instance:
+def from_runpod(environ: Mapping[str, str]) -> Placement:
     """Return what ``RUNPOD_GPU_COUNT``, ``RUNPOD_GPU_NAME`` and ``RUNPOD_DC_ID`` say; nothing outside of a pod.
 
     The data centre is region and zone at once: catalogs know it as a zone, in a region that is a country. No variable
     tells the market, or whether the pod is in the secure or the community cloud, so its type and price are not known.
     """
     if not environ.get("RUNPOD_POD_ID", "").strip():
-        return Instance()
+        return Placement()
     place = read(environ, "RUNPOD_DC_ID", text, "a data centre, such as EU-RO-1")
-    return Instance.known(
+    instance = Instance.known(
         {
             "provider": "RUNPOD_POD_ID",
             "region": "RUNPOD_DC_ID",
@@ -43,6 +44,7 @@ def from_runpod(environ: Mapping[str, str]) -> Instance:
         gpus=read(environ, "RUNPOD_GPU_COUNT", whole, "a whole number, 0 or more"),
         gpu=_model(environ.get("RUNPOD_GPU_NAME", "")),
     )
+    return Placement(instance=instance)
 
 
 def _model(name: str) -> str | None:

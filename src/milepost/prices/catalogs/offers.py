@@ -3,7 +3,6 @@
 Where region or zone is not known and prices differ, the dearest stands in: a run is not to look cheaper than it was.
 """
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,34 +15,7 @@ from milepost.money.quote import Quote
 from milepost.prices.catalogs.catalog import Catalog, Row
 from milepost.prices.catalogs.copies import CatalogFile, zone_id
 from milepost.prices.source import gpus_of
-
-REFERENCE_REGIONS = {"aws": "us-east-1", "gcp": "us-central1", "azure": "eastus"}
-"""The region whose prices a provider's pages show first: taken where the region is not known."""
-
-ORDINARY_ZONES = {"aws": re.compile(r"[a-z]+\d+-az\d+|[a-z]+(-[a-z]+)+-\d+[a-z]")}
-"""Tells availability zones, by id or by name, from local and wavelength zones, which have prices of their own:
-https://docs.aws.amazon.com/global-infrastructure/latest/regions/az-ids.html"""
-
-GPUS_APART = frozenset({"gcp"})
-"""Clouds whose hosts and accelerators are priced by rows of their own."""
-
-WITH_GPUS = re.compile(r"(a|g)([2-9]|[1-9]\d)x?-|ct\d|tpu")
-"""GCP's accelerator-optimized machine types: https://cloud.google.com/compute/docs/accelerator-optimized-machines"""
-
-OTHER_GPUS = re.compile(r"-edgegpu-|-nolssd$")
-"""GCP types with GPUs for which the catalog's GPU rows are not meant."""
-
-MAY_HAVE_GPUS = re.compile(r"n1-")
-"""GCP types to which GPUs can be attached: https://cloud.google.com/compute/docs/gpus"""
-
-OTHER_HOSTS = re.compile(r"a3-(mega|ultra)gpu-")
-"""GCP types whose cores and memory have rates of their own, where the catalog has those of A3: it is off by 1 to 4 %
-(see ``milepost/data/README.md``)."""
-
-HIGHEST_SPOT_SHARE = 2 / 3
-"""Spot VMs and GPUs of GCP cost 9 to 40 % of on-demand (https://cloud.google.com/compute/docs/instances/spot). In the
-catalog they cost up to 51 %, and then 76 % and more: of rates of commitments and flex-start that it took for on-demand
-ones (see ``milepost/data/README.md``)."""
+from milepost.providers import GPUsApart, Provider, find_provider
 
 SAME_USD = 0.5e-4
 """AWS gives spot prices with four decimals: 27.4330 where on-demand is 27.43298."""
@@ -92,37 +64,38 @@ def offers_of(catalog: Catalog, cloud: str, rows: Sequence[Row], instance: Insta
     Raises:
         PriceUnavailable: GPUs are priced apart, and which it has is not known or has no price.
     """
-    if cloud not in GPUS_APART:
+    provider = find_provider(cloud)
+    if (apart := provider.gpus_apart) is None:
         return [Offer(row.region, row.zone, *row[3:]) for row in rows], None
     kind = rows[0].instance_type
-    gpu, gpus = _gpus_apart(kind, instance)
+    gpu, gpus = _gpus_of(kind, instance, provider, apart)
     if not gpus:
         because = None
-        if gpus is None and MAY_HAVE_GPUS.match(kind):
+        if gpus is None and apart.may_have_gpus.match(kind):
             because = f"whether GPUs are attached to this {kind} is not known: its price without any stands in"
         return [Offer(row.region, row.zone, *row[3:5], "", None, row.vcpus) for row in rows], because
     parts = {row[1:3]: row for row in catalog.of_accelerator(gpu) if not row.instance_type and row.gpus == gpus}
     if not parts:
         raise PriceUnavailable(f"it has no price of the {gpus} × {gpu} of {kind}")
-    together = [_together(row, parts[row[1:3]]) for row in rows if row[1:3] in parts]
+    together = [_together(row, parts[row[1:3]], apart) for row in rows if row[1:3] in parts]
     if not together:
         raise PriceUnavailable(f"it has prices of {kind} and of its {gpus} × {gpu}, but in no zone of both")
     return together, None
 
 
-def _gpus_apart(kind: str, instance: Instance) -> tuple[str, int | None]:
-    """Return model and number of the GPUs of a GCP machine; a number of None for a machine that may have some."""
+def _gpus_of(kind: str, instance: Instance, provider: Provider, apart: GPUsApart) -> tuple[str, int | None]:
+    """Return model and number of a machine's GPUs that are priced apart; a number of None where it may have some."""
     machine = machines().get(kind)
-    if machine is not None and machine.provider in GPUS_APART:
+    if machine is not None and machine.provider == provider.name:
         return machine.gpu, machine.gpus
     gpu, gpus = instance.gpu or "", instance.gpus
     is_open = bool(gpu) is not bool(gpus)
-    if OTHER_GPUS.search(kind) or is_open or (WITH_GPUS.match(kind) and not gpus):
+    if apart.other_gpus.search(kind) or is_open or (apart.with_gpus.match(kind) and not gpus):
         raise PriceUnavailable(f"which GPUs {kind} has, and how many, is not known: its host alone is not its price")
     return gpu, gpus
 
 
-def _together(host: Row, gpus: Row) -> Offer:
+def _together(host: Row, gpus: Row, apart: GPUsApart) -> Offer:
     prices = []
     for parts in ((host.usd_per_hour, gpus.usd_per_hour), (host.spot_usd_per_hour, gpus.spot_usd_per_hour)):
         known = [part for part in parts if part is not None]
@@ -130,7 +103,7 @@ def _together(host: Row, gpus: Row) -> Offer:
     is_suspect = any(
         part.usd_per_hour is not None
         and part.spot_usd_per_hour is not None
-        and part.spot_usd_per_hour > HIGHEST_SPOT_SHARE * part.usd_per_hour
+        and part.spot_usd_per_hour > apart.highest_spot_share * part.usd_per_hour
         for part in (host, gpus)
     )
     return Offer(host.region, host.zone, prices[0], prices[1], gpus.gpu, gpus.gpus, host.vcpus, is_suspect)
@@ -150,7 +123,7 @@ def quote_of(file: CatalogFile, kind: str, offers: Sequence[Offer], instance: In
         by_region.setdefault(offer.region, []).append(offer)
     region, zone = _place(kind, by_region, instance)
     if region is None:
-        reference = REFERENCE_REGIONS.get(file.cloud, "")
+        reference = find_provider(file.cloud).reference_region or ""
         if any(offer.price(market) is not None for offer in by_region.get(reference, ())):
             region = reference
     if region is not None:
@@ -200,9 +173,10 @@ def _of_regions(file: CatalogFile, kind: str, by_region: dict[str, list[Offer]],
 
 def _in_region(file: CatalogFile, kind: str, offers: Sequence[Offer], market: Market, zone: str | None) -> Quote:
     region = offers[0].region
+    provider = find_provider(file.cloud)
     names = {zone.casefold(), (zone_id(file.cloud, zone) or zone).casefold()} if zone is not None else set()
     there = [offer for offer in offers if offer.zone.casefold() in names]
-    ordinary = [offer for offer in offers if is_ordinary(file.cloud, offer.zone)]
+    ordinary = [offer for offer in offers if provider.is_ordinary(offer.zone)]
     priced: list[tuple[float, Offer]] = []
     for among in (there,) if there else (ordinary, offers):
         priced = priced or [(usd, offer) for offer in among if (usd := offer.price(market)) is not None]
@@ -222,7 +196,7 @@ def _in_region(file: CatalogFile, kind: str, offers: Sequence[Offer], market: Ma
             f"{unknown}: that of {dearest.zone or 'the dearest offer'} stands in, the dearest of {region} "
             f"({cheapest.zone or 'the cheapest'} is the cheapest, at {least:.6g} USD/h)"
         )
-    if file.cloud in GPUS_APART and OTHER_HOSTS.match(kind):
+    if provider.gpus_apart is not None and provider.gpus_apart.other_hosts.match(kind):
         because.append(f"the catalog reckons the cores and memory of {kind} at the rates of another machine series")
     if market == "on_demand" and any(offer.is_suspect for _, offer in priced):
         because.append(
@@ -243,11 +217,6 @@ def _in_region(file: CatalogFile, kind: str, offers: Sequence[Offer], market: Ma
         vcpus=dearest.vcpus,
         **_gpus(kind, dearest),  # type: ignore[arg-type]
     )
-
-
-def is_ordinary(cloud: str, zone: str) -> bool:
-    """Say whether this is a zone as most are: no local and no wavelength zone."""
-    return cloud not in ORDINARY_ZONES or not zone or ORDINARY_ZONES[cloud].fullmatch(zone) is not None
 
 
 def _gpus(kind: str, offer: Offer) -> dict[str, int | str]:

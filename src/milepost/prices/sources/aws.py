@@ -21,6 +21,7 @@ from milepost.money.quote import PriceStep, Quote
 from milepost.prices import aws_price_list
 from milepost.prices.aws_price_list import FILTERS, Price
 from milepost.prices.source import LivePriceSource, gpus_of
+from milepost.providers.aws import AWS
 
 T = TypeVar("T")
 
@@ -189,10 +190,10 @@ class AWSPricingClient:
     ) -> Quote:
         return Quote(
             usd_per_hour=usd_per_hour,
-            source="aws",
+            source=AWS.name,
             as_of=datetime.now(UTC).isoformat(timespec="seconds"),
             steps=steps,
-            provider="aws",
+            provider=AWS.name,
             instance_type=instance_type,
             region=self.region,
             zone=zone,
@@ -216,8 +217,8 @@ class AWSPricingClient:
 class AWSPrices(LivePriceSource):
     """Prices of EC2 instances, as AWS gives them to whoever has credentials."""
 
-    name = "aws"
-    provider = "aws"
+    name = AWS.name
+    provider = AWS.name
 
     def why_not(self) -> str | None:
         """Say whether boto3 is missing, or anything that boto3 could take credentials from."""
@@ -232,14 +233,14 @@ class AWSPrices(LivePriceSource):
             raise PriceUnavailable("a capacity block is paid for in advance: give price_per_hour")
         if instance.market == "reserved" and instance.commitment is None:
             raise PriceUnavailable("of a reserved instance it needs term, offering_class and payment")
-        client = AWSPricingClient(instance.region or "us-east-1")
+        client = AWSPricingClient(instance.region or AWS.reference_region or "")
         if instance.market == "reserved" and instance.commitment is not None:
             return client.get_reserved_pricing(kind, instance.commitment)
         return client.get_instance_pricing(kind, instance.market == "spot", zone=instance.zone, since=since)
 
     def history(self, instance: Instance, since: datetime) -> dict[str, tuple[PriceStep, ...]]:
         """Return how the spot price of an EC2 instance moved, by zone."""
-        client = AWSPricingClient(instance.region or "us-east-1")
+        client = AWSPricingClient(instance.region or AWS.reference_region or "")
         return client.get_spot_price_history(instance.instance_type or "", since, zone=instance.zone)
 
 

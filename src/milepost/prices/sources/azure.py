@@ -17,11 +17,11 @@ from milepost.money.instance import Instance, Market
 from milepost.money.quote import Quote
 from milepost.prices.http import get_pages, why_no_http
 from milepost.prices.source import LivePriceSource, gpus_of
+from milepost.providers.azure import AZURE
 
 URL = "https://prices.azure.com/api/retail/prices"
 URL_VARIABLE = "MILEPOST_AZURE_PRICES_URL"
 
-REFERENCE_REGION = "eastus"
 HOURS_A_YEAR = 8760
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", re.ASCII)
@@ -88,8 +88,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class AzurePrices(LivePriceSource):
     """Retail prices of Azure's Linux virtual machines: on-demand, spot and reserved."""
 
-    name = "azure"
-    provider = "azure"
+    name = AZURE.name
+    provider = AZURE.name
 
     def why_not(self) -> str | None:
         """Say whether httpx is missing."""
@@ -108,8 +108,8 @@ class AzurePrices(LivePriceSource):
             raise PriceUnavailable("of a reserved instance it needs the term: 1yr or 3yr")
         years = int(instance.commitment.term[0]) if market == "reserved" and instance.commitment else None
         kind = _azures_spelling(_checked("instance type", instance.instance_type, "Standard_ND96asr_v4"))
-        region = REFERENCE_REGION if instance.region is None else instance.region
-        region = _checked("region", region, REFERENCE_REGION).lower()
+        region = AZURE.reference_region if instance.region is None else instance.region
+        region = _checked("region", region, "eastus").lower()
         now = datetime.now(UTC)
         rows = [row for row in _ask(kind, region, market) if _is_wanted(row, kind, region, market, years, now)]
         row = _only_price(_in_force(rows), f"{_words(market, years)} price of {kind} in {region}")
@@ -140,7 +140,7 @@ def _checked(what: str, found: str | None, example: str) -> str:
 
 def _azures_spelling(kind: str) -> str:
     """Return a type as Azure writes it, where it is known: from version 2023-01-01 on, filters are case-sensitive."""
-    known = (machine.instance_type for machine in machines().values() if machine.provider == "azure")
+    known = (machine.instance_type for machine in machines().values() if machine.provider == AZURE.name)
     return next((name for name in known if name.lower() == kind.lower()), kind)
 
 

@@ -7,6 +7,7 @@ from milepost.money.instance import DEFAULT_INSTANCE, Instance
 from milepost.money.quote import Quote
 from milepost.prices.source import PriceSource
 from milepost.prices.sources.listed import quote_of, rows_of
+from milepost.providers import every_provider
 
 
 class DefaultPrice(PriceSource):
@@ -23,8 +24,10 @@ class DefaultPrice(PriceSource):
         kind = instance.instance_type
         if instance.market in ("reserved", "capacity_block"):
             raise PriceUnavailable(f"no price stands in for a {instance.market} instance: give price_per_hour")
-        if (kind or "").startswith("ml."):
-            raise PriceUnavailable(f"{kind} is billed as SageMaker, not as EC2: give price_per_hour")
+        for provider in every_provider():
+            for start, how in provider.sold_otherwise.items():
+                if (kind or "").startswith(start):
+                    raise PriceUnavailable(f"{kind} is billed {how}: give price_per_hour")
         try:
             quote = quote_of(rows_of(instance), instance.region)
             spot = instance.market == "spot"

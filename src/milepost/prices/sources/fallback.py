@@ -13,6 +13,7 @@ class FallbackPrices(PriceSource):
     """On-demand and spot prices of ten EC2 types, without region or date: always assumed."""
 
     name = "fallback"
+    provider = "aws"
 
     def quote(self, instance: Instance) -> Quote:
         """Return the documented price."""
@@ -20,8 +21,8 @@ class FallbackPrices(PriceSource):
         row = fallback_prices().get(kind or "")
         if row is None:
             raise PriceUnavailable("no instance type is known" if kind is None else f"it does not know {kind!r}")
-        if instance.provider not in (None, "aws"):
-            raise PriceUnavailable(f"it knows {kind} as aws's, not as {instance.provider}'s")
+        if instance.provider not in (None, self.provider):
+            raise PriceUnavailable(f"it knows {kind} as {self.provider}'s, not as {instance.provider}'s")
         if instance.market not in (None, "on_demand", "spot"):
             raise PriceUnavailable(f"it has no {instance.market} prices")
         return _quote(row, instance.market or "on_demand")
@@ -39,7 +40,7 @@ def _quote(row: FallbackPrice, market: Market) -> Quote:
         assumed=True,
         assumed_because=f"the {market.replace('_', '-')} price of {row.instance_type} is that of the documented "
         "fallback table, which has no region and no date",
-        provider="aws",
+        provider=FallbackPrices.provider,
         instance_type=row.instance_type,
         market=market,
         **gpus_of(row.instance_type),  # type: ignore[arg-type]

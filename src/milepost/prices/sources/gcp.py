@@ -21,6 +21,7 @@ from milepost.money.instance import Instance, Market
 from milepost.money.quote import Quote
 from milepost.prices.http import get_pages, why_no_http
 from milepost.prices.source import LivePriceSource
+from milepost.providers.gcp import GCP
 
 URL = "https://cloudbilling.googleapis.com"
 URL_VARIABLE = "MILEPOST_GCP_BILLING_URL"
@@ -30,7 +31,6 @@ KEY_HEADER = "X-Goog-Api-Key"
 https://cloud.google.com/docs/authentication/api-keys-use"""
 
 COMPUTE_ENGINE = "6F81-5844-456A"
-REFERENCE_REGION = "us-central1"
 
 HOURS_A_MONTH = 730
 """What Google reckons with where a price is per month: https://cloud.google.com/compute/all-pricing"""
@@ -180,8 +180,8 @@ class GCPPrices(LivePriceSource):
     https://cloud.google.com/compute/docs/sustained-use-discounts
     """
 
-    name = "gcp"
-    provider = "gcp"
+    name = GCP.name
+    provider = GCP.name
 
     def why_not(self) -> str | None:
         """Say whether the API key or httpx is missing."""
@@ -198,7 +198,7 @@ class GCPPrices(LivePriceSource):
             raise PriceUnavailable("committed use is priced by contract: give price_per_hour")
         shape = _with_gpus(_shape(instance.instance_type), instance)
         zone_region = instance.zone.rpartition("-")[0] if instance.zone else ""
-        region = (instance.region or zone_region or REFERENCE_REGION).lower()
+        region = (instance.region or zone_region or GCP.reference_region or "").lower()
         return Quote(
             usd_per_hour=_usd_per_hour(shape, market, region),
             source=self.name,

@@ -14,8 +14,9 @@ from milepost.money.instance import Instance, Market
 from milepost.money.quote import Quote
 from milepost.prices.catalogs.catalog import Catalog, Row, load, shown
 from milepost.prices.catalogs.copies import CatalogFile, fetched_folder, find_catalog, find_catalogs, skypilot_folder
-from milepost.prices.catalogs.offers import GPUS_APART, REFERENCE_REGIONS, Offer, assumed, offers_of, quote_of
+from milepost.prices.catalogs.offers import Offer, assumed, offers_of, quote_of
 from milepost.prices.source import PriceSource
+from milepost.providers import find_provider
 
 MARKETS: tuple[Market, ...] = ("on_demand", "spot")
 
@@ -93,7 +94,7 @@ class SkyPilotCatalog(PriceSource):
         if not gpu or not gpus:
             raise PriceUnavailable("no instance type is known")
         is_spot = instance.market == "spot"
-        reference = REFERENCE_REGIONS.get(provider or "") if region is None else None
+        reference = find_provider(provider).reference_region if region is None else None
         quotes = self.offers(gpu, gpus, provider=provider, region=reference, spot=is_spot) if reference else []
         if not quotes:
             reference = None
@@ -180,7 +181,7 @@ def _offered(file: CatalogFile, catalog: Catalog, gpu: str, market: Market, regi
 
 def _types_with(catalog: Catalog, cloud: str, gpu: str) -> Iterator[list[Row]]:
     """Yield the rows of each type that has these accelerators, one type at a time."""
-    if cloud in GPUS_APART:
+    if find_provider(cloud).gpus_apart is not None:
         for machine in machines().values():
             if machine.provider == cloud and machine.gpu.casefold() == gpu.casefold():
                 yield from filter(None, [catalog.of_type(machine.instance_type)])

@@ -1,7 +1,7 @@
 import pytest
 
 from milepost.money.instance import Instance, Market
-from milepost.prices.book import billing_rule
+from milepost.providers import billing_rule
 
 
 @pytest.mark.parametrize(

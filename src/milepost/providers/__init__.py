@@ -1,0 +1,46 @@
+"""Providers: one file each. A new cloud is a file beside these and a line in `PROVIDERS`."""
+
+from collections.abc import Iterator
+
+from milepost.data import machines
+from milepost.money.instance import Instance
+from milepost.money.quote import BillingRule
+from milepost.providers.provider import GPUsApart, Provider, load
+
+__all__ = ["GPUsApart", "Provider", "billing_rule", "every_provider", "find_provider", "load", "provider_of"]
+
+PROVIDERS = {
+    "aws": "milepost.providers.aws:AWS",
+    "gcp": "milepost.providers.gcp:GCP",
+    "azure": "milepost.providers.azure:AZURE",
+    "lambda": "milepost.providers.lambda_cloud:LAMBDA",
+    "runpod": "milepost.providers.runpod:RUNPOD",
+    "nebius": "milepost.providers.nebius:NEBIUS",
+    "vast": "milepost.providers.vast:VAST",
+    "oci": "milepost.providers.oci:OCI",
+}
+"""Records by name, in the order in which their live price sources and metadata services are asked."""
+
+
+def find_provider(name: str | None) -> Provider:
+    """Return a provider's record; one that knows nothing where there is none."""
+    known = PROVIDERS.get(name or "")
+    return Provider(name=name or "") if known is None else load(known)
+
+
+def every_provider() -> Iterator[Provider]:
+    """Yield every record."""
+    return map(find_provider, PROVIDERS)
+
+
+def provider_of(instance_type: str) -> str | None:
+    """Return the provider that has a type of this name, where a table knows it."""
+    if machine := machines().get(instance_type):
+        return machine.provider
+    has_it = (each.name for each in every_provider() if each.types and instance_type in load(each.types)())
+    return next(has_it, None)
+
+
+def billing_rule(instance: Instance) -> BillingRule:
+    """Return how an instance is billed; by the instant where its provider's rule is not known."""
+    return find_provider(instance.provider).billing_rule(instance.market)
