@@ -15,8 +15,10 @@ import pytest
 
 from milepost.config import Config
 from milepost.money.costs import billed_cost
+from milepost.runs.ends import with_ends
 from milepost.store.store import Store
-from milepost.tracked_run import TrackedRun, restoring, track
+from milepost.tracked_run import TrackedRun, track
+from milepost.tracked_run.store_writer import is_alive
 from tests.helpers import threshold
 
 SOAK = os.environ.get("MILEPOST_SOAK") == "1"
@@ -74,7 +76,7 @@ def test_kill_at_a_random_moment_loses_no_crossing_and_doubles_none(trial: int, 
     named = [name for (detail,) in crossed for name in json.loads(detail)["thresholds"]]
     assert sorted(named) == sorted(kept.crossings)
     assert {result.threshold for result in kept.results if result.achieved} == set(kept.crossings)
-    ended = restoring.with_ends(kept, kept.processes[0].host, updates[-1][1] + 3600)
+    ended = with_ends(kept, kept.processes[0].host, updates[-1][1] + 3600, is_alive)
     segment = ended.ledger.segments[0]
     assert ended.run.status == "interrupted"
     assert updates[-1][1] - segment.marks[-1].wall_time <= HEARTBEAT_SECONDS + WRITING_SECONDS

@@ -25,6 +25,7 @@ from milepost.money.ledger import Ledger
 from milepost.prices.book import billing_rule
 from milepost.pricing import Pricer
 from milepost.registry import find_adapter
+from milepost.runs.ends import with_ends
 from milepost.runs.identity import find_group, find_run_id, this_process
 from milepost.runs.record import Run, RunRecord
 from milepost.runs.settings import flat_config
@@ -33,9 +34,9 @@ from milepost.sinks import OWN as OWN_SINKS
 from milepost.sinks.sink import Sink
 from milepost.tracked_run.price_watch import watch_over
 from milepost.tracked_run.recorder import Recorder, with_git_commit
-from milepost.tracked_run.restoring import take_up, with_ends
+from milepost.tracked_run.restoring import take_up
 from milepost.tracked_run.run import TrackedRun
-from milepost.tracked_run.store_writer import Keeper
+from milepost.tracked_run.store_writer import Keeper, is_alive
 from milepost.tracking.thresholds import PerformanceThreshold
 from milepost.tracking.timer import SYSTEM_CLOCK
 from milepost.tracking.tracker import Event, PerformanceThresholdTracker
@@ -172,7 +173,7 @@ def _kept_before(keeper: Keeper) -> RunRecord | None:
             OPEN_SECONDS,
         )
         return None
-    return None if keeper.kept is None else with_ends(keeper.kept, keeper.process.host, SYSTEM_CLOCK.now())
+    return None if keeper.kept is None else with_ends(keeper.kept, keeper.process.host, SYSTEM_CLOCK.now(), is_alive)
 
 
 def _load(config: str | Path | None, strict: bool) -> Config:
