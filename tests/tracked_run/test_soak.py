@@ -18,7 +18,7 @@ from milepost.money.costs import billed_cost
 from milepost.runs.ends import with_ends
 from milepost.store.store import Store
 from milepost.tracked_run import TrackedRun, track
-from milepost.tracked_run.store_writer import is_alive
+from milepost.tracked_run.process import is_alive
 from tests.helpers import threshold
 
 SOAK = os.environ.get("MILEPOST_SOAK") == "1"

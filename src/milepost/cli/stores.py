@@ -13,7 +13,7 @@ from milepost.runs.ends import with_ends
 from milepost.runs.record import RunRecord
 from milepost.store.store import Store
 from milepost.tracked_run.opening import DEFAULT_STORE
-from milepost.tracked_run.store_writer import is_alive
+from milepost.tracked_run.process import is_alive
 from milepost.tracking.timer import SYSTEM_CLOCK
 
 StoreOption = Annotated[

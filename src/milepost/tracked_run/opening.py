@@ -26,17 +26,23 @@ from milepost.prices.book import billing_rule
 from milepost.pricing import Pricer
 from milepost.registry import find_adapter
 from milepost.runs.ends import with_ends
-from milepost.runs.identity import find_group, find_run_id, this_process
+from milepost.runs.identity import find_group, find_run_id
 from milepost.runs.record import Run, RunRecord
 from milepost.runs.settings import flat_config
-from milepost.runs.uptime import machine_age_seconds, machine_start_id, process_age_seconds
 from milepost.sinks import OWN as OWN_SINKS
 from milepost.sinks.sink import Sink
 from milepost.tracked_run.price_watch import watch_over
+from milepost.tracked_run.process import (
+    is_alive,
+    machine_age_seconds,
+    machine_start_id,
+    process_age_seconds,
+    this_process,
+)
 from milepost.tracked_run.recorder import Recorder, with_git_commit
 from milepost.tracked_run.restoring import take_up
 from milepost.tracked_run.run import TrackedRun
-from milepost.tracked_run.store_writer import Keeper, is_alive
+from milepost.tracked_run.store_writer import Keeper
 from milepost.tracking.thresholds import PerformanceThreshold
 from milepost.tracking.timer import SYSTEM_CLOCK
 from milepost.tracking.tracker import Event, PerformanceThresholdTracker

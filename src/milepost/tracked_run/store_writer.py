@@ -12,7 +12,7 @@ import msgspec
 from milepost.errors import MilepostError
 from milepost.log import logger
 from milepost.runs.record import Process, RunEvent, RunRecord, Snapshot
-from milepost.runs.uptime import process_birth
+from milepost.tracked_run.process import is_alive
 
 if TYPE_CHECKING:
     from milepost.store.store import Store
@@ -220,11 +220,6 @@ class Keeper:
                 "are added up as if they were one run: give each its own name (track(run=…) or MILEPOST_RUN_ID)",
                 *(self._run, self.process.pid, self.process.host, process.pid, process.host),
             )
-
-
-def is_alive(process: Process) -> bool:
-    """Say whether a process of this machine lives."""
-    return process.birth is not None and process.birth == process_birth(process.pid)
 
 
 def _joined(earlier: Snapshot, later: Snapshot) -> Snapshot:
