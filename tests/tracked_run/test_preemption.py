@@ -76,7 +76,7 @@ class Trainer:
     def kill(self) -> None:
         """End it as SIGKILL does, once what it has put is written."""
         assert self.run._recorder is not None
-        self.run._recorder._keeper.close(60)
+        self.run._recorder._writer.close(60)
         self.run._stop_watching()
 
 
@@ -328,7 +328,7 @@ def test_preemption_notice_ends_the_run_as_preempted_even_if_it_is_killed(
     assert noticed(run)
     if is_killed:
         assert run._recorder is not None
-        run._recorder._keeper.close(60)
+        run._recorder._writer.close(60)
         run._stop_watching()
     else:
         clock.advance(1.5)
