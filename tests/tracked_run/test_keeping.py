@@ -152,7 +152,7 @@ def test_database_that_is_locked_is_waited_for_behind_training(
     with caplog.at_level(logging.WARNING):
         run = track(thresholds=[threshold()], run="r", store=path, **FIXED)
         assert run._recorder is not None
-        assert run._recorder._keeper.flush(30)
+        assert run._recorder._writer.flush(30)
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")
         (result,) = run.update({"m": 9.0}, 7)
@@ -160,7 +160,7 @@ def test_database_that_is_locked_is_waited_for_behind_training(
         run.update({"m": 9.0}, 8)
         other.execute("COMMIT")
         other.close()
-        assert run._recorder._keeper.flush(30) or run._recorder._keeper._failing
+        assert run._recorder._writer.flush(30) or run._recorder._writer._failing
         run.close()
     record = kept_in(path)
     assert record.crossings["t"].position.samples == 7
@@ -176,13 +176,13 @@ def test_full_disk_is_survived_and_nothing_is_lost_once_there_is_room(tmp_path: 
         from milepost.tracked_run import store_writer
         logging.basicConfig(level=logging.WARNING)
         store_writer.RETRY_SECONDS = (0.01, 0.05)
-        keeper = run._recorder._keeper
-        assert keeper.flush(30)
+        writer = run._recorder._writer
+        assert writer.flush(30)
         most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, most))  # as a disk that is full: files can't grow
         for samples in range(1, 200):
             run.update({"m": float(samples)}, samples)
-        assert keeper._failing
+        assert writer._failing
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
         run.close()
         """,
@@ -215,13 +215,13 @@ def test_slow_store_holds_a_crossing_up_for_no_longer_than_is_said(
         track(thresholds=[threshold()], run="r", store=tmp_path / "a.db", **FIXED) as run,
     ):
         assert run._recorder is not None
-        flush = run._recorder._keeper.flush
+        flush = run._recorder._writer.flush
 
         def flush_in(seconds: float) -> bool:
             waited.append(seconds)
             return flush(seconds)
 
-        monkeypatch.setattr(run._recorder._keeper, "flush", flush_in)
+        monkeypatch.setattr(run._recorder._writer, "flush", flush_in)
         assert run.update({"m": 9.0}, 7)
         release.set()
     assert waited == [COMMIT_SECONDS] == [0.25]
@@ -237,13 +237,13 @@ def test_end_waits_for_its_store_unless_somebody_is_about_to_end_the_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str, seconds: float
 ) -> None:
     waited: list[float] = []
-    close = store_writer.Keeper.close
+    close = store_writer.StoreWriter.close
 
-    def close_in(self: store_writer.Keeper, seconds: float) -> bool:
+    def close_in(self: store_writer.StoreWriter, seconds: float) -> bool:
         waited.append(seconds)
         return close(self, 60)
 
-    monkeypatch.setattr(store_writer.Keeper, "close", close_in)
+    monkeypatch.setattr(store_writer.StoreWriter, "close", close_in)
     run = track(thresholds=[threshold()], run="r", store=tmp_path / "a.db", **FIXED)
     run.close(why)
     assert waited == [seconds]
@@ -355,7 +355,7 @@ def test_child_that_is_forked_off_does_not_end_the_run(tmp_path: Path) -> None:
 
 def test_two_live_processes_of_one_run_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "a.db"
-    first = start("run._recorder._keeper.flush(60); print('ready', flush=True); time.sleep(60)", path)
+    first = start("run._recorder._writer.flush(60); print('ready', flush=True); time.sleep(60)", path)
     assert first.stdout is not None
     assert first.stdout.readline() == "ready\n"
     with caplog.at_level(logging.WARNING):
@@ -378,12 +378,12 @@ def test_process_of_another_machine_is_found_out_by_its_heartbeat(
     config.write_text("thresholds: []\nheartbeat_seconds: 0.05\n")
     run = track(config, run="r", store=path, **FIXED)
     assert run._recorder is not None
-    keeper = run._recorder._keeper
-    assert keeper.flush(30)
+    writer = run._recorder._writer
+    assert writer.flush(30)
     store = Store(path)
-    other = msgspec.structs.replace(keeper.process, id="other", host="elsewhere", pid=77, birth=None)
-    assert keeper._last is not None
-    store.write(msgspec.structs.replace(keeper._last, processes=(other,)))
+    other = msgspec.structs.replace(writer.process, id="other", host="elsewhere", pid=77, birth=None)
+    assert writer._last is not None
+    store.write(msgspec.structs.replace(writer._last, processes=(other,)))
     store.say_alive("other", other.started_at + 60)
     with caplog.at_level(logging.WARNING):
         waited = threading.Event()
@@ -406,7 +406,7 @@ def test_process_is_alive_by_the_wall_times_that_its_trainer_tells(
     run = track(config, run="r", store=tmp_path / "a.db", **FIXED)
     assert run._recorder is not None
     run.update({"m": 1.0}, 1, wall_time=START - 1000)
-    assert run._recorder._keeper.flush(30)
+    assert run._recorder._writer.flush(30)
     clock.advance(7.0)
     waited = threading.Event()
     for _ in range(400):

@@ -13,7 +13,7 @@ from milepost.money.breakdown import spending
 from milepost.money.instance import Market
 from milepost.runs.record import RunRecord
 from milepost.store.store import Store
-from milepost.tracked_run import TrackedRun, notice_watch, opening, restoring, store_writer, track
+from milepost.tracked_run import TrackedRun, notice_watch, opening, store_writer, track
 from milepost.tracking.thresholds import PerformanceThreshold
 from tests.helpers import FakeClock
 from tests.instances import metadata_server
@@ -29,7 +29,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     clock = FakeClock()
     monkeypatch.setattr(opening, "SYSTEM_CLOCK", clock)
     monkeypatch.setattr(opening, "process_age_seconds", lambda: None)
-    for module in (store_writer, restoring):
+    for module in (store_writer, opening):
         monkeypatch.setattr(module, "is_alive", lambda process: False)
     starts = iter(range(100))
     monkeypatch.setattr(opening, "machine_start_id", lambda: f"machine {next(starts)}")
@@ -76,7 +76,7 @@ class Trainer:
     def kill(self) -> None:
         """End it as SIGKILL does, once what it has put is written."""
         assert self.run._recorder is not None
-        self.run._recorder._keeper.close(60)
+        self.run._recorder._writer.close(60)
         self.run._stop_watching()
 
 
@@ -328,7 +328,7 @@ def test_preemption_notice_ends_the_run_as_preempted_even_if_it_is_killed(
     assert noticed(run)
     if is_killed:
         assert run._recorder is not None
-        run._recorder._keeper.close(60)
+        run._recorder._writer.close(60)
         run._stop_watching()
     else:
         clock.advance(1.5)

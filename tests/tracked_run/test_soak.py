@@ -15,8 +15,10 @@ import pytest
 
 from milepost.config import Config
 from milepost.money.costs import billed_cost
+from milepost.runs.ends import with_ends
 from milepost.store.store import Store
-from milepost.tracked_run import TrackedRun, restoring, track
+from milepost.tracked_run import TrackedRun, track
+from milepost.tracked_run.process import is_alive
 from tests.helpers import threshold
 
 SOAK = os.environ.get("MILEPOST_SOAK") == "1"
@@ -74,7 +76,7 @@ def test_kill_at_a_random_moment_loses_no_crossing_and_doubles_none(trial: int, 
     named = [name for (detail,) in crossed for name in json.loads(detail)["thresholds"]]
     assert sorted(named) == sorted(kept.crossings)
     assert {result.threshold for result in kept.results if result.achieved} == set(kept.crossings)
-    ended = restoring.with_ends(kept, kept.processes[0].host, updates[-1][1] + 3600)
+    ended = with_ends(kept, kept.processes[0].host, updates[-1][1] + 3600, is_alive)
     segment = ended.ledger.segments[0]
     assert ended.run.status == "interrupted"
     assert updates[-1][1] - segment.marks[-1].wall_time <= HEARTBEAT_SECONDS + WRITING_SECONDS
@@ -86,15 +88,15 @@ def test_kill_at_a_random_moment_loses_no_crossing_and_doubles_none(trial: int, 
 def _feed(run: TrackedRun, updates: int, first: int) -> None:
     """Give updates to a run, in the soak `UPDATES_A_SECOND` of them; the queue is emptied all the while."""
     assert run._recorder is not None
-    keeper = run._recorder._keeper
+    writer = run._recorder._writer
     started = time.monotonic()
     for samples in range(first, first + updates):
         run.update({"m": samples % 97 / 97, "rare": 1.0} if samples % 1000 == 0 else {"m": samples % 97 / 97}, samples)
         if SOAK and samples % 100 == 0:
             time.sleep(max(0.0, started + (samples - first) / UPDATES_A_SECOND - time.monotonic()))
         if samples % UPDATES_A_SECOND == 0:
-            assert keeper.flush(60)
-            assert keeper._pending is None
+            assert writer.flush(60)
+            assert writer._pending is None
     if SOAK:
         assert time.monotonic() - started < 1.2 * updates / UPDATES_A_SECOND
 
@@ -107,16 +109,16 @@ def test_many_updates_hold_memory_flat_and_the_queue_empty(tmp_path: Path) -> No
     config = Config(thresholds=thresholds, heartbeat_seconds=1.0 if SOAK else 0.02)
     run = track(config, run="r", store=tmp_path / "a.db", price_per_hour=1.0, sinks=[])
     assert run._recorder is not None
-    keeper = run._recorder._keeper
+    writer = run._recorder._writer
     _feed(run, updates // 2, 0)
-    assert keeper.flush(60)
+    assert writer.flush(60)
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     _feed(run, updates // 2, updates // 2)
-    assert keeper.flush(60)
+    assert writer.flush(60)
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    assert keeper._pending is None
+    assert writer._pending is None
     assert grown < 500_000
     run.close()
     store = Store(tmp_path / "a.db")

@@ -1,5 +1,4 @@
 import logging
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ import milepost
 from milepost.config import Config, InstanceSettings, PriceSettings
 from milepost.errors import ConfigError
 from milepost.money.instance import Instance
-from milepost.runs.uptime import machine_age_seconds, process_age_seconds
 from milepost.sinks.sink import Scalar, Sink
 from milepost.tracked_run import TrackedRun, track
 from milepost.tracking.tracker import PerformanceThresholdTracker
@@ -259,14 +257,6 @@ def test_never_observed_metric_is_named_at_the_first_heartbeat(caplog: pytest.Lo
         clock.advance(1)
         run.update({"reward": 1.0}, step)
     assert "metric 'rewrd' was never observed; nearest: reward" in caplog.text
-
-
-def test_process_is_younger_than_its_machine() -> None:
-    process, machine = process_age_seconds(), machine_age_seconds()
-    if process is None or machine is None:
-        pytest.skip("this system does not tell when it started")
-    assert 0 <= process < machine
-    assert process == pytest.approx(time.time() - Path("/proc/self").stat().st_ctime, abs=60)
 
 
 def test_public_track_is_this_one() -> None:

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from milepost.errors import ConfigError, nearest
+from milepost.runs.ends import with_ends
 from milepost.runs.record import RunRecord
 from milepost.store.store import Store
 from milepost.store.where import DEFAULT_STORE, store_of
-from milepost.tracked_run.restoring import with_ends
+from milepost.tracked_run.process import is_alive
 from milepost.tracking.timer import SYSTEM_CLOCK
 
 StoreOption = Annotated[
@@ -64,7 +65,7 @@ def find_runs(
         groups = sorted({run.group for run in store.runs() if run.group})
         raise ConfigError(f"--group: found no run of group {group!r}{_nearest(group, groups)}")
     found = [record for each in dict.fromkeys(ids) if (record := store.load(each, curves=curves)) is not None]
-    return [with_ends(record, socket.gethostname(), SYSTEM_CLOCK.now()) for record in found]
+    return [with_ends(record, socket.gethostname(), SYSTEM_CLOCK.now(), is_alive) for record in found]
 
 
 def _find(wanted: str, known: list[str], group: str | None) -> str:

@@ -2,16 +2,12 @@
 
 import os
 import re
-import socket
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from milepost.log import logger
-from milepost.money.segment import new_id
-from milepost.runs.record import Process
-from milepost.runs.uptime import process_birth
 
 GIT_SECONDS = 2.0
 """How long git may take to name the commit."""
@@ -46,19 +42,6 @@ def find_group(environ: Mapping[str, str] | None = None) -> str | None:
     """Return the run's group, where the program has not named it: ``MILEPOST_GROUP``, else W&B's."""
     variables = os.environ if environ is None else environ
     return variables.get("MILEPOST_GROUP") or variables.get("WANDB_RUN_GROUP") or None
-
-
-def this_process(now: float, heartbeat_seconds: float) -> Process:
-    """Return this process, as the store knows it."""
-    return Process(
-        id=new_id(),
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        birth=process_birth(os.getpid()),
-        started_at=now,
-        alive_at=now,
-        heartbeat_seconds=heartbeat_seconds,
-    )
 
 
 def find_git_commit(folder: Path | None = None) -> str | None:

@@ -13,10 +13,10 @@ class _Thinned:
 
     __slots__ = ("points", "position", "series", "stride")
 
-    def __init__(self, series: Series, kept: Curve | None) -> None:
+    def __init__(self, series: Series, known: Curve | None) -> None:
         self.series = series
-        self.stride = kept.stride if kept else 1
-        self.position = (kept.points[-1].position // self.stride + 1) * self.stride if kept else 0
+        self.stride = known.stride if known else 1
+        self.position = (known.points[-1].position // self.stride + 1) * self.stride if known else 0
         self.points: list[CurvePoint] = []
 
     def add(self, raw: float, at: Position) -> None:
@@ -40,16 +40,16 @@ class Curves:
     update from then on.
 
     Args:
-        series: The metrics under their smoothings.
-        kept: Curves that earlier processes of the run left.
+        every_series: The metrics under their smoothings.
+        known: Curves that earlier processes of the run left.
 
     Attributes:
         rare: Keys of the metrics that are looked for in every update.
     """
 
-    def __init__(self, every_series: Iterable[Series], kept: Iterable[Curve] = ()) -> None:
-        known = {(curve.metric, curve.smoothing): curve for curve in kept}
-        every = [_Thinned(each, known.get((each.metric, each.smoothing))) for each in every_series]
+    def __init__(self, every_series: Iterable[Series], known: Iterable[Curve] = ()) -> None:
+        left = {(curve.metric, curve.smoothing): curve for curve in known}
+        every = [_Thinned(each, left.get((each.metric, each.smoothing))) for each in every_series]
         self._steady = every
         self._rare: list[_Thinned] = []
         self.rare: tuple[str, ...] = ()

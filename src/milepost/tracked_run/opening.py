@@ -24,18 +24,25 @@ from milepost.money.ledger import Ledger
 from milepost.plugins import find_adapter
 from milepost.pricing import Pricer
 from milepost.providers import billing_rule
-from milepost.runs.identity import find_group, find_run_id, this_process
+from milepost.runs.ends import with_ends
+from milepost.runs.identity import find_group, find_run_id
 from milepost.runs.record import Run, RunRecord
 from milepost.runs.settings import flat_config
-from milepost.runs.uptime import machine_age_seconds, machine_start_id, process_age_seconds
 from milepost.sinks import OWN as OWN_SINKS
 from milepost.sinks.sink import Sink
 from milepost.store.where import store_of
 from milepost.tracked_run.price_watch import watch_over
+from milepost.tracked_run.process import (
+    is_alive,
+    machine_age_seconds,
+    machine_start_id,
+    process_age_seconds,
+    this_process,
+)
 from milepost.tracked_run.recorder import Recorder, with_git_commit
-from milepost.tracked_run.restoring import take_up, with_ends
+from milepost.tracked_run.restoring import take_up
 from milepost.tracked_run.run import TrackedRun
-from milepost.tracked_run.store_writer import Keeper
+from milepost.tracked_run.store_writer import StoreWriter
 from milepost.tracking.thresholds import PerformanceThreshold
 from milepost.tracking.timer import SYSTEM_CLOCK
 from milepost.tracking.tracker import Event, PerformanceThresholdTracker
@@ -127,44 +134,44 @@ def track(
         started_at=SYSTEM_CLOCK.now(),
         alive_at=SYSTEM_CLOCK.now(),
     )
-    keeper = _open_store(store, settings, described.id)
-    kept = None if keeper is None else _kept_before(keeper)
+    writer = _open_store(store, settings, described.id)
+    record = None if writer is None else _known_before(writer)
     events: deque[Event] = deque()
     tracker = PerformanceThresholdTracker(
         settings.thresholds, ledger=_open_ledger(settings, pricer), clock=SYSTEM_CLOCK, on_event=events.append
     )
     tracker.run, tracker.group = described.id, described.group
-    if kept is not None:
-        take_up(tracker, kept)
+    if record is not None:
+        take_up(tracker, record)
     tracked = TrackedRun(
         tracker,
         sinks=shown_in,
         price_watch=watch_over(pricer, tracker.ledger),
         heartbeat_seconds=settings.heartbeat_seconds,
-        recorder=None if keeper is None else Recorder(keeper, described, tracker, kept, events),
+        recorder=None if writer is None else Recorder(writer, described, tracker, record, events),
         clock=SYSTEM_CLOCK,
     )
     tracked.begin()
     return tracked
 
 
-def _open_store(named: str | Path | None, settings: Config, run: str) -> Keeper | None:
+def _open_store(named: str | Path | None, settings: Config, run: str) -> StoreWriter | None:
     where = store_of(named, settings.store)
     if where == "off":
         return None
     process = this_process(SYSTEM_CLOCK.now(), settings.heartbeat_seconds)
-    return Keeper(where, run, process, SYSTEM_CLOCK.now, with_git_commit)
+    return StoreWriter(where, run, process, SYSTEM_CLOCK.now, with_git_commit)
 
 
-def _kept_before(keeper: Keeper) -> RunRecord | None:
+def _known_before(writer: StoreWriter) -> RunRecord | None:
     """Return what the store knows of earlier processes of the run, with an end to what they left open."""
-    if not keeper.wait_open(OPEN_SECONDS):
+    if not writer.wait_open(OPEN_SECONDS):
         logger("store").warning(
             "the store has not answered in %g s: what it knows of earlier processes of this run is left out here",
             OPEN_SECONDS,
         )
         return None
-    return None if keeper.kept is None else with_ends(keeper.kept, keeper.process.host, SYSTEM_CLOCK.now())
+    return None if writer.known is None else with_ends(writer.known, writer.process.host, SYSTEM_CLOCK.now(), is_alive)
 
 
 def _load(config: str | Path | None, strict: bool) -> Config:

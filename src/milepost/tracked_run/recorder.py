@@ -14,7 +14,7 @@ from milepost.runs.identity import find_git_commit
 from milepost.runs.record import Run, RunEvent, RunRecord
 from milepost.runs.settings import flat_config
 from milepost.tracked_run.curves import Curves
-from milepost.tracked_run.store_writer import Keeper
+from milepost.tracked_run.store_writer import StoreWriter
 from milepost.tracking.tracker import Event, PerformanceThresholdTracker
 
 COMMIT_SECONDS = 0.25
@@ -31,10 +31,10 @@ class Recorder:
     """Puts snapshots of a tracked run into its store.
 
     Args:
-        keeper: Writes them.
+        writer: Writes them.
         run: What is known of the run.
         tracker: The run's tracker.
-        kept: What the store knew of the run before.
+        known: What the store knew of the run before.
         events: What the tracker says that happens.
 
     Attributes:
@@ -43,14 +43,14 @@ class Recorder:
 
     def __init__(
         self,
-        keeper: Keeper,
+        writer: StoreWriter,
         run: Run,
         tracker: PerformanceThresholdTracker,
-        kept: RunRecord | None,
+        known: RunRecord | None,
         events: deque[Event],
     ) -> None:
-        self.curves = Curves(tracker.series, kept.curves if kept else ())
-        self._keeper = keeper
+        self.curves = Curves(tracker.series, known.curves if known else ())
+        self._writer = writer
         self._run = run
         self._tracker = tracker
         self._events = events
@@ -65,7 +65,7 @@ class Recorder:
         """Have it written that the provider takes the machine back. May be called on any thread."""
         if (here := ledger.here) is not None:
             detail = {"notice": notice, "segment": here.segment}
-            self._keeper.add(RunEvent(id=new_id(), kind="preemption", position=here, detail=detail))
+            self._writer.add(RunEvent(id=new_id(), kind="preemption", position=here, detail=detail))
 
     def record(self, status: str = "running", *, has_ended: bool = False) -> None:
         """Hand over what is known now."""
@@ -78,8 +78,8 @@ class Recorder:
             self._has_stopped = True
             events.append(RunEvent(id=new_id(), kind="stop", position=here, detail={"why": status}))
         self._run = msgspec.structs.replace(self._run, status=status, alive_at=here.wall_time)
-        process = msgspec.structs.replace(self._keeper.process, alive_at=here.wall_time, has_ended=has_ended)
-        self._keeper.put(
+        process = msgspec.structs.replace(self._writer.process, alive_at=here.wall_time, has_ended=has_ended)
+        self._writer.put(
             RunRecord(
                 run=self._run,
                 processes=(process,),
@@ -95,12 +95,12 @@ class Recorder:
 
     def commit(self) -> None:
         """Wait until what was handed over is on disk, so long as that is bearable."""
-        if not self._keeper.flush(COMMIT_SECONDS):
-            self._keeper.say_late(COMMIT_SECONDS)
+        if not self._writer.flush(COMMIT_SECONDS):
+            self._writer.say_late(COMMIT_SECONDS)
 
     def close(self, *, is_cut_short: bool) -> None:
         """Wait until all is on disk, and let go of the store."""
-        if not self._keeper.close(CUT_SHORT_SECONDS if is_cut_short else CLOSE_SECONDS):
+        if not self._writer.close(CUT_SHORT_SECONDS if is_cut_short else CLOSE_SECONDS):
             logger("store").error("run %r: its end could not be kept", self._run.id)
 
     def _adopt_wandb(self) -> None:

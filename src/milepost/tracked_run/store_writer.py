@@ -12,7 +12,7 @@ import msgspec
 from milepost.errors import MilepostError
 from milepost.log import logger
 from milepost.runs.record import Process, RunEvent, RunRecord
-from milepost.runs.uptime import process_birth
+from milepost.tracked_run.process import is_alive
 
 if TYPE_CHECKING:
     from milepost.store.store import Store
@@ -24,7 +24,7 @@ RETRY_SECONDS = (0.5, 30.0)
 """How long a store that can't be written is left alone: at first, and at most."""
 
 
-class Keeper:
+class StoreWriter:
     """Writes a run to its store, and reads what the store knew of it before.
 
     What is put while the thread is writing waits in one place, where a later snapshot takes the place of an earlier one
@@ -39,7 +39,7 @@ class Keeper:
         describe: Adds to the first snapshot what takes a while to find out; called on the thread.
 
     Attributes:
-        kept: What the store knew of the run before this process; None where that was nothing, or is not known yet.
+        known: What the store knew of the run before this process; None where that was nothing, or is not known yet.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Keeper:
         now: Callable[[], float],
         describe: Callable[[RunRecord], RunRecord] | None = None,
     ) -> None:
-        self.kept: RunRecord | None = None
+        self.known: RunRecord | None = None
         self.process = process
         self._where = str(where)
         self._run = run
@@ -151,13 +151,13 @@ class Keeper:
         from milepost.store.store import Store
 
         store = Store(self._where)
-        kept = store.load(self._run)
+        known = store.load(self._run)
         with self._changed:
-            self.kept = kept
+            self.known = known
             self._is_open = True
             self._failing = False
             self._changed.notify_all()
-        for process in kept.processes if kept else ():
+        for process in known.processes if known else ():
             self._others[process.id] = process.alive_at
             if not process.has_ended and process.host == self.process.host and is_alive(process):
                 self._name(process)
@@ -220,11 +220,6 @@ class Keeper:
                 "are added up as if they were one run: give each its own name (track(run=…) or MILEPOST_RUN_ID)",
                 *(self._run, self.process.pid, self.process.host, process.pid, process.host),
             )
-
-
-def is_alive(process: Process) -> bool:
-    """Say whether a process of this machine lives."""
-    return process.birth is not None and process.birth == process_birth(process.pid)
 
 
 def _joined(earlier: RunRecord, later: RunRecord) -> RunRecord:
