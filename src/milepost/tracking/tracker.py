@@ -296,36 +296,12 @@ class PerformanceThresholdTracker:
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a later process needs to go on from here: JSON-able, versioned, ledger included."""
-        from milepost.tracking.state import STATE_VERSION, SmootherState, ThresholdState, TrackerState
+        from milepost.tracking.state import state_of
 
         here = self.here
         self.timer.mark("heartbeat", here)
         self._checkpoints.saved(self.crossings)
-        return TrackerState(
-            version=STATE_VERSION,
-            samples=here.samples,
-            elapsed_seconds=here.elapsed_seconds,
-            elapsed_source=self.elapsed_source,
-            ledger=self.ledger,
-            smoothers=tuple(
-                SmootherState(
-                    metric=series.metric,
-                    smoothing=series.smoothing,
-                    total=series.total,
-                    weight=series.weight,
-                    samples=series.samples,
-                    elapsed_seconds=series.elapsed_seconds,
-                    observations=series.observations(self.timer.updates),
-                    skipped=series.skipped,
-                    last=(series.left_at or self.last) if series.weight else None,
-                )
-                for series in self._series.values()
-            ),
-            thresholds=tuple(
-                ThresholdState(each.threshold, each.held, each.candidate, each.crossing)
-                for each in self._detectors.values()
-            ),
-        ).to_builtins()
+        return state_of(self.timer, here, self.series, self._detectors.values()).to_builtins()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved state: samples, smoothers and elapsed follow it; the ledgers are merged.
@@ -347,13 +323,11 @@ class PerformanceThresholdTracker:
             saved: What is known of it.
             checkpointed: Whether a saved state holds each crossing, by threshold name; None where no state was taken.
         """
-        timer = self.timer
-        timer.forget_opened()
-        here = timer.here
-        self._join_ledger(saved, here)
-        timer.samples, timer.elapsed_seconds, timer.wall_time = saved.samples, saved.elapsed_seconds, here.wall_time
-        timer.elapsed_source = timer.elapsed_source or saved.elapsed_source
-        self._restore(saved)
+        from milepost.tracking.state import join, restore
+
+        join(self.timer, saved)
+        restore(saved, self.series, self.timer)
+        self._sort_series()
         if checkpointed is not None:
             self._checkpoints.loaded(self.crossings, {name for name, held in checkpointed.items() if held})
         logger("tracker").debug("goes on from a saved state, at %s", self.last)
@@ -470,63 +444,6 @@ class PerformanceThresholdTracker:
         if kept is None or kept[0] != (crossing, terms):
             kept = self._costs[name] = ((crossing, terms), cost_figures(self.ledger, crossing))
         return kept[1]
-
-    # ── saved states ─────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _join_ledger(self, saved: "TrackerState", here: Position) -> None:
-        """Bring the state's ledger in, and this process's segment to where the state left off."""
-        timer = self.timer
-        live = timer.ledger.current
-        samples, elapsed, checkpoint = saved.samples, saved.elapsed_seconds, saved.ledger.checkpoint
-        if live is None:
-            # No ledger of this process says otherwise: go on under the terms of the state's last segment.
-            timer.ledger = saved.ledger
-            if checkpoint:
-                timer.ledger = timer.ledger.continued(samples, elapsed, here.wall_time, checkpoint)
-            timer.origin = here.wall_time - elapsed
-        elif live.id in {segment.id for segment in saved.ledger.segments}:
-            timer.ledger = timer.ledger.merged(saved.ledger)
-            if (samples, elapsed) != (here.samples, here.elapsed_seconds):
-                timer.mark("heartbeat", here)
-                back = timer.position(samples, elapsed, here.wall_time)
-                timer.ledger = timer.ledger.marked("rewind", back, resumes=checkpoint)
-                timer.origin = here.wall_time - elapsed
-        elif timer.updates == 0:
-            # This process has only just begun: its segment begins where the state left off.
-            timer.origin -= elapsed - live.marks[0].elapsed_seconds
-            timer.ledger = timer.ledger.started_at(elapsed, samples, checkpoint).merged(saved.ledger)
-        else:
-            timer.mark("end", here, "rewind")
-            timer.ledger = timer.ledger.continued(samples, elapsed, here.wall_time, checkpoint).merged(saved.ledger)
-            timer.origin = here.wall_time - elapsed
-
-    def _restore(self, saved: "TrackerState") -> None:
-        """Take over smoothers and crossings of a state, where they are defined as they are here."""
-        known = set()
-        for kept in saved.thresholds:
-            name = kept.threshold.name
-            detector = self._detectors.get(name)
-            if detector is None or detector.threshold != kept.threshold:
-                what = "is not among the thresholds" if detector is None else "is defined otherwise now"
-                self._once.warn(f"state {name}", "the saved state's threshold %r %s: it is left out", name, what)
-            else:
-                known.add(name)
-                if detector.crossing is None:
-                    detector.held, detector.candidate, detector.crossing = kept.held, kept.candidate, kept.crossing
-        smoothers = {(each.metric, each.smoothing): each for each in saved.smoothers}
-        for key, series in self._series.items():
-            if smoother := smoothers.get(key):
-                series.total, series.weight = smoother.total, smoother.weight
-                series.samples, series.elapsed_seconds = smoother.samples, smoother.elapsed_seconds
-                series.absent = self.timer.updates - smoother.observations
-                series.skipped = smoother.skipped
-                series.left_at = smoother.last
-                for detector in series.detectors:  # a new one, whose crossing may lie before the state
-                    value = series.value
-                    if detector.threshold.name not in known and detector.crossing is None and value is not None:
-                        detector.met_before = detector.threshold.satisfied_by(value)
-            series.take_up()
-        self._sort_series()
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────
 
