@@ -14,7 +14,7 @@ from milepost.money.position import Position
 from milepost.money.segment import MarkKind
 from milepost.tracking.checkpoints import Checkpoints
 from milepost.tracking.crossing import Crossing, Detector
-from milepost.tracking.result import ThresholdResult, cost_figures, price_figures
+from milepost.tracking.result import CrossingCosts, ThresholdResult, result_of
 from milepost.tracking.rewind import go_back
 from milepost.tracking.series import Series, as_float, is_number
 from milepost.tracking.thresholds import PerformanceThreshold, Smoothing, require_unique_names
@@ -95,7 +95,7 @@ class PerformanceThresholdTracker:
         self._settled: list[Series] = []
         self._sort_series()
         self._checkpoints = Checkpoints()
-        self._costs: dict[str, tuple[Any, dict[str, float | None]]] = {}
+        self._costs = CrossingCosts()
         if available := set(available_metrics):
             self.warn_of_missing(available)
 
@@ -395,55 +395,9 @@ class PerformanceThresholdTracker:
         return back.elapsed_seconds
 
     def _result(self, detector: Detector) -> ThresholdResult:
-        threshold, crossing = detector.threshold, detector.crossing
-        series = self._series_of(threshold)
-        observations = series.observations(self.timer.updates)
-        unseen = observations == 0 and series.skipped == 0
-        latest = series.value
-        known: dict[str, Any] = {}
-        if crossing:
-            at, before = crossing.position, crossing.before
-            known = {
-                **self._costs_of(threshold.name, crossing),
-                "samples_to_threshold": at.samples,
-                "minutes_to_threshold": at.elapsed_seconds / 60,
-                "after_samples": before.samples if before else None,
-                "after_minutes": before.elapsed_seconds / 60 if before else None,
-                "confirmed_at_samples": crossing.confirmed_at_samples,
-                "already_met": crossing.already_met,
-                "retained": None if latest is None else threshold.satisfied_by(latest),
-                "checkpointed": self._checkpoints.hold(threshold.name, crossing, self.timer.samples),
-                "smoothed_value_at_threshold": crossing.value,
-            }
-        return ThresholdResult(
-            run=self.run,
-            group=self.group,
-            threshold=threshold.name,
-            metric=threshold.metric,
-            comparison=threshold.comparison,
-            target_value=threshold.target_value,
-            status="achieved" if crossing else "never_observed" if unseen else "not_reached",
-            achieved=crossing is not None,
-            **known,
-            final_smoothed_value=latest,
-            observations=observations,
-            skipped=series.skipped,
-            elapsed_source=crossing.elapsed_source if crossing else self.elapsed_source,
-            **price_figures(self.ledger, self.here, crossing),
-        )
-
-    def _costs_of(self, name: str, crossing: Crossing) -> dict[str, float | None]:
-        """Return what a crossing cost, reckoned anew only where a price or an instance's end has changed since.
-
-        The marks up to a crossing never change, so nothing else does; in a long run there are many of them.
-        """
-        terms = tuple(
-            (each.id, each.quote, each.instance, each.billing, each.marks[-1].name) for each in self.ledger.segments
-        )
-        kept = self._costs.get(name)
-        if kept is None or kept[0] != (crossing, terms):
-            kept = self._costs[name] = ((crossing, terms), cost_figures(self.ledger, crossing))
-        return kept[1]
+        series = self._series[detector.threshold.metric, detector.threshold.smoothing]
+        names = {"run": self.run, "group": self.group}
+        return result_of(detector, series, self.timer, self._costs, self._checkpoints, **names)
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -452,9 +406,6 @@ class PerformanceThresholdTracker:
         every_series = self._series.values()
         self._settled = [series for series in every_series if series.even and series.pending.is_empty]
         self._unsettled = [series for series in every_series if series not in self._settled]
-
-    def _series_of(self, threshold: PerformanceThreshold) -> Series:
-        return self._series[threshold.metric, threshold.smoothing]
 
     def _tell(self, event: Event) -> None:
         if self._on_event is not None:
