@@ -14,6 +14,7 @@ from milepost.money.position import Position
 from milepost.money.segment import MarkKind
 from milepost.tracking.checkpoints import Checkpoints
 from milepost.tracking.crossing import Crossing, Detector
+from milepost.tracking.keys import shown
 from milepost.tracking.result import CrossingCosts, ThresholdResult, result_of
 from milepost.tracking.rewind import go_back
 from milepost.tracking.series import Series, as_float, is_number
@@ -270,16 +271,8 @@ class PerformanceThresholdTracker:
 
     def get_wandb_metrics(self) -> dict[str, float | bool | str]:
         """Return what is known, under the keys that sinks use (``performance_threshold/…``)."""
-        metrics: dict[str, float | bool | str | None] = {}
-        for name, result in self.get_results().items():
-            for key in WANDB_KEYS:
-                metrics[f"performance_threshold/{name}/{key}"] = getattr(result, key)
-        metrics["performance_threshold/cost_so_far"] = self.calculate_total_cost()
-        if (segment := self.ledger.current) and (quote := segment.quote):
-            metrics["performance_threshold/usd_per_hour"] = quote.usd_per_hour_at(self.here.wall_time)
-            metrics["performance_threshold/price_source"] = quote.source
-            metrics["performance_threshold/price_assumed"] = quote.assumed
-        return {key: value for key, value in metrics.items() if value is not None}
+        results, cost_so_far = self.get_results(), self.calculate_total_cost()
+        return shown(results, cost_so_far, self.ledger.current, self.here.wall_time)
 
     def warn_of_missing(self, names: Iterable[str]) -> None:
         """Warn, once for each, of metrics that no observation has borne so far and that are not among ``names``.
@@ -410,15 +403,3 @@ class PerformanceThresholdTracker:
     def _tell(self, event: Event) -> None:
         if self._on_event is not None:
             self._on_event(event)
-
-
-WANDB_KEYS = (
-    "achieved",
-    "target_value",
-    "already_met",
-    "final_smoothed_value",
-    "samples_to_threshold",
-    "minutes_to_threshold",
-    "cost_to_threshold",
-)
-"""Attributes of a result that sinks show under its threshold's name."""
