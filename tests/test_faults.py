@@ -250,7 +250,7 @@ def test_price_that_stands_in_is_better_than_none_when_ledgers_meet() -> None:
 
 
 def test_costs_of_a_crossing_are_reckoned_anew_only_for_a_new_price(monkeypatch: pytest.MonkeyPatch) -> None:
-    from milepost.tracking import tracker as module
+    from milepost.tracking import result as module
 
     run, clock = tracker()
     clock.advance(10)

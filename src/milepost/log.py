@@ -25,6 +25,20 @@ def logger(module: str) -> "logging.Logger":
     return logging.getLogger(f"milepost.{module}")
 
 
+class Once:
+    """Warnings of the logger ``milepost.<module>`` that are given once each."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+        self._said: set[str] = set()
+
+    def warn(self, about: str, message: str, *values: object) -> None:
+        """Warn, unless that has been done ``about`` the same before."""
+        if about not in self._said:
+            self._said.add(about)
+            logger(self._module).warning(message, *values)
+
+
 def show_warnings() -> None:
     """Write warnings to standard error, or what ``MILEPOST_LOG`` asks for: a command has somebody who reads them."""
     global _configured

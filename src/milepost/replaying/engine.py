@@ -163,9 +163,9 @@ def _unread(
         thresholds, ledger=ledger, clock=Clock(monotonic=lambda: 0.0, utc=lambda: 0.0)
     )
     tracker.run, tracker.group = history.run, group
-    tracker.elapsed_source = "caller" if clocks.has_elapsed else "wall"
+    told: dict[str, Any] = {"status": "not_reached", "elapsed_source": "caller" if clocks.has_elapsed else "wall"}
     results = tuple(
-        _known(msgspec.structs.replace(result, status="not_reached"), history, clocks, final=False)
+        _known(msgspec.structs.replace(result, **told), history, clocks, final=False)
         for result in tracker.get_results().values()
     )
     return Replayed(history, results, {}, ledger, (), None, 0)

@@ -7,9 +7,11 @@ import msgspec
 from milepost.money.costs import billed_cost, cost
 from milepost.money.ledger import Ledger
 from milepost.money.position import Position
-from milepost.tracking.crossing import Crossing
+from milepost.tracking.checkpoints import Checkpoints
+from milepost.tracking.crossing import Crossing, Detector
+from milepost.tracking.series import Series
 from milepost.tracking.thresholds import Comparison
-from milepost.tracking.timer import ElapsedSource
+from milepost.tracking.timer import ElapsedSource, Timer
 
 SCHEMA_VERSION = 1
 """Of a result's keys, wherever they are written."""
@@ -118,6 +120,84 @@ def price_figures(ledger: Ledger, at: Position | None, crossing: Crossing | None
         "price_as_of": quote.as_of if quote else None,
         "price_assumed": quote.assumed if quote else None,
     }
+
+
+class CrossingCosts:
+    """What crossings cost, reckoned anew only where a price or an instance's end has changed since.
+
+    The marks up to a crossing never change, so nothing else does; in a long run there are many of them.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[object, dict[str, float | None]]] = {}
+
+    def of(self, name: str, crossing: Crossing, ledger: Ledger) -> dict[str, float | None]:
+        """Return what `cost_figures` says of a threshold's crossing."""
+        terms = tuple(
+            (each.id, each.quote, each.instance, each.billing, each.marks[-1].name) for each in ledger.segments
+        )
+        kept = self._kept.get(name)
+        if kept is None or kept[0] != (crossing, terms):
+            kept = self._kept[name] = ((crossing, terms), cost_figures(ledger, crossing))
+        return kept[1]
+
+
+def result_of(
+    detector: Detector,
+    series: Series,
+    timer: Timer,
+    costs: CrossingCosts,
+    checkpoints: Checkpoints,
+    *,
+    run: str | None,
+    group: str | None,
+) -> ThresholdResult:
+    """Return what a run has to say of a threshold, as its ledger and prices stand now.
+
+    Args:
+        detector: The threshold, and how far the run has come with it.
+        series: Its metric under its smoothing.
+        timer: Where the run stands, and its ledger.
+        costs: What was reckoned before.
+        checkpoints: Which crossings a saved state holds.
+        run: Id of the run.
+        group: Group of the run.
+    """
+    threshold, crossing = detector.threshold, detector.crossing
+    observations = series.observations(timer.updates)
+    unseen = observations == 0 and series.skipped == 0
+    latest = series.value
+    known: dict[str, Any] = {}
+    if crossing:
+        at, before = crossing.position, crossing.before
+        known = {
+            **costs.of(threshold.name, crossing, timer.ledger),
+            "samples_to_threshold": at.samples,
+            "minutes_to_threshold": at.elapsed_seconds / 60,
+            "after_samples": before.samples if before else None,
+            "after_minutes": before.elapsed_seconds / 60 if before else None,
+            "confirmed_at_samples": crossing.confirmed_at_samples,
+            "already_met": crossing.already_met,
+            "retained": None if latest is None else threshold.satisfied_by(latest),
+            "checkpointed": checkpoints.hold(threshold.name, crossing, timer.samples),
+            "smoothed_value_at_threshold": crossing.value,
+        }
+    return ThresholdResult(
+        run=run,
+        group=group,
+        threshold=threshold.name,
+        metric=threshold.metric,
+        comparison=threshold.comparison,
+        target_value=threshold.target_value,
+        status="achieved" if crossing else "never_observed" if unseen else "not_reached",
+        achieved=crossing is not None,
+        **known,
+        final_smoothed_value=latest,
+        observations=observations,
+        skipped=series.skipped,
+        elapsed_source=crossing.elapsed_source if crossing else timer.elapsed_source,
+        **price_figures(timer.ledger, timer.here, crossing),
+    )
 
 
 def restated(result: ThresholdResult, ledger: Ledger, crossing: Crossing | None) -> ThresholdResult:

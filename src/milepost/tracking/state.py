@@ -1,6 +1,6 @@
 """What a checkpoint holds of a tracked run: JSON-able, versioned, ledger included."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -8,9 +8,10 @@ import msgspec
 from milepost.errors import StateError
 from milepost.money.ledger import Ledger
 from milepost.money.position import Position
-from milepost.tracking.crossing import Crossing
+from milepost.tracking.crossing import Crossing, Detector
+from milepost.tracking.series import Series
 from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
-from milepost.tracking.timer import ElapsedSource
+from milepost.tracking.timer import ElapsedSource, Timer
 
 STATE_VERSION = 1
 
@@ -71,3 +72,92 @@ class TrackerState(msgspec.Struct, frozen=True):
             return msgspec.convert(state, cls)
         except (msgspec.ValidationError, ValueError) as error:
             raise StateError(f"state: {error}; expected what state_dict() gave") from error
+
+
+def state_of(
+    timer: Timer, here: Position, every_series: Iterable[Series], detectors: Iterable[Detector]
+) -> TrackerState:
+    """Return the state of a run that is ``here``."""
+    return TrackerState(
+        version=STATE_VERSION,
+        samples=here.samples,
+        elapsed_seconds=here.elapsed_seconds,
+        elapsed_source=timer.elapsed_source,
+        ledger=timer.ledger,
+        smoothers=tuple(
+            SmootherState(
+                metric=series.metric,
+                smoothing=series.smoothing,
+                total=series.total,
+                weight=series.weight,
+                samples=series.samples,
+                elapsed_seconds=series.elapsed_seconds,
+                observations=series.observations(timer.updates),
+                skipped=series.skipped,
+                last=(series.left_at or timer.last) if series.weight else None,
+            )
+            for series in every_series
+        ),
+        thresholds=tuple(
+            ThresholdState(each.threshold, each.held, each.candidate, each.crossing) for each in detectors
+        ),
+    )
+
+
+def join(timer: Timer, saved: TrackerState) -> None:
+    """Bring a state's ledger in, and this process's segment and timer to where the state left off."""
+    timer.forget_opened()
+    here, live = timer.here, timer.ledger.current
+    samples, elapsed, checkpoint = saved.samples, saved.elapsed_seconds, saved.ledger.checkpoint
+    if live is None:
+        # No ledger of this process says otherwise: go on under the terms of the state's last segment.
+        timer.ledger = saved.ledger
+        if checkpoint:
+            timer.ledger = timer.ledger.continued(samples, elapsed, here.wall_time, checkpoint)
+        timer.origin = here.wall_time - elapsed
+    elif live.id in {segment.id for segment in saved.ledger.segments}:
+        timer.ledger = timer.ledger.merged(saved.ledger)
+        if (samples, elapsed) != (here.samples, here.elapsed_seconds):
+            timer.mark("heartbeat", here)
+            back = timer.position(samples, elapsed, here.wall_time)
+            timer.ledger = timer.ledger.marked("rewind", back, resumes=checkpoint)
+            timer.origin = here.wall_time - elapsed
+    elif timer.updates == 0:
+        # This process has only just begun: its segment begins where the state left off.
+        timer.origin -= elapsed - live.marks[0].elapsed_seconds
+        timer.ledger = timer.ledger.started_at(elapsed, samples, checkpoint).merged(saved.ledger)
+    else:
+        timer.mark("end", here, "rewind")
+        timer.ledger = timer.ledger.continued(samples, elapsed, here.wall_time, checkpoint).merged(saved.ledger)
+        timer.origin = here.wall_time - elapsed
+    timer.samples, timer.elapsed_seconds, timer.wall_time = samples, elapsed, here.wall_time
+    timer.elapsed_source = timer.elapsed_source or saved.elapsed_source
+
+
+def restore(saved: TrackerState, every_series: Sequence[Series], timer: Timer) -> None:
+    """Take over smoothers and crossings of a state, where they are defined as they are here."""
+    detectors = {each.threshold.name: each for series in every_series for each in series.detectors}
+    known = set()
+    for kept in saved.thresholds:
+        name = kept.threshold.name
+        detector = detectors.get(name)
+        if detector is None or detector.threshold != kept.threshold:
+            what = "is not among the thresholds" if detector is None else "is defined otherwise now"
+            timer.said.warn(f"state {name}", "the saved state's threshold %r %s: it is left out", name, what)
+        else:
+            known.add(name)
+            if detector.crossing is None:
+                detector.held, detector.candidate, detector.crossing = kept.held, kept.candidate, kept.crossing
+    smoothers = {(each.metric, each.smoothing): each for each in saved.smoothers}
+    for series in every_series:
+        if smoother := smoothers.get((series.metric, series.smoothing)):
+            series.total, series.weight = smoother.total, smoother.weight
+            series.samples, series.elapsed_seconds = smoother.samples, smoother.elapsed_seconds
+            series.absent = timer.updates - smoother.observations
+            series.skipped = smoother.skipped
+            series.left_at = smoother.last
+            for detector in series.detectors:  # a new one, whose crossing may lie before the state
+                value = series.value
+                if detector.threshold.name not in known and detector.crossing is None and value is not None:
+                    detector.met_before = detector.threshold.satisfied_by(value)
+        series.take_up()

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from milepost.errors import nearest
-from milepost.log import logger
+from milepost.log import Once, logger
 from milepost.money.costs import billed_cost, cost_lines, total_cost
 from milepost.money.ledger import Ledger
-from milepost.money.lineage import position_at
 from milepost.money.position import Position
-from milepost.money.segment import MarkKind, Segment
+from milepost.money.segment import MarkKind
 from milepost.tracking.checkpoints import Checkpoints
 from milepost.tracking.crossing import Crossing, Detector
-from milepost.tracking.result import ThresholdResult, cost_figures, price_figures
+from milepost.tracking.keys import shown
+from milepost.tracking.result import CrossingCosts, ThresholdResult, result_of
+from milepost.tracking.rewind import go_back
 from milepost.tracking.series import Series, as_float, is_number
 from milepost.tracking.thresholds import PerformanceThreshold, Smoothing, require_unique_names
-from milepost.tracking.timer import SYSTEM_CLOCK, Clock, ElapsedSource
+from milepost.tracking.timer import SYSTEM_CLOCK, Clock, ElapsedSource, Timer
 
 if TYPE_CHECKING:
     from milepost.tracking.state import TrackerState
@@ -60,12 +61,9 @@ class PerformanceThresholdTracker:
 
     Attributes:
         thresholds: The thresholds, in their order.
-        ledger: The ledger as it stands.
+        timer: The training timer, and where the run stands.
         run: Id of the run, for results.
         group: Group of the run, for results.
-        timed_here: Whether elapsed seconds are reckoned here, from wall time or the clock, and not told by the caller;
-            None before the first update.
-        elapsed_source: Where they come from.
 
     Raises:
         ConfigError: Two thresholds bear one name.
@@ -84,7 +82,8 @@ class PerformanceThresholdTracker:
         require_unique_names(self.thresholds)
         self.run: str | None = None
         self.group: str | None = None
-        self.ledger = ledger or Ledger()
+        self._once = Once("tracker")
+        self.timer = Timer(ledger or Ledger(), clock, self._once)
         self._monotonic = clock.monotonic
         self._clock_offset = clock.offset
         self._on_event = on_event
@@ -96,26 +95,8 @@ class PerformanceThresholdTracker:
         self._unsettled: list[Series] = []
         self._settled: list[Series] = []
         self._sort_series()
-
-        # Where the last update stood.
-        start = self.ledger.current.marks[0] if self.ledger.current else None
-        self._updates = 0
-        self._samples: int = start.samples if start else 0
-        self._elapsed: float = start.elapsed_seconds if start else 0.0
-        self._wall: float = start.wall_time if start else clock.now()
-
-        # The training timer.
-        self._origin: float = self._wall - self._elapsed  # the wall time at which it stood at 0
-        self.timed_here: bool | None = None  # by the clock or wall time, and not by the caller; None as yet
-        self._wall_is_given = False
-        self.elapsed_source: ElapsedSource | None = None
-        self._pauses: list[str | None] = []
-        self._paused_at = (self._wall, self._monotonic())  # wall and monotonic time at the first of them
-        self._opened_here = False  # a segment of nobody's, for results that were asked for before there was a ledger
-
         self._checkpoints = Checkpoints()
-        self._costs: dict[str, tuple[Any, dict[str, float | None]]] = {}
-        self._warned: set[str] = set()
+        self._costs = CrossingCosts()
         if available := set(available_metrics):
             self.warn_of_missing(available)
 
@@ -141,16 +122,17 @@ class PerformanceThresholdTracker:
         Returns:
             The results of the thresholds that this observation achieved, in the order of the thresholds.
         """
+        timer = self.timer
         wall = self._monotonic() + self._clock_offset if wall_time is None else wall_time
         if elapsed_seconds is None:
-            elapsed = self._elapsed if self._pauses else wall - self._origin
+            elapsed = timer.elapsed_seconds if timer.pauses else wall - timer.origin
         else:
             elapsed = elapsed_seconds
         if not (
-            self._samples <= samples < INF
-            and self._elapsed <= elapsed < INF
+            timer.samples <= samples < INF
+            and timer.elapsed_seconds <= elapsed < INF
             and -INF < wall < INF
-            and (elapsed_seconds is None) is self.timed_here
+            and (elapsed_seconds is None) is timer.timed_here
         ):
             moved = self._move(samples, elapsed_seconds, wall, wall_time is not None)
             if moved is None:
@@ -172,7 +154,7 @@ class PerformanceThresholdTracker:
             if series.low < total / weight < series.high:
                 series.total = total
                 series.weight = weight
-            elif found := self._observe(series, x, metrics, self._position(samples, elapsed, wall)):
+            elif found := self._observe(series, x, metrics, timer.position(samples, elapsed, wall)):
                 achieved = found if achieved is None else achieved + found
         for series in self._settled:  # nothing to compare: the smoother alone goes on
             x = metrics.get(series.metric)
@@ -187,19 +169,11 @@ class PerformanceThresholdTracker:
                 series.absent += 1
                 self._miss(series, metrics)
         # Counters that are changed in place would change here too.
-        self._samples = samples if type(samples) is int else int(samples)
-        self._elapsed = elapsed if type(elapsed) is float else float(elapsed)
-        self._wall = wall if type(wall) is float else float(wall)
-        self._updates += 1
+        timer.samples = samples if type(samples) is int else int(samples)
+        timer.elapsed_seconds = elapsed if type(elapsed) is float else float(elapsed)
+        timer.wall_time = wall if type(wall) is float else float(wall)
+        timer.updates += 1
         return () if achieved is None else self._achieve(achieved)
-
-    def timer_at(self, wall_time: Any) -> Any:
-        """Return elapsed seconds at wall times, as a timer has them that goes on as at the last update.
-
-        Args:
-            wall_time: Unix seconds (UTC); a float, or a NumPy array of them.
-        """
-        return wall_time - self._origin
 
     def follow(
         self, updates: int, samples: int, elapsed_seconds: float, wall_time: float, crossed: Iterable[Position] = ()
@@ -216,9 +190,8 @@ class PerformanceThresholdTracker:
             crossed: Positions of those that achieved thresholds, in order.
         """
         for position in crossed:
-            self._mark("crossing", position)
-        self._samples, self._elapsed, self._wall = samples, elapsed_seconds, wall_time
-        self._updates += updates
+            self.timer.mark("crossing", position)
+        self.timer.follow(updates, samples, elapsed_seconds, wall_time)
         self._sort_series()
 
     def pause(self, name: str | None = None) -> None:
@@ -227,47 +200,44 @@ class PerformanceThresholdTracker:
         Args:
             name: What the time is spent on, such as ``evaluation``: a named phase of the run.
         """
-        name = None if name is None else str(name)
-        here = self.here
-        if not self._pauses:
-            self._paused_at = (here.wall_time, self._monotonic())
-        self._elapsed = here.elapsed_seconds
-        self._pauses.append(name)
-        self._mark("pause" if name is None else "phase", here, name)
+        self.timer.pause(None if name is None else str(name))
 
     def resume(self) -> None:
         """Start the training timer again, after as many calls as there were to `pause`."""
-        if not self._pauses:
-            self._warn_once("resume", "resume() was called without a pause()")
-            return
-        here = self.here
-        if self._wall_is_given:  # nobody gives one for the end of a pause: it lasted as long as the clock says
-            wall, ticked = self._paused_at
-            self._wall = max(here.wall_time, wall + self._monotonic() - ticked)
-            here = self._position(here.samples, here.elapsed_seconds, self._wall)
-        self._pauses.pop()
-        if self._pauses:
-            outer = self._pauses[-1]
-            self._mark("pause" if outer is None else "phase", here, outer)
-        else:
-            self._origin = here.wall_time - here.elapsed_seconds
-            self._mark("resume", here)
+        self.timer.resume()
 
     def mark(self, kind: MarkKind, name: str | None = None) -> None:
         """Tie elapsed to wall time here: a ``heartbeat`` says that the run is alive, an ``end`` why it is over."""
-        self._mark(kind, self.here, None if name is None else str(name))
+        self.timer.mark(kind, self.here, None if name is None else str(name))
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger as it stands; a restated one may be put in its place."""
+        return self.timer.ledger
+
+    @ledger.setter
+    def ledger(self, ledger: Ledger) -> None:
+        self.timer.ledger = ledger
+
+    @property
+    def timed_here(self) -> bool | None:
+        """Whether elapsed seconds are reckoned here, and not told by the caller; None before the first update."""
+        return self.timer.timed_here
+
+    @property
+    def elapsed_source(self) -> ElapsedSource | None:
+        """Where elapsed seconds come from."""
+        return self.timer.elapsed_source
 
     @property
     def here(self) -> Position:
         """Where the run is now; where it ended, once that is marked."""
-        if self.ledger.current and (last := self.ledger.current.marks[-1]).kind == "end":
-            return self._position(last.samples, last.elapsed_seconds, last.wall_time)
-        return self._here(self._wall if self._wall_is_given else self._monotonic() + self._clock_offset)
+        return self.timer.here
 
     @property
     def last(self) -> Position:
         """Where the last update stood."""
-        return self._position(self._samples, self._elapsed, self._wall)
+        return self.timer.last
 
     @property
     def crossings(self) -> dict[str, Crossing]:
@@ -301,16 +271,8 @@ class PerformanceThresholdTracker:
 
     def get_wandb_metrics(self) -> dict[str, float | bool | str]:
         """Return what is known, under the keys that sinks use (``performance_threshold/…``)."""
-        metrics: dict[str, float | bool | str | None] = {}
-        for name, result in self.get_results().items():
-            for key in WANDB_KEYS:
-                metrics[f"performance_threshold/{name}/{key}"] = getattr(result, key)
-        metrics["performance_threshold/cost_so_far"] = self.calculate_total_cost()
-        if (segment := self.ledger.current) and (quote := segment.quote):
-            metrics["performance_threshold/usd_per_hour"] = quote.usd_per_hour_at(self.here.wall_time)
-            metrics["performance_threshold/price_source"] = quote.source
-            metrics["performance_threshold/price_assumed"] = quote.assumed
-        return {key: value for key, value in metrics.items() if value is not None}
+        results, cost_so_far = self.get_results(), self.calculate_total_cost()
+        return shown(results, cost_so_far, self.ledger.current, self.here.wall_time)
 
     def warn_of_missing(self, names: Iterable[str]) -> None:
         """Warn, once for each, of metrics that no observation has borne so far and that are not among ``names``.
@@ -320,43 +282,19 @@ class PerformanceThresholdTracker:
         """
         known = set(names)
         for series in self._series.values():
-            if series.metric in known or series.observations(self._updates) or series.skipped:
+            if series.metric in known or series.observations(self.timer.updates) or series.skipped:
                 continue
             hint = nearest(series.metric, known, most=3, cutoff=0.5)
-            self._warn_once(f"missing {series.metric}", "metric %r was never observed%s", series.metric, hint)
+            self._once.warn(f"missing {series.metric}", "metric %r was never observed%s", series.metric, hint)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a later process needs to go on from here: JSON-able, versioned, ledger included."""
-        from milepost.tracking.state import STATE_VERSION, SmootherState, ThresholdState, TrackerState
+        from milepost.tracking.state import state_of
 
         here = self.here
-        self._mark("heartbeat", here)
+        self.timer.mark("heartbeat", here)
         self._checkpoints.saved(self.crossings)
-        return TrackerState(
-            version=STATE_VERSION,
-            samples=here.samples,
-            elapsed_seconds=here.elapsed_seconds,
-            elapsed_source=self.elapsed_source,
-            ledger=self.ledger,
-            smoothers=tuple(
-                SmootherState(
-                    metric=series.metric,
-                    smoothing=series.smoothing,
-                    total=series.total,
-                    weight=series.weight,
-                    samples=series.samples,
-                    elapsed_seconds=series.elapsed_seconds,
-                    observations=series.observations(self._updates),
-                    skipped=series.skipped,
-                    last=(series.left_at or self.last) if series.weight else None,
-                )
-                for series in self._series.values()
-            ),
-            thresholds=tuple(
-                ThresholdState(each.threshold, each.held, each.candidate, each.crossing)
-                for each in self._detectors.values()
-            ),
-        ).to_builtins()
+        return state_of(self.timer, here, self.series, self._detectors.values()).to_builtins()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved state: samples, smoothers and elapsed follow it; the ledgers are merged.
@@ -378,12 +316,11 @@ class PerformanceThresholdTracker:
             saved: What is known of it.
             checkpointed: Whether a saved state holds each crossing, by threshold name; None where no state was taken.
         """
-        self._forget_opened()
-        here = self.here
-        self._join_ledger(saved, here)
-        self._samples, self._elapsed, self._wall = saved.samples, saved.elapsed_seconds, here.wall_time
-        self.elapsed_source = self.elapsed_source or saved.elapsed_source
-        self._restore(saved)
+        from milepost.tracking.state import join, restore
+
+        join(self.timer, saved)
+        restore(saved, self.series, self.timer)
+        self._sort_series()
         if checkpointed is not None:
             self._checkpoints.loaded(self.crossings, {name for name, held in checkpointed.items() if held})
         logger("tracker").debug("goes on from a saved state, at %s", self.last)
@@ -416,12 +353,12 @@ class PerformanceThresholdTracker:
             series.skipped += 1
         else:
             found = type(value).__name__
-            self._warn_once(f"value {series.metric}", "metric %r: found %s, expected a number", series.metric, found)
+            self._once.warn(f"value {series.metric}", "metric %r: found %s, expected a number", series.metric, found)
 
     def _achieve(self, achieved: list[Detector]) -> tuple[ThresholdResult, ...]:
         position = self.last
         self._sort_series()
-        self._mark("crossing", position)
+        self.timer.mark("crossing", position)
         names = {detector.threshold.name for detector in achieved}
         results = tuple(self._result(detector) for name, detector in self._detectors.items() if name in names)
         for result in results:
@@ -435,214 +372,27 @@ class PerformanceThresholdTracker:
         Returns:
             Its elapsed seconds, or None where the update is to be passed over.
         """
-        if not all(math.isfinite(each) for each in (samples, elapsed_seconds or 0.0, wall)):
-            found = f"samples={samples!r}, elapsed_seconds={elapsed_seconds!r}, wall_time={wall!r}"
-            self._warn_once("position", "an update was passed over: found %s, expected finite numbers", found)
+        timer = self.timer
+        moved = timer.take_up(samples, elapsed_seconds, wall, wall_is_given)
+        if moved is None:
             return None
-        wall = float(wall)
-        first, untold = self.timed_here is None, self.elapsed_source is None
-        self._wall_is_given = wall_is_given
-        self.elapsed_source = "caller" if elapsed_seconds is not None else "wall" if wall_is_given else "clock"
-        if first:
-            self._forget_opened()
-        if first and wall_is_given:
-            self._start_by(wall)
-        if self.timed_here is False and elapsed_seconds is None and not self._pauses:
-            self._origin = self._wall - self._elapsed
-        self.timed_here = elapsed_seconds is None
-        self._open_segment()
-        if elapsed_seconds is not None:
-            elapsed = elapsed_seconds
-            if first:  # the clock counted until now, and its time is not the caller's
-                self.ledger = self.ledger.untimed(in_all_it_resumes=untold)
-                self._elapsed = self._open_segment().marks[0].elapsed_seconds
-        else:
-            elapsed = self._elapsed if self._pauses else wall - self._origin
-        if samples >= self._samples and (elapsed >= self._elapsed or (first and self.timed_here)):
+        elapsed, goes_back = moved
+        if not goes_back:
             return elapsed
-        return self._rewind(samples, elapsed, wall)
-
-    def _start_by(self, wall: float) -> None:
-        """Have what this process does start with its first observation at the latest: that tells its own wall time."""
-        segment = self.ledger.current
-        if segment is None:
-            self._wall = self._origin = wall
-        elif wall < (start := segment.marks[0]).wall_time:
-            self._warn_once(
-                "wall",
-                "wall_time: found %.1f at the first update, %.1f s before tracking began by the clock: "
-                "the run is taken to have started with that update",
-                *(wall, start.wall_time - wall),
-            )
-            self.ledger = self.ledger.started_by(wall)
-            self._elapsed, self._wall = start.elapsed_seconds, wall
-            self._origin = wall - self._elapsed
-            self._paused_at = (wall, self._monotonic())
-
-    def _rewind(self, samples: int, elapsed: float, wall: float) -> float:
-        """Record that the run went back, and return the elapsed seconds that it went back to."""
         for series in self._series.values():
-            series.leave(self.last)
-        gone = self._here(wall) if self.timed_here else self.last
-        begins = self.timed_here and self._updates == 0
-        if not begins:
-            self._mark("heartbeat", gone)
-        if samples < self._samples:
-            self._checkpoints.gone_back(self.crossings, self._samples, samples)
-            if self.timed_here:
-                elapsed = position_at(self.ledger, gone, samples)
-                if begins:  # what this process has done since its start, it has done there
-                    started = self._open_segment().marks[0]
-                    self.ledger = self.ledger.started_at(elapsed, samples, started.resumes)
-                    elapsed += gone.elapsed_seconds - started.elapsed_seconds
-                self._origin = wall - elapsed
-        else:
-            if self.timed_here and elapsed < 0:  # by wall times: nothing is before the start
-                elapsed, self._origin = 0.0, wall
-            self._warn_once("elapsed", "elapsed time went back from %.1f s to %.1f s", self._elapsed, elapsed)
-        back = self._position(samples, elapsed, wall)
-        self._mark("rewind", back)
-        logger("tracker").debug("went back from %s to %s", gone, back)
+            series.leave(timer.last)
+        if samples < timer.samples:
+            self._checkpoints.gone_back(self.crossings, timer.samples, samples)
+        back = go_back(timer, samples, elapsed, float(wall))
         self._tell(Event("rewind", back))
-        return elapsed
+        return back.elapsed_seconds
 
     def _result(self, detector: Detector) -> ThresholdResult:
-        threshold, crossing = detector.threshold, detector.crossing
-        series = self._series_of(threshold)
-        observations = series.observations(self._updates)
-        unseen = observations == 0 and series.skipped == 0
-        latest = series.value
-        known: dict[str, Any] = {}
-        if crossing:
-            at, before = crossing.position, crossing.before
-            known = {
-                **self._costs_of(threshold.name, crossing),
-                "samples_to_threshold": at.samples,
-                "minutes_to_threshold": at.elapsed_seconds / 60,
-                "after_samples": before.samples if before else None,
-                "after_minutes": before.elapsed_seconds / 60 if before else None,
-                "confirmed_at_samples": crossing.confirmed_at_samples,
-                "already_met": crossing.already_met,
-                "retained": None if latest is None else threshold.satisfied_by(latest),
-                "checkpointed": self._checkpoints.hold(threshold.name, crossing, self._samples),
-                "smoothed_value_at_threshold": crossing.value,
-            }
-        return ThresholdResult(
-            run=self.run,
-            group=self.group,
-            threshold=threshold.name,
-            metric=threshold.metric,
-            comparison=threshold.comparison,
-            target_value=threshold.target_value,
-            status="achieved" if crossing else "never_observed" if unseen else "not_reached",
-            achieved=crossing is not None,
-            **known,
-            final_smoothed_value=latest,
-            observations=observations,
-            skipped=series.skipped,
-            elapsed_source=crossing.elapsed_source if crossing else self.elapsed_source,
-            **price_figures(self.ledger, self.here, crossing),
-        )
-
-    def _costs_of(self, name: str, crossing: Crossing) -> dict[str, float | None]:
-        """Return what a crossing cost, reckoned anew only where a price or an instance's end has changed since.
-
-        The marks up to a crossing never change, so nothing else does; in a long run there are many of them.
-        """
-        terms = tuple(
-            (each.id, each.quote, each.instance, each.billing, each.marks[-1].name) for each in self.ledger.segments
-        )
-        kept = self._costs.get(name)
-        if kept is None or kept[0] != (crossing, terms):
-            kept = self._costs[name] = ((crossing, terms), cost_figures(self.ledger, crossing))
-        return kept[1]
-
-    # ── saved states ─────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _join_ledger(self, saved: "TrackerState", here: Position) -> None:
-        """Bring the state's ledger in, and this process's segment to where the state left off."""
-        live = self.ledger.current
-        samples, elapsed, checkpoint = saved.samples, saved.elapsed_seconds, saved.ledger.checkpoint
-        if live is None:
-            # No ledger of this process says otherwise: go on under the terms of the state's last segment.
-            self.ledger = saved.ledger
-            if checkpoint:
-                self.ledger = self.ledger.continued(samples, elapsed, here.wall_time, checkpoint)
-            self._origin = here.wall_time - elapsed
-        elif live.id in {segment.id for segment in saved.ledger.segments}:
-            self.ledger = self.ledger.merged(saved.ledger)
-            if (samples, elapsed) != (here.samples, here.elapsed_seconds):
-                self._mark("heartbeat", here)
-                back = self._position(samples, elapsed, here.wall_time)
-                self.ledger = self.ledger.marked("rewind", back, resumes=checkpoint)
-                self._origin = here.wall_time - elapsed
-        elif self._updates == 0:
-            # This process has only just begun: its segment begins where the state left off.
-            self._origin -= elapsed - live.marks[0].elapsed_seconds
-            self.ledger = self.ledger.started_at(elapsed, samples, checkpoint).merged(saved.ledger)
-        else:
-            self._mark("end", here, "rewind")
-            self.ledger = self.ledger.continued(samples, elapsed, here.wall_time, checkpoint).merged(saved.ledger)
-            self._origin = here.wall_time - elapsed
-
-    def _restore(self, saved: "TrackerState") -> None:
-        """Take over smoothers and crossings of a state, where they are defined as they are here."""
-        known = set()
-        for kept in saved.thresholds:
-            name = kept.threshold.name
-            detector = self._detectors.get(name)
-            if detector is None or detector.threshold != kept.threshold:
-                what = "is not among the thresholds" if detector is None else "is defined otherwise now"
-                self._warn_once(f"state {name}", "the saved state's threshold %r %s: it is left out", name, what)
-            else:
-                known.add(name)
-                if detector.crossing is None:
-                    detector.held, detector.candidate, detector.crossing = kept.held, kept.candidate, kept.crossing
-        smoothers = {(each.metric, each.smoothing): each for each in saved.smoothers}
-        for key, series in self._series.items():
-            if smoother := smoothers.get(key):
-                series.total, series.weight = smoother.total, smoother.weight
-                series.samples, series.elapsed_seconds = smoother.samples, smoother.elapsed_seconds
-                series.absent = self._updates - smoother.observations
-                series.skipped = smoother.skipped
-                series.left_at = smoother.last
-                for detector in series.detectors:  # a new one, whose crossing may lie before the state
-                    value = series.value
-                    if detector.threshold.name not in known and detector.crossing is None and value is not None:
-                        detector.met_before = detector.threshold.satisfied_by(value)
-            series.take_up()
-        self._sort_series()
+        series = self._series[detector.threshold.metric, detector.threshold.smoothing]
+        names = {"run": self.run, "group": self.group}
+        return result_of(detector, series, self.timer, self._costs, self._checkpoints, **names)
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _here(self, wall: float) -> Position:
-        """Where the run is at a wall time: only the caller knows how far a timer of theirs has come since."""
-        told = self.timed_here is False or (self.timed_here is None and self.elapsed_source == "caller")
-        stopped = self._pauses or told
-        return self._position(self._samples, self._elapsed if stopped else wall - self._origin, wall)
-
-    def _position(self, samples: int, elapsed: float, wall: float) -> Position:
-        segment = self._open_segment()
-        return Position(int(samples), float(elapsed), float(wall), segment.id, len(segment.marks))
-
-    def _open_segment(self) -> Segment:
-        if self.ledger.current is None:
-            why = "the tracker was given no ledger"
-            self.ledger = self.ledger.opened(wall_time=self._wall, unpriced_because=why)
-            self._opened_here = True
-        assert self.ledger.current is not None
-        return self.ledger.current
-
-    def _forget_opened(self) -> None:
-        """Take back the segment that results asked for too early, unless something has been marked in it."""
-        if self._opened_here and len(self.ledger.segments) == 1 and len(self.ledger.segments[0].marks) == 1:
-            self.ledger = msgspec.structs.replace(self.ledger, segments=())
-        self._opened_here = False
-
-    def _mark(self, kind: MarkKind, at: Position, name: str | None = None) -> None:
-        segment = self._open_segment()
-        if segment.marks[-1].kind != "end":  # nothing comes after that
-            self.ledger = self.ledger.marked(kind, at, name)
 
     def _sort_series(self) -> None:
         """Tell the series whose values are still to be compared from those whose thresholds are all achieved."""
@@ -650,26 +400,6 @@ class PerformanceThresholdTracker:
         self._settled = [series for series in every_series if series.even and series.pending.is_empty]
         self._unsettled = [series for series in every_series if series not in self._settled]
 
-    def _series_of(self, threshold: PerformanceThreshold) -> Series:
-        return self._series[threshold.metric, threshold.smoothing]
-
     def _tell(self, event: Event) -> None:
         if self._on_event is not None:
             self._on_event(event)
-
-    def _warn_once(self, about: str, message: str, *values: object) -> None:
-        if about not in self._warned:
-            self._warned.add(about)
-            logger("tracker").warning(message, *values)
-
-
-WANDB_KEYS = (
-    "achieved",
-    "target_value",
-    "already_met",
-    "final_smoothed_value",
-    "samples_to_threshold",
-    "minutes_to_threshold",
-    "cost_to_threshold",
-)
-"""Attributes of a result that sinks show under its threshold's name."""

@@ -73,7 +73,7 @@ def take_all(feed: Feed, updates: Updates) -> None:
         stop = min(first + window, len(samples))
         count = 0
         if tracker.timed_here is (told is None):
-            elapsed = tracker.timer_at(wall[first:stop]) if told is None else told[first:stop]
+            elapsed = tracker.timer.at(wall[first:stop]) if told is None else told[first:stop]
             count = _following(tracker, samples[first:stop], elapsed, wall[first:stop])
             window = 2 * window if count == stop - first else FIRST_WINDOW
         stop = first + max(count, 1)
