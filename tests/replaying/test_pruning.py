@@ -171,7 +171,7 @@ def test_row_groups_that_decide_nothing_are_not_decoded(tmp_path: Path, monkeypa
     """Of twelve groups, the crossing's and the one before it bear on the answer, and the first tells the start."""
     path = write(tmp_path / "log.parquet", {"m": [0.0 if at != 38 else 9.0 for at in range(48)]})
     table = parquet.ParquetTable([str(path)], 2**20)
-    assert table.stretch_count == 12
+    assert table.chunk_count == 12
     decoded: list[tuple[bool, int]] = []
     frames = parquet.ParquetTable.frames
 
