@@ -11,7 +11,7 @@ import pytest
 
 from milepost.histories.decoding import compiler
 from milepost.histories.finding.discovery import find_logs
-from milepost.histories.finding.logs import Log, Skipped
+from milepost.histories.finding.logs import LeftOut, Log
 from milepost.histories.history import History, Wanted
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
@@ -43,9 +43,9 @@ def logs_of(*paths: Path | str, format: str | None = None, match: str | None = N
     return [each for each in found if isinstance(each, Log)]
 
 
-def skipped_of(*paths: Path | str) -> list[Skipped]:
+def skipped_of(*paths: Path | str) -> list[LeftOut]:
     """Return what is not read."""
-    return [each for each in find_logs([str(path) for path in paths]) if isinstance(each, Skipped)]
+    return [each for each in find_logs([str(path) for path in paths]) if isinstance(each, LeftOut)]
 
 
 def read(*paths: Path | str, wanted: Wanted = EVERYTHING, format: str | None = None) -> list[History]:

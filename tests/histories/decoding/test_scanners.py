@@ -169,8 +169,8 @@ def test_event_files(
     data = b"".join(map(framed, [message(3, 2, version), *records]))
     path.write_bytes(data[: len(data) - cut])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("milepost.histories.decoding.events.ROWS", rows)
-        patch.setattr("milepost.histories.decoding.events.VALUES", 2 * rows)
+        patch.setattr("milepost.histories.decoding.event_columns.CHUNK_ROWS", rows)
+        patch.setattr("milepost.histories.decoding.event_columns.CHUNK_VALUES", 2 * rows)
         patch.setattr(tensorboard, "KEPT_BYTES", kept)
         same(TensorBoardReader(), path, *asked, samples_column=samples)
 
@@ -285,8 +285,8 @@ def test_files_of_wandb(
     data = leveldb(records)
     path.write_bytes(data[: len(data) - cut])
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("tables.rows", "decoding.wandb_columns", "formats.wandb"):
-            patch.setattr(f"milepost.histories.{module}.ROWS", rows)
+        for module in ("tables.row_table", "decoding.wandb_columns", "formats.wandb"):
+            patch.setattr(f"milepost.histories.{module}.CHUNK_ROWS", rows)
         for module in ("tables.table", "decoding.wandb_columns"):
             patch.setattr(f"milepost.histories.{module}.MAX_CELLS", cells)
         patch.setattr("milepost.histories.decoding.leveldb.READ_BYTES", BLOCK_BYTES)

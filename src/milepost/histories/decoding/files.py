@@ -23,7 +23,7 @@ BOM = b"\xef\xbb\xbf"
 SUFFIXES = (".gz", ".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".npz", ".txt", ".log", ".out")
 
 
-class Block(NamedTuple):
+class FileBlock(NamedTuple):
     """Whole records of a file, one after the other.
 
     Attributes:
@@ -134,7 +134,7 @@ def last_line_end(data: bytes) -> int:
     return data.rfind(b"\n") + 1
 
 
-def blocks(path: str, *, start: int = 0, whole_records: Callable[[bytes], int] = last_line_end) -> Iterator[Block]:
+def blocks(path: str, *, start: int = 0, whole_records: Callable[[bytes], int] = last_line_end) -> Iterator[FileBlock]:
     """Yield a file in blocks of whole records, in bounded memory.
 
     Args:
@@ -150,17 +150,17 @@ def blocks(path: str, *, start: int = 0, whole_records: Callable[[bytes], int] =
         if start:
             file.seek(start)
         offset, rest = start, b""
-        while chunk := _read(file, path):
-            rest += chunk
+        while more := _read(file, path):
+            rest += more
             if length := whole_records(rest):
-                yield Block(offset, rest[:length], True)
+                yield FileBlock(offset, rest[:length], True)
                 offset, rest = offset + length, rest[length:]
             elif len(rest) > MAX_RECORD_BYTES:
                 raise HistoryError(
                     f"{path}: found a record of more than {MAX_RECORD_BYTES} bytes at byte {offset}, expected lines"
                 )
         if rest:
-            yield Block(offset, rest, False)
+            yield FileBlock(offset, rest, False)
 
 
 def read_whole(path: str, limit: int) -> bytes:
@@ -176,7 +176,7 @@ def read_whole(path: str, limit: int) -> bytes:
     return data
 
 
-def read_block(path: str, block: tuple[int, int, bool]) -> Block:
+def read_block(path: str, block: tuple[int, int, bool]) -> FileBlock:
     """Return a block again.
 
     Args:
@@ -189,7 +189,7 @@ def read_block(path: str, block: tuple[int, int, bool]) -> Block:
     offset, length, whole = block
     with opened(path) as file:
         file.seek(offset)
-        return Block(offset, file.read(length), whole)
+        return FileBlock(offset, file.read(length), whole)
 
 
 def _read(file: IO[bytes], path: str) -> bytes:

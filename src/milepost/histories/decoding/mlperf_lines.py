@@ -18,7 +18,7 @@ UNUSED = ("weights_initialization", "data_file")
 _decoder = json.JSONDecoder()
 
 
-class Line(NamedTuple):
+class MLPerfLine(NamedTuple):
     """A line.
 
     Attributes:
@@ -36,7 +36,7 @@ class Line(NamedTuple):
     interval: bool
 
 
-def lines_of(file: str) -> Iterator[Line]:
+def lines_of(file: str) -> Iterator[MLPerfLine]:
     """Yield the lines of MLPerf's in a file; those that are broken are left out, and warned about.
 
     Raises:
@@ -67,7 +67,7 @@ def number(value: object) -> float | None:
         return None
 
 
-def _lines(text: str) -> Iterator[Line | None]:
+def _lines(text: str) -> Iterator[MLPerfLine | None]:
     """Yield what a line of a file holds: ranks that print at the same time may share one. None for what is broken."""
     for part in text.split(":::MLLOG")[1:]:
         yield _line(part)
@@ -95,7 +95,7 @@ def _of_release_05(text: str) -> dict[str, Any]:
     return {"value": value.get("value"), "metadata": metadata}
 
 
-def _line(part: str) -> Line | None:
+def _line(part: str) -> MLPerfLine | None:
     """Return a line of release 0.7 or later."""
     told = _object(part)
     if told is None or not isinstance(told.get("key"), str):
@@ -106,18 +106,18 @@ def _line(part: str) -> Line | None:
     return _told(time_ms, told["key"], told)
 
 
-def _told(time_ms: float, key: str, told: dict[str, Any]) -> Line:
+def _told(time_ms: float, key: str, told: dict[str, Any]) -> MLPerfLine:
     """Return a line."""
     metadata = told.get("metadata")
     interval = str(told.get("event_type", "")).startswith("INTERVAL")
-    return Line(time_ms, key, told.get("value"), metadata if isinstance(metadata, dict) else {}, interval)
+    return MLPerfLine(time_ms, key, told.get("value"), metadata if isinstance(metadata, dict) else {}, interval)
 
 
-def _system(text: str) -> Iterator[Line]:
+def _system(text: str) -> Iterator[MLPerfLine]:
     """Yield what NVIDIA's logs say of the system, as settings."""
     for name, value in (_object(text.partition(SYSTEM)[2]) or {}).items():
         if name in ("submitter", "system_name", "number_of_nodes", "accelerators_per_node", "accelerator_model_name"):
-            yield Line(0, name, value, {}, False)
+            yield MLPerfLine(0, name, value, {}, False)
 
 
 def _object(text: str) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from milepost.histories.decoding.mlperf_lines import Line, number
+from milepost.histories.decoding.mlperf_lines import MLPerfLine, number
 
 BY_SAMPLE = frozenset({"bert", "gpt3", "llama31_405b", "llama31_8b", "llama2_70b_lora", "stable_diffusion", "flux1"})
 """Benchmarks whose ``epoch_num`` counts examples or tokens."""
@@ -54,7 +54,9 @@ class Counting(msgspec.Struct, frozen=True, kw_only=True):
         return round(told) if told is not None and 0 <= told < 2**63 else None
 
 
-def counting(lines: Sequence[Line], positions: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> Counting:
+def counting(
+    lines: Sequence[MLPerfLine], positions: Sequence[Mapping[str, Any]], config: Mapping[str, Any]
+) -> Counting:
     """Return how the samples of a run are counted.
 
     Args:
@@ -93,14 +95,14 @@ def counting(lines: Sequence[Line], positions: Sequence[Mapping[str, Any]], conf
     return Counting(samples_per_epoch=per_epoch, begins_at_zero=begins_at_zero)
 
 
-def _counts_samples(lines: Sequence[Line], epochs: Sequence[float], per_epoch: float) -> bool:
+def _counts_samples(lines: Sequence[MLPerfLine], epochs: Sequence[float], per_epoch: float) -> bool:
     """Say whether all that the log calls epochs are multiples of an epoch's samples."""
     told = [number(line.metadata.get(name)) for line in lines for name in ("first_epoch_num", "epoch_count")]
     counts = [*epochs, *(count for count in told if count is not None)]
     return per_epoch > 1 and any(counts) and all(count % per_epoch == 0 for count in counts)
 
 
-def _begins_at_zero(lines: Sequence[Line], epochs: Sequence[float]) -> bool | None:
+def _begins_at_zero(lines: Sequence[MLPerfLine], epochs: Sequence[float]) -> bool | None:
     """Say whether the epoch that an evaluation tells is done and not the next: None where that can't be told."""
     started: dict[int, float] = {}
     stopped: dict[int, float] = {}
@@ -125,12 +127,12 @@ def _begins_at_zero(lines: Sequence[Line], epochs: Sequence[float]) -> bool | No
     return True if done == {True} else None
 
 
-def _epoch_of(line: Line) -> float | None:
+def _epoch_of(line: MLPerfLine) -> float | None:
     """Return the epoch that a mark is about, or begins with."""
     return number(line.metadata.get("epoch_num", line.metadata.get("first_epoch_num")))
 
 
-def _epochs_of(line: Line) -> range:
+def _epochs_of(line: MLPerfLine) -> range:
     """Return the whole epochs that a mark is about."""
     first = _epoch_of(line)
     if first is None or not first.is_integer() or not 0 <= first <= MOST_EPOCHS:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from milepost.histories.decoding.event import Event
+from milepost.histories.decoding.event_record import LoggedEvent
 
 if TYPE_CHECKING:
     import numpy
@@ -29,7 +29,7 @@ class Restarts:
         """Whether no step need be looked at: an event that tells of a restart is one."""
         return self._version is not None and self._version >= 2
 
-    def note(self, number: int, event: Event, tags: Collection[int]) -> None:
+    def note(self, number: int, event: LoggedEvent, tags: Collection[int]) -> None:
         """Take note of an event.
 
         Args:

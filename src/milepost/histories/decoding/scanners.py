@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 
 from milepost.histories.decoding.checksums import MASK_DELTA
 from milepost.histories.decoding.compiler import compiled
-from milepost.histories.decoding.event import (
+from milepost.histories.decoding.event_record import (
     FILE_VERSION,
     METADATA,
     SESSION_LOG,

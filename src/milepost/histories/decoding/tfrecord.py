@@ -69,10 +69,10 @@ class Records:
     def has(self, needed: int) -> bool:
         """Read on until so many bytes are at hand; say whether the file has them."""
         while len(self.data) - self.at < needed:
-            chunk = self._file.read(max(READ_BYTES, needed - (len(self.data) - self.at)))
-            if not chunk:
+            more = self._file.read(max(READ_BYTES, needed - (len(self.data) - self.at)))
+            if not more:
                 return False
-            self.data, self.at = self.data[self.at :] + chunk, 0
+            self.data, self.at = self.data[self.at :] + more, 0
         return True
 
     def pass_over(self, length: int) -> None:

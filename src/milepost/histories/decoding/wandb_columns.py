@@ -10,7 +10,7 @@ from milepost.histories.decoding.json_rows import MAX_CELLS, SPECIAL, series
 from milepost.histories.decoding.leveldb import Batch, Batches, Record, records
 from milepost.histories.decoding.names import Names
 from milepost.histories.decoding.wandb_record import prefixes_of
-from milepost.histories.tables.rows import ROWS
+from milepost.histories.tables.row_table import CHUNK_ROWS
 from milepost.histories.tables.table import Frame
 
 if TYPE_CHECKING:
@@ -149,13 +149,13 @@ class _OpenChunk:
     def room(self, columns: int) -> int:
         """Return how many more rows it may have, where so many columns may come."""
         widest = max(columns, len(self._columns), 1)
-        return max(1, min(ROWS - (self._first_row - 1) % ROWS, MAX_CELLS // widest) - self._rows)
+        return max(1, min(CHUNK_ROWS - (self._first_row - 1) % CHUNK_ROWS, MAX_CELLS // widest) - self._rows)
 
     @property
     def is_full(self) -> bool:
         """Whether it is at its end."""
-        at_end = (self._first_row - 1 + self._rows) % ROWS == 0 or len(self._columns) * (self._rows + 1) > MAX_CELLS
-        return self._rows > 0 and at_end
+        has_all_rows = (self._first_row - 1 + self._rows) % CHUNK_ROWS == 0
+        return self._rows > 0 and (has_all_rows or len(self._columns) * (self._rows + 1) > MAX_CELLS)
 
     def add(self, rows: int, columns: Columns) -> None:
         """Add rows."""
@@ -183,4 +183,4 @@ class _OpenChunk:
             for column in columns.values():
                 column += [None] * (rows - len(column))
             data = polars.DataFrame([series(name, column) for name, column in columns.items()])
-            yield Frame((first_row - 1) // ROWS, first_row, data)
+            yield Frame((first_row - 1) // CHUNK_ROWS, first_row, data)

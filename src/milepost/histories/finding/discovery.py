@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import filesystem_of, is_url
 from milepost.histories.finding.folders import Folder, LocalFolder, RemoteFolder, nearest_names
-from milepost.histories.finding.logs import FolderLogs, Log, Skipped
+from milepost.histories.finding.logs import FolderLogs, LeftOut, Log
 from milepost.histories.finding.readers import load_readers
 from milepost.histories.reader import Reader
 
@@ -15,7 +15,7 @@ MAX_KINDS = 20
 """How many kinds of files a message tells apart."""
 
 
-def find_logs(paths: Iterable[str], *, format: str | None = None, match: str | None = None) -> Iterator[Log | Skipped]:
+def find_logs(paths: Iterable[str], *, format: str | None = None, match: str | None = None) -> Iterator[Log | LeftOut]:
     """Yield the logs under paths, folder by folder, each folder's in the order of their names.
 
     Args:
@@ -35,7 +35,7 @@ def find_logs(paths: Iterable[str], *, format: str | None = None, match: str | N
     first_fault: str | None = None
     for place in places:
         for log in place.logs():
-            if isinstance(log, Skipped):
+            if isinstance(log, LeftOut):
                 if log.broken and first_fault is None:
                     first_fault = f"{log.path}: {log.reason}"
                 yield log
@@ -56,7 +56,7 @@ class _Address:
     def __init__(self, address: str, reader: Reader) -> None:
         self.address, self.reader = address, reader
 
-    def logs(self) -> Iterator[Log | Skipped]:
+    def logs(self) -> Iterator[Log | LeftOut]:
         """Yield the address."""
         yield Log(self.reader, (self.address,), self.address.partition("://")[2].strip("/"))
 
@@ -73,7 +73,7 @@ class _Path:
         self._logs = FolderLogs(folder, readers, forced=forced)
         self.files = [path] if folder.is_file(path) else []
 
-    def logs(self) -> Iterator[Log | Skipped]:
+    def logs(self) -> Iterator[Log | LeftOut]:
         """Yield the logs, and what is not read."""
         if self.files:
             below = self.folder.parent(self.path)
@@ -83,7 +83,7 @@ class _Path:
             self._walk(self.path, below=self.path) if self.folder.is_folder(self.path) else self._glob()
         )
 
-    def _counted(self, logs: Iterator[Log | Skipped]) -> Iterator[Log | Skipped]:
+    def _counted(self, logs: Iterator[Log | LeftOut]) -> Iterator[Log | LeftOut]:
         """Pass the logs on; if there are none, say what is there."""
         count, kinds = 0, Counter[str]()
         for log in logs:
@@ -97,9 +97,9 @@ class _Path:
         if not count:
             held = ", ".join(f"{kind} ({n})" for kind, n in kinds.most_common()) or "nothing"
             reason = f"found no log of a known format, but {held}; expected one of {self._logs.known} (--format)"
-            yield Skipped(self.path, reason, broken=True)
+            yield LeftOut(self.path, reason, broken=True)
 
-    def _glob(self) -> Iterator[Log | Skipped]:
+    def _glob(self) -> Iterator[Log | LeftOut]:
         """Yield the logs that a glob matches: its files as if they were named, its folders with all they hold."""
         below = self.folder.root_of(self.path)
         named: dict[str, list[str]] = {}
@@ -114,7 +114,7 @@ class _Path:
         for path in sorted(folders):
             yield from self._walk(path, below)
 
-    def _walk(self, path: str, below: str) -> Iterator[Log | Skipped]:
+    def _walk(self, path: str, below: str) -> Iterator[Log | LeftOut]:
         """Yield the logs in a folder and its folders; one that was already looked into is not again."""
         waiting, seen = [path], set[object]()
         while waiting:
@@ -125,7 +125,7 @@ class _Path:
                 seen.add(identity)
                 files, folders = self.folder.entries(path)
             except OSError as error:
-                yield Skipped(path, f"can't be looked into: {error.strerror or error}", broken=True)
+                yield LeftOut(path, f"can't be looked into: {error.strerror or error}", broken=True)
                 continue
             yield from self._logs.of(path, files, below)
             waiting.extend(reversed(folders))

@@ -24,7 +24,7 @@ class Log(NamedTuple):
     run: str
 
 
-class Skipped(NamedTuple):
+class LeftOut(NamedTuple):
     """A file or folder under a path that is not read.
 
     Attributes:
@@ -50,7 +50,7 @@ class FolderLogs:
     def __init__(self, folder: Folder, readers: Sequence[Reader], *, forced: bool) -> None:
         self.folder, self.readers, self.forced = folder, readers, forced
 
-    def of(self, folder: str, files: list[str], below: str, *, named: bool = False) -> Iterator[Log | Skipped]:
+    def of(self, folder: str, files: list[str], below: str, *, named: bool = False) -> Iterator[Log | LeftOut]:
         """Yield the logs that files of one folder make up.
 
         Args:
@@ -69,10 +69,10 @@ class FolderLogs:
                 claim = self._claim(File(path, head, names), forced=named and self.forced)
             except (OSError, HistoryError) as error:
                 reason = why(error).removeprefix(f"{path}: ").removeprefix("can't be read: ")
-                yield Skipped(path, f"can't be read: {reason}", broken=True)
+                yield LeftOut(path, f"can't be read: {reason}", broken=True)
                 continue
             if claim is None:
-                yield Skipped(path, self._why_not(head), broken=named)
+                yield LeftOut(path, self._why_not(head), broken=named)
             else:
                 groups.setdefault(claim, []).append(path)
         if named:

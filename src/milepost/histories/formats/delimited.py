@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from milepost.errors import HistoryError
-from milepost.histories.decoding.files import BOM, Block, blocks, last_line_end, read_block, stem
+from milepost.histories.decoding.files import BOM, FileBlock, blocks, last_line_end, read_block, stem
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.histories import histories_of
@@ -93,7 +93,7 @@ class DelimitedTable(Table):
                 yield Frame(number, first_row, data)
             first_row += data.height
 
-    def _parsed(self, block: Block, first_row: int, columns: Collection[str] | None) -> "polars.DataFrame":
+    def _parsed(self, block: FileBlock, first_row: int, columns: Collection[str] | None) -> "polars.DataFrame":
         """Return the columns of a block, all as text: what is a number is told apart later, and exactly."""
         import polars
 

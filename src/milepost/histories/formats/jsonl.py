@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from milepost.errors import HistoryError
-from milepost.histories.decoding.files import BOM, Block, blocks, read_block, stem
+from milepost.histories.decoding.files import BOM, FileBlock, blocks, read_block, stem
 from milepost.histories.decoding.json_rows import MAX_DEPTH, flatten
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
@@ -67,7 +67,9 @@ class JsonLines(Table):
     def __init__(self, path: str) -> None:
         self.where = path
         self.places: list[tuple[tuple[int, int, bool], int]] = []
-        keys = dict.fromkeys(key for row in self._rows(next(blocks(path), Block(0, b"", True)), None)[0] for key in row)
+        keys = dict.fromkeys(
+            key for row in self._rows(next(blocks(path), FileBlock(0, b"", True)), None)[0] for key in row
+        )
         if not keys:
             raise HistoryError(f"{path}: found no line with a JSON object, expected one an update")
         self.columns = tuple(keys)
@@ -93,7 +95,7 @@ class JsonLines(Table):
         if unread:
             logger("histories").warning("%s: %d lines are no whole JSON objects; not read", self.where, unread)
 
-    def _rows(self, block: Block, wanted: frozenset[str] | None) -> tuple[list[dict[str, Any]], int]:
+    def _rows(self, block: FileBlock, wanted: frozenset[str] | None) -> tuple[list[dict[str, Any]], int]:
         """Return the objects of a block, flat, with those keys that are wanted; and how many lines are none."""
         rows, broken = [], 0
         for line in block.data.removeprefix(BOM).split(b"\n"):

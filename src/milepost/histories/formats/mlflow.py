@@ -15,7 +15,7 @@ from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.columns import SAMPLES
 from milepost.histories.tables.histories import histories_of
-from milepost.histories.tables.rows import RowTable, one_of_many, seed_of
+from milepost.histories.tables.row_table import RowTable, one_of_many, seed_of
 from milepost.histories.tables.table import need_polars
 
 PAGE = 1000

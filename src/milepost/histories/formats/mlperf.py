@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import opened, stem
-from milepost.histories.decoding.mlperf_lines import Line, lines_of, number
+from milepost.histories.decoding.mlperf_lines import MLPerfLine, lines_of, number
 from milepost.histories.decoding.mlperf_samples import Counting, counting
 from milepost.histories.history import History, Rows, Wanted
 from milepost.histories.reader import File, Reader
@@ -82,7 +82,7 @@ class MLPerfReader(Reader):
         """
         need_polars()
         for file in files:
-            lines: list[Line] = []
+            lines: list[MLPerfLine] = []
             fault: HistoryError | None = None
             try:
                 lines.extend(lines_of(file))
@@ -99,7 +99,7 @@ def _has_mark(data: bytes) -> bool:
     return any(mark in data for mark in MARKS)
 
 
-def _split(lines: Sequence[Line]) -> list[list[Line]]:
+def _split(lines: Sequence[MLPerfLine]) -> list[list[MLPerfLine]]:
     """Return the lines of each run of a file: a run that starts after another one stopped is another one.
 
     By their times: ranks print theirs in any order, some after all of another's.
@@ -112,7 +112,7 @@ def _split(lines: Sequence[Line]) -> list[list[Line]]:
             ends.append(before[-1])
     if not ends:
         return [list(lines)]
-    runs: list[list[Line]] = [[] for _ in range(len(ends) + 1)]
+    runs: list[list[MLPerfLine]] = [[] for _ in range(len(ends) + 1)]
     for line in lines:
         which = range(len(runs)) if not line.time_ms else [sum(line.time_ms > end for end in ends)]
         for index in which:
@@ -120,7 +120,7 @@ def _split(lines: Sequence[Line]) -> list[list[Line]]:
     return [of_run for of_run in runs if any(line.key == "run_start" for line in of_run)]
 
 
-def _history(lines: list[Line], run: str, file: str, wanted: Wanted, fault: HistoryError | None) -> History:
+def _history(lines: list[MLPerfLine], run: str, file: str, wanted: Wanted, fault: HistoryError | None) -> History:
     """Return the run that lines tell of; where their file is broken, that is said after them."""
     starts = [line.time_ms for line in lines if line.key == "run_start" and line.time_ms]
     stops = [line for line in lines if line.key == "run_stop" and line.time_ms]
@@ -169,7 +169,7 @@ def _whole(value: object) -> int | None:
     return int(told) if told is not None and abs(told) < 2**63 and told.is_integer() else None
 
 
-def _config(lines: Sequence[Line]) -> dict[str, Any]:
+def _config(lines: Sequence[MLPerfLine]) -> dict[str, Any]:
     """Return what the lines say of settings: what each key said first, except for metrics."""
     config: dict[str, Any] = {}
     for line in lines:
@@ -178,7 +178,7 @@ def _config(lines: Sequence[Line]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if not key.endswith(("_start", "_stop"))}
 
 
-def _is_metric(line: Line) -> bool:
+def _is_metric(line: MLPerfLine) -> bool:
     """Say whether a line has values of metrics: an evaluation, or anything that is logged at a position."""
     if SETTINGS.match(line.key):
         return False
@@ -187,7 +187,7 @@ def _is_metric(line: Line) -> bool:
     return line.key.startswith("eval_") or any(position in line.metadata for position in POSITIONS)
 
 
-def _observations(lines: Sequence[Line], start: float | None) -> list[Observation]:
+def _observations(lines: Sequence[MLPerfLine], start: float | None) -> list[Observation]:
     """Return what was observed since the run started, in the order of time, each once."""
     found: list[Observation] = []
     seen: dict[tuple[object, ...], float] = {}
@@ -205,7 +205,7 @@ def _observations(lines: Sequence[Line], start: float | None) -> list[Observatio
     return found
 
 
-def _values(line: Line) -> Iterator[tuple[str, float]]:
+def _values(line: MLPerfLine) -> Iterator[tuple[str, float]]:
     """Yield a line's values by metric."""
     metric = line.metadata.get("metric")
     key = f"{line.key}/{metric}" if isinstance(metric, str) and metric else line.key

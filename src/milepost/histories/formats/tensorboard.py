@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from milepost.errors import HistoryError, MissingExtra
-from milepost.histories.decoding.event import VERSION
-from milepost.histories.decoding.events import EventChunk, EventScan
+from milepost.histories.decoding.event_columns import EventChunk, EventScan
+from milepost.histories.decoding.event_record import VERSION
 from milepost.histories.decoding.json_rows import MAX_CELLS
 from milepost.histories.decoding.tfrecord import is_record
 from milepost.histories.history import History, Rows, Wanted

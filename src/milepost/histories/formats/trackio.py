@@ -18,7 +18,7 @@ from milepost.histories.decoding.json_rows import MAX_DEPTH, SPECIAL, flatten
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.histories import histories_of
-from milepost.histories.tables.rows import RowTable, one_of_many, seed_of
+from milepost.histories.tables.row_table import RowTable, one_of_many, seed_of
 from milepost.histories.tables.table import need_polars
 
 SQLITE = b"SQLite format 3\0"

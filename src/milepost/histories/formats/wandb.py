@@ -27,7 +27,7 @@ from milepost.histories.decoding.wire import BYTES, WireError, fields
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.histories import histories_of
-from milepost.histories.tables.rows import ROWS, RowTable, seed_of
+from milepost.histories.tables.row_table import CHUNK_ROWS, RowTable, seed_of
 from milepost.histories.tables.table import Frame, need_polars
 
 
@@ -89,7 +89,7 @@ class WandbFile(RowTable):
         try:
             for frame in self._scanned(None):
                 self._first.append(frame)
-                if frame.first_row + frame.data.height > ROWS:
+                if frame.first_row + frame.data.height > CHUNK_ROWS:
                     break
         except HistoryError:
             if not self._first:

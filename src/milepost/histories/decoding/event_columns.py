@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from milepost.errors import HistoryError
 from milepost.histories.decoding.checksums import crc32c_address
 from milepost.histories.decoding.compiler import scanners
-from milepost.histories.decoding.event import SCALARS, Event, read_event
+from milepost.histories.decoding.event_record import SCALARS, LoggedEvent, read_event
 from milepost.histories.decoding.files import opened, size_of
 from milepost.histories.decoding.names import Names
 from milepost.histories.decoding.restarts import Restarts
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     Array = numpy.ndarray[Any, Any]
 
-ROWS = 20_000
+CHUNK_ROWS = 20_000
 """Events of one chunk."""
 
-VALUES = 2**17
+CHUNK_VALUES = 2**17
 """Values of one chunk, where its events have more than one; a single event may have more."""
 
 
@@ -114,7 +114,7 @@ class EventScan:
                     ) from None
                 self._take(event)
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: LoggedEvent) -> None:
         if event.starts:
             self._has_begun = False
         if event.has_summary and not self._has_begun:
@@ -131,8 +131,8 @@ class _Columns:
     def __init__(self) -> None:
         import numpy
 
-        self.events = [numpy.zeros(ROWS, kind) for kind in ("i8", "i8", "f8")]
-        self.values = [numpy.zeros(VALUES, kind) for kind in ("i8", "i8", "f8")]
+        self.events = [numpy.zeros(CHUNK_ROWS, kind) for kind in ("i8", "i8", "f8")]
+        self.values = [numpy.zeros(CHUNK_VALUES, kind) for kind in ("i8", "i8", "f8")]
         self.counts = numpy.zeros(3, "i8")
 
     @property
@@ -143,9 +143,9 @@ class _Columns:
     @property
     def are_full(self) -> bool:
         """Whether the chunk is at its end."""
-        return bool(self.counts[0] >= ROWS or self.counts[1] >= VALUES)
+        return bool(self.counts[0] >= CHUNK_ROWS or self.counts[1] >= CHUNK_VALUES)
 
-    def add(self, event: Event, values: dict[int, float]) -> None:
+    def add(self, event: LoggedEvent, values: dict[int, float]) -> None:
         """Add an event, if it has values."""
         import numpy
 

@@ -10,7 +10,7 @@ from milepost.errors import HistoryError
 from milepost.histories.history import History, Rows
 from milepost.histories.tables.table import Frame, Table, frames_of
 
-ROWS = 5000
+CHUNK_ROWS = 5000
 """Of one chunk."""
 
 
@@ -27,7 +27,7 @@ class RowTable(Table):
         """
         columns: dict[str, None] = {}
         try:
-            for row in islice(self.rows(None), ROWS):
+            for row in islice(self.rows(None), CHUNK_ROWS):
                 columns.update(dict.fromkeys(row))
         except HistoryError:
             if not columns:
@@ -61,7 +61,7 @@ class RowTable(Table):
         try:
             for row in self.rows(wanted):
                 rows.append(row)
-                if len(rows) >= ROWS:
+                if len(rows) >= CHUNK_ROWS:
                     yield from chunk()
                     number, first_row, rows = number + 1, first_row + len(rows), []
         except HistoryError:

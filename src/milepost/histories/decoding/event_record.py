@@ -20,7 +20,7 @@ SCALARS = b"scalars"
 VERSION = b"brain.Event:"
 
 
-class Event(NamedTuple):
+class LoggedEvent(NamedTuple):
     """An event, as far as it matters.
 
     Attributes:
@@ -40,7 +40,7 @@ class Event(NamedTuple):
     has_summary: bool
 
 
-def read_event(data: bytes, wanted: frozenset[bytes] | None, plugins: dict[bytes, bytes]) -> Event:
+def read_event(data: bytes, wanted: frozenset[bytes] | None, plugins: dict[bytes, bytes]) -> LoggedEvent:
     """Return the event that a record holds.
 
     Args:
@@ -69,7 +69,7 @@ def read_event(data: bytes, wanted: frozenset[bytes] | None, plugins: dict[bytes
             version = _version(data[start:end])
         elif field == SESSION_LOG and kind == BYTES:
             starts = any(inner == STATUS and at == START for inner, _, at, _ in fields(data, start, end))
-    return Event(wall_time, step, values, version, starts, has_summary)
+    return LoggedEvent(wall_time, step, values, version, starts, has_summary)
 
 
 def _read_value(
