@@ -5,8 +5,7 @@ import msgspec
 from milepost.money.costs import cost
 from milepost.money.ledger import Mark, Segment
 from milepost.money.position import Position
-from milepost.replaying.record import STATUS as REPLAYED
-from milepost.runs.record import RunRecord
+from milepost.runs.record import REPLAYED, RunRecord
 from milepost.tracking.result import ThresholdResult
 
 SAMPLES, MINUTES, DOLLARS = "samples", "minutes", "dollars"
