@@ -7,8 +7,8 @@ from rich.text import Text
 
 from milepost.cli.stores import StoreOption, find_runs, open_store
 from milepost.errors import ConfigError
-from milepost.report.curves import curve_plots
 from milepost.report.exports import as_json, as_text
+from milepost.report.plots import curve_plots
 from milepost.report.runs import run_view, runs_table
 from milepost.report.terminal import open_console
 

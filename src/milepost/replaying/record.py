@@ -3,12 +3,9 @@
 from milepost.money.position import Position
 from milepost.replaying.engine import Replayed
 from milepost.replaying.pricing import stable_id
-from milepost.runs.record import Run, RunEvent, RunRecord
+from milepost.runs.record import REPLAYED, Run, RunEvent, RunRecord
 from milepost.runs.settings import flat_config
 from milepost.tracking.thresholds import PerformanceThreshold
-
-STATUS = "replayed"
-"""Status of a run that was read from its log: another replay of it takes its place."""
 
 
 def record_of(replayed: Replayed, thresholds: tuple[PerformanceThreshold, ...]) -> RunRecord:
@@ -21,7 +18,7 @@ def record_of(replayed: Replayed, thresholds: tuple[PerformanceThreshold, ...]) 
         group=replayed.results[0].group if replayed.results else history.group,
         config=flat_config(history.config),
         seed=history.seed,
-        status=STATUS,
+        status=REPLAYED,
         started_at=ledger.segments[0].marks[0].wall_time,
         alive_at=here.wall_time,
     )

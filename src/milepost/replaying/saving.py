@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from milepost.errors import HistoryError
-from milepost.replaying.record import STATUS
-from milepost.runs.record import RunRecord
+from milepost.runs.record import REPLAYED, RunRecord
 from milepost.store.store import Store
 
 
@@ -29,7 +28,7 @@ class Saver:
             StoreError: It can't be written.
         """
         known = self._store.runs([record.run.id])
-        if known and known[0].status != STATUS:
+        if known and known[0].status != REPLAYED:
             raise HistoryError(
                 f"{record.run.id}: the store has a run of this id that was tracked live; it is left as it is "
                 "(milepost results --delete removes it)"

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from milepost.money.quote import PriceStep, Quote
 from milepost.report.amounts import UNKNOWN
-from milepost.report.curves import plotext
+from milepost.report.plots import plotext
 
 PLOT_HEIGHT = 18
 TICKS = 5

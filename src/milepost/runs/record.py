@@ -13,6 +13,9 @@ from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
 MOST_POINTS = 2000
 """Points of a curve that are kept; beyond that, every other one is left out."""
 
+REPLAYED = "replayed"
+"""Status of a run that was read from its log: another replay of it takes its place."""
+
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """A run, however many processes it took.
