@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from milepost.cli.options import ConfigName
 from milepost.config import load_performance_thresholds
 from milepost.doctor.examine import examine
 from milepost.doctor.finding import Finding
@@ -21,9 +22,7 @@ COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
 def doctor(
-    config: Annotated[
-        str | None, typer.Option("--config", help="Thresholds file, or the name of an environment.")
-    ] = None,
+    config: ConfigName = None,
     checkpoints: Annotated[Path | None, typer.Option(help="Folder that the trainer saves its checkpoints in.")] = None,
     logs: Annotated[
         list[str] | None, typer.Option(metavar="PATH", help="Logs of earlier runs, to hold the thresholds against.")

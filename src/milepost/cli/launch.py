@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from milepost.cli.doctor import print_findings
 from milepost.cli.launched import logs, status, stop
+from milepost.cli.options import ConfigName, Provider
 from milepost.doctor.examine import examine_elsewhere
 from milepost.doctor.finding import Finding
 from milepost.errors import ConfigError, require
@@ -56,7 +57,7 @@ def start_runs(
     instance_type: Annotated[
         str | None, typer.Option(help="The provider's name of a machine, such as g5.12xlarge.")
     ] = None,
-    cloud: Annotated[str | None, typer.Option(help="aws, gcp, azure, lambda …")] = None,
+    cloud: Provider = None,
     region: Annotated[list[str] | None, typer.Option(help="Give several, or a,b: any of them will do.")] = None,
     spot: Annotated[
         bool | None, typer.Option("--spot/--no-spot", help="Spot machines, as a job that SkyPilot recovers.")
@@ -66,7 +67,7 @@ def start_runs(
         float | None, typer.Option(help="The most that all nodes of a run may cost an hour.", min=0.0)
     ] = None,
     max_runtime: Annotated[str | None, typer.Option(help="The longest a run may take: 90m, 24h, 2d.")] = None,
-    config: Annotated[str | None, typer.Option(help="Thresholds file, or the name of an environment.")] = None,
+    config: ConfigName = None,
     env: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A variable of the task.")] = None,
     secret: Annotated[
         list[str] | None, typer.Option(metavar="K", help="A variable that is set here, for the task alone to see.")

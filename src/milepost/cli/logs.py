@@ -1,69 +1,40 @@
-"""Options of commands that read logs, how far they have come, and what came of it."""
+"""Replays logs for a command: shows how far that has come, and says what was read and what was not."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
-import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from milepost.cli import interrupts
-from milepost.replaying.replay import Progress as Come
+from milepost.cli.log_options import LogOptions
+from milepost.replaying.replay import ReplayProgress, replay
 from milepost.replaying.results import Results
 
 SKIPPED_SHOWN = 10
 """So many of what was skipped are named with their reasons; the rest are counted."""
 
-Thresholds = Annotated[
-    list[str] | None, typer.Option(metavar="EXPR", help="Such as 'top5Accuracy >= 93' or 'loss <= 0.4 @ 0.1'.")
-]
-ConfigName = Annotated[str | None, typer.Option(help="Thresholds file, or the name of an environment.")]
-LogFormat = Annotated[str | None, typer.Option(help="Format of the logs, where content does not tell.")]
-Match = Annotated[str | None, typer.Option(metavar="GLOB", help="Only runs whose id matches.")]
-GroupBy = Annotated[str | None, typer.Option(metavar="KEY", help="Group by a piece of the path (0, 1 …) or a setting.")]
-SamplesColumn = Annotated[str | None, typer.Option(help="Column that counts samples.")]
-TimeColumn = Annotated[str | None, typer.Option(help="Column that tells time.")]
-TimeUnitName = Annotated[Literal["s", "min", "h"] | None, typer.Option(help="Its unit.")]
-RunColumn = Annotated[str | None, typer.Option(help="Column that tells runs in one file apart.")]
-InstanceType = Annotated[str | None, typer.Option(help="Type of each node that they ran on.")]
-Nodes = Annotated[int | None, typer.Option(help="How many.", min=1)]
-Spot = Annotated[bool | None, typer.Option("--spot/--on-demand", help="How they were paid for.")]
-Region = Annotated[str | None, typer.Option(help="The provider's region.")]
-Provider = Annotated[str | None, typer.Option(help="aws, gcp, azure, lambda …")]
-Source = Annotated[str | None, typer.Option(help="Ask this price source alone.")]
-PricePerHour = Annotated[float | None, typer.Option(help="USD an hour of one node.", min=0.0)]
 
+def replay_shown(paths: Sequence[str], logs: LogOptions, **more: Any) -> Results:
+    """Replay logs as a command's options say, and show how far that has come, where somebody looks.
 
-def given_instance(
-    provider: str | None, instance_type: str | None, num_nodes: int | None, region: str | None, spot: bool | None
-) -> dict[str, Any]:
-    """Return what was given of an instance, as the configuration's ``instance`` has it."""
-    given = {
-        "provider": provider,
-        "instance_type": instance_type,
-        "num_nodes": num_nodes,
-        "region": region,
-        "market": None if spot is None else "spot" if spot else "on_demand",
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
-@contextmanager
-def log_progress() -> Iterator[Callable[[Come], None]]:
-    """Show how far it has come, where somebody looks."""
+    Args:
+        paths: The logs.
+        logs: The options.
+        more: Further keywords of `replay`.
+    """
     columns: tuple[Any, ...] = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("reading …")
 
-        def on_progress(come: Come) -> None:
+        def on_progress(so_far: ReplayProgress) -> None:
             interrupts.check()
-            skipped = f", {come.skipped:,} skipped" if come.skipped else ""
-            bar.update(task, description=f"{come.runs:,} runs read{skipped}  {come.run}".replace("[", r"\["))
+            skipped = f", {so_far.skipped:,} skipped" if so_far.skipped else ""
+            bar.update(task, description=f"{so_far.runs:,} runs read{skipped}  {so_far.run}".replace("[", r"\["))
 
-        yield on_progress
+        return replay(paths, **logs.keywords(), **more, on_progress=on_progress)
 
 
 def summarise(results: Results, *, saved: bool = False) -> None:

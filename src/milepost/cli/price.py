@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from milepost.cli.options import Provider, Region
 from milepost.errors import ConfigError
 from milepost.money.instance import Instance, Market
 from milepost.money.quote import PriceStep, Quote
@@ -29,9 +30,9 @@ def price(
         str | None, typer.Argument(metavar="TYPE", help="Such as g5.4xlarge; or GPUs, such as A10G:1.")
     ] = None,
     spot: Annotated[bool, typer.Option("--spot", help="The spot price.")] = False,
-    region: Annotated[str | None, typer.Option(help="The provider's region.")] = None,
+    region: Region = None,
     zone: Annotated[str | None, typer.Option(help="The provider's zone, which spot prices differ by.")] = None,
-    provider: Annotated[str | None, typer.Option(help="aws, gcp, azure, lambda …")] = None,
+    provider: Provider = None,
     source: Annotated[str | None, typer.Option(help="Ask this source alone.")] = None,
     every: Annotated[bool, typer.Option("--list", help="All that is known, the cheapest GPU-hour first.")] = False,
     gpu: Annotated[str | None, typer.Option(help="With --list: those with this GPU, such as A100 or A100:8.")] = None,

@@ -11,46 +11,20 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from milepost.cli.logs import (
-    ConfigName,
-    GroupBy,
-    InstanceType,
-    LogFormat,
-    Match,
-    Nodes,
-    PricePerHour,
-    Provider,
-    Region,
-    RunColumn,
-    SamplesColumn,
-    Source,
-    Spot,
-    Thresholds,
-    TimeColumn,
-    TimeUnitName,
-    given_instance,
-    log_progress,
-    summarise,
-)
+from milepost.cli.log_options import LogOptions, with_log_options
+from milepost.cli.logs import replay_shown, summarise
 from milepost.cli.stores import StoreOption, find_runs, has_store, open_store
 from milepost.errors import ConfigError
 from milepost.files import write_whole
-from milepost.replaying.replay import replay as replay_logs
 from milepost.report.figures import NAMES, chart_of, draw, image, require_altair
 from milepost.report.terminal import open_console
 from milepost.runs.record import RunRecord
 
 Format = Literal["html", "png", "svg"]
 
-LOG_OPTIONS = (
-    *("threshold", "config", "log_format", "match", "group_by", "samples_column", "time_column", "time_unit"),
-    *("run_column", "instance", "nodes", "spot", "region", "provider", "source", "price_per_hour"),
-)
-"""Parameters that say how logs are replayed."""
 
-
+@with_log_options
 def report(
-    context: typer.Context,
     what: Annotated[
         list[str] | None,
         typer.Argument(metavar="[RUN|PATH]...", help="Kept runs, or logs that are replayed first; every kept run."),
@@ -66,22 +40,8 @@ def report(
     ] = None,
     metric: Annotated[str | None, typer.Option(help="With --picture: of which metric.")] = None,
     theme: Annotated[Literal["light", "dark", "paper"] | None, typer.Option(help="With png and svg.")] = None,
-    threshold: Thresholds = None,
-    config: ConfigName = None,
-    log_format: LogFormat = None,
-    match: Match = None,
-    group_by: GroupBy = None,
-    samples_column: SamplesColumn = None,
-    time_column: TimeColumn = None,
-    time_unit: TimeUnitName = None,
-    run_column: RunColumn = None,
-    instance: InstanceType = None,
-    nodes: Nodes = None,
-    spot: Spot = None,
-    region: Region = None,
-    provider: Provider = None,
-    source: Source = None,
-    price_per_hour: PricePerHour = None,
+    *,
+    logs: LogOptions,
     store: StoreOption = None,
     as_json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line: one file each.")] = False,
 ) -> None:
@@ -90,32 +50,14 @@ def report(
     require_altair()
     if out is not None and out.is_dir():
         raise ConfigError(f"-o {out}: found a folder, expected a file")
-    logs, runs = _sorted(what or [], store)
-    if not logs:
-        _refuse_log_options(context)
+    paths, runs = _sorted(what or [], store)
+    if not paths:
+        _refuse_log_options(logs)
     busy = Console(stderr=True)
     with busy.status("reading …"):
-        every = _kept(runs, group or [], store, is_all=not logs)
-    if logs:
-        with log_progress() as on_progress:
-            results = replay_logs(
-                logs,
-                thresholds=threshold or None,
-                config=config,
-                format=log_format,
-                match=match,
-                group_by=group_by,
-                samples_column=samples_column,
-                time_column=time_column,
-                time_unit=time_unit,
-                run_column=run_column,
-                instance=given_instance(provider, instance, nodes, region, spot),
-                price_per_hour=price_per_hour,
-                source=source,
-                on_progress=on_progress,
-                on_kept=every.append,
-            )
-        summarise(results)
+        every = _kept(runs, group or [], store, is_all=not paths)
+    if paths:
+        summarise(replay_shown(paths, logs, on_kept=every.append))
     with busy.status("drawing …"):
         if format == "html":
             written = [_write_page(every, out or Path("report.html"))]
@@ -141,16 +83,15 @@ def _check(format: Format, picture: str | None, over: str | None, metric: str | 
         raise ConfigError(f"--picture: found {picture!r}, expected one of {', '.join(NAMES)}")
 
 
-def _refuse_log_options(context: typer.Context) -> None:
+def _refuse_log_options(logs: LogOptions) -> None:
     """Refuse what says how logs are replayed, where there are none: kept runs have their thresholds and prices.
 
     Raises:
         ConfigError: Says what.
     """
-    for name in LOG_OPTIONS:
-        if (value := context.params[name]) not in (None, (), []):
-            flag = "--" + name.replace("_", "-")
-            raise ConfigError(f"{flag}: found {value!r} without a log, expected PATH…: kept runs are shown as they are")
+    for name, value in logs.given.items():
+        flag = "--" + name.replace("_", "-")
+        raise ConfigError(f"{flag}: found {value!r} without a log, expected PATH…: kept runs are shown as they are")
 
 
 def _sorted(what: Sequence[str], store: str | None) -> tuple[list[str], list[str]]:

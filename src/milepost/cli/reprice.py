@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from milepost.analysis.what_if import reprice as at_other_prices
+from milepost.cli.options import PricePerHour
 from milepost.cli.stores import StoreOption, find_runs, open_store
 from milepost.errors import ConfigError
 from milepost.money.costs import billed_cost
@@ -23,7 +24,7 @@ from milepost.runs.record import RunRecord
 
 def reprice(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids, or beginnings of them.")],
-    price_per_hour: Annotated[float | None, typer.Option(help="USD an hour of one node.", min=0.0)] = None,
+    price_per_hour: PricePerHour = None,
     source: Annotated[str | None, typer.Option(help="Ask this source alone, such as aws, skypilot or list.")] = None,
     region: Annotated[str | None, typer.Option(help="The region that the runs were in.")] = None,
     as_json_lines: Annotated[

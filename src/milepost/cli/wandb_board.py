@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from milepost.cli.logs import ConfigName
+from milepost.cli.options import ConfigName
 from milepost.cli.stores import StoreOption, has_store, open_store
 from milepost.config import load_performance_thresholds
 from milepost.errors import ConfigError

@@ -30,7 +30,7 @@ MOST_REASONS = 3
 """So many are given where nothing could be read."""
 
 
-class Progress(NamedTuple):
+class ReplayProgress(NamedTuple):
     """How far a replay has come.
 
     Attributes:
@@ -68,7 +68,7 @@ def replay(
     workers: int | None = 1,
     memory_bytes: int | None = None,
     on_result: Callable[[Replayed], None] | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[ReplayProgress], None] | None = None,
     on_kept: Callable[[RunRecord], None] | None = None,
 ) -> Results:
     """Say of runs that are over what it took to reach thresholds chosen today.
@@ -171,7 +171,7 @@ def replay(
                 if on_result is not None:
                     on_result(done)
             if on_progress is not None:
-                on_progress(Progress(runs, len(skipped), done.what if isinstance(done, Skipped) else run))
+                on_progress(ReplayProgress(runs, len(skipped), done.what if isinstance(done, Skipped) else run))
     finally:
         if saver is not None:
             saver.close()
