@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from milepost.errors import StoreError
 from milepost.money.extra_costs import Network, Storage
 from milepost.money.instance import Commitment, Instance
 from milepost.money.ledger import Ledger, Mark, MarkKind, Segment
@@ -293,3 +294,23 @@ def test_twenty_processes_write_to_one_store_at_once(tmp_path: Path) -> None:
         writer.join(120)
     assert [writer.exitcode for writer in writers] == [0] * 20
     assert len(Store(path).runs()) == 400
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ('UPDATE segments SET billing = \'{"minimum_seconds": "a while"}\'', "Expected `float`, got `str`"),
+        ('UPDATE thresholds SET definition = \'{"name": "two"}\'', "missing required field `metric`"),
+        ("UPDATE results SET result = '{'", "Expecting property name"),
+        ("DROP TABLE quotes", "no such table: quotes"),
+    ],
+)
+def test_what_this_release_cannot_read_is_refused_by_name(store: Store, tmp_path: Path, change: str, said: str) -> None:
+    store.write(record())
+    path = tmp_path / "new" / "milepost.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute(change)
+    with pytest.raises(StoreError) as caught:
+        store.load("run")
+    assert str(caught.value).startswith(f"store {path}: ")
+    assert said in str(caught.value)

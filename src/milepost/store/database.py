@@ -11,16 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from milepost.errors import StoreError
 from milepost.log import logger
-from milepost.store.schema import METADATA
+from milepost.store.schema import METADATA, RUNS, SCHEMA, VERSION
 
-SCHEMA = "0001"
-"""Of this release: the newest of `migrations/versions`, whose names count up."""
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+MAKING = 0x6D696C65706F7374
+"""Key of the lock that who makes or migrates a PostgreSQL store holds: "milepost"."""
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another to finish."""
@@ -152,7 +154,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 def _version(connection: Connection, name: str) -> str | None:
-    """Return the schema of a store, None where it has no tables as yet.
+    """Return the number of a store's tables, None where it has none as yet.
 
     Raises:
         StoreError: It is no store, or one of a newer release.
@@ -160,9 +162,10 @@ def _version(connection: Connection, name: str) -> str | None:
     tables = set(inspect(connection).get_table_names())
     if not tables:
         return None
-    if "alembic_version" not in tables:
+    ours = {VERSION.name, RUNS.name} <= tables
+    version: str | None = connection.execute(select(VERSION.c.version_num)).scalar() if ours else None
+    if version is None:
         raise StoreError(f"store {name}: found a database with other tables, expected a store of Milepost's")
-    version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
     if version > SCHEMA:
         raise StoreError(
             f"store {name}: found schema {version}, which a newer release of Milepost wrote; this one knows up to "
@@ -173,21 +176,28 @@ def _version(connection: Connection, name: str) -> str | None:
 
 def _bring_up_to_date(connection: Connection, name: str) -> None:
     """Make the tables, or migrate them forward."""
+    if connection.dialect.name == "postgresql":  # one process at a time, as SQLite's transactions are by themselves
+        connection.execute(select(func.pg_advisory_xact_lock(MAKING)))
     version = _version(connection, name)  # again: another process may have been at it meanwhile
     if version is None:
         METADATA.create_all(connection)
-        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
-        connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": SCHEMA})
+        connection.execute(insert(VERSION).values(version_num=SCHEMA))
     elif version < SCHEMA:
-        _migrate(connection)
+        _migrate(connection, name, version)
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection, name: str, version: str) -> None:
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, SCHEMA)
-
+    try:
+        command.upgrade(config, SCHEMA)
+    except CommandError as error:
+        raise StoreError(
+            f"store {name}: found schema {version}, which this release can't bring up to its own, {SCHEMA}: name "
+            "another store"
+        ) from error

@@ -1,10 +1,12 @@
 """A store of runs."""
 
 from collections.abc import Callable, Sequence
+from json import JSONDecodeError
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
+import msgspec
 from sqlalchemy import Connection, delete, update
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -91,6 +93,8 @@ class Store:
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", None) or type(error).__name__)
             raise StoreError(f"store {self._shown}: {reason}") from error
+        except (msgspec.ValidationError, JSONDecodeError) as error:
+            raise StoreError(f"store {self._shown}: found what this release can't read: {error}") from error
 
 
 def check_store(where: str | Path) -> str | None:
