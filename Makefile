@@ -30,7 +30,7 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[arena,aws,dev,fleet,gpu,prices,replay,report,wandb]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[arena,aws,dev,fleet,gpu,postgres,prices,replay,report,wandb]'
 	command -v chromium > /dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-liberation; }
 	touch $@ $(VENV)/.demo
 

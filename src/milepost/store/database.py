@@ -10,31 +10,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from milepost.errors import StoreError
 from milepost.log import logger
-from milepost.store.schema import METADATA
-
-SCHEMA = "0001"
-"""Of this release: the newest of `migrations/versions`, whose names count up."""
+from milepost.store.network_file_systems import network_file_system
+from milepost.store.versions import bring_up_to_date, is_up_to_date
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another to finish."""
 
 ONLY_READS = "milepost_only_reads"
 """Name of the execution option of a transaction that only reads."""
-
-NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "beegfs", "gpfs", "ceph", "glusterfs", "wekafs", "afs"}
-    | {"9p", "virtiofs"}  # the host's folder in a virtual machine
-)
-
-LOCAL_IN_USER_SPACE = ("fuse.fuse-overlayfs", "fuse.ntfs", "fuse.exfat", "fuse.ext")
-"""Beginnings of types of local file systems; the others of FUSE are mounted buckets and the like."""
 
 _said_of: set[Path] = set()
 """Files that are known to be on a network file system: a store is opened many times, and that is said once."""
@@ -56,11 +45,11 @@ def open_database(where: str | Path) -> Engine:
         engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS} if url.drivername == "sqlite" else {})
         if url.drivername == "sqlite":
             _set_up_sqlite(engine, Path(url.database or ""))
-        with reading(engine) as connection:
-            is_current = _version(connection, name) == SCHEMA
+        with read_only(engine) as connection:
+            is_current = is_up_to_date(connection, name)
         if not is_current:
             with engine.begin() as connection:
-                _bring_up_to_date(connection, name)
+                bring_up_to_date(connection, name)
     except OSError as error:
         raise StoreError(f"store {name}: expected a folder that can be written, found: {error.strerror}") from error
     except (SQLAlchemyError, ImportError) as error:
@@ -89,23 +78,6 @@ def shown(where: str | Path) -> str:
     """Return how to speak of a store: its path, or its URL without the password."""
     url = to_url(where)
     return str(url.database) if url.drivername == "sqlite" else url.render_as_string(hide_password=True)
-
-
-def network_file_system(file: Path) -> str | None:
-    """Return the type of the network file system that a file is on, or will be; None where it is on none."""
-    kind = _file_system(file.absolute().parent)
-    in_user_space = kind.startswith("fuse.") and not kind.startswith(LOCAL_IN_USER_SPACE)
-    return kind if kind in NETWORK_FILE_SYSTEMS or in_user_space else None
-
-
-def _file_system(folder: Path) -> str:
-    """Return the type of the file system that a folder is on: of what is mounted deepest, and there last of all."""
-    try:
-        place, mounts = folder.resolve(), psutil.disk_partitions(all=True)
-    except OSError:
-        return ""
-    above = [mount for mount in mounts if place.is_relative_to(mount.mountpoint)]
-    return max(reversed(above), key=lambda mount: len(mount.mountpoint)).fstype if above else ""
 
 
 def _set_up_sqlite(engine: Engine, file: Path) -> None:
@@ -145,49 +117,7 @@ def _set_journal(cursor: sqlite3.Cursor, mode: str) -> None:
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def read_only(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that only reads: it waits for no writer, and holds none up."""
     with engine.connect().execution_options(**{ONLY_READS: True}) as connection:
         yield connection
-
-
-def _version(connection: Connection, name: str) -> str | None:
-    """Return the schema of a store, None where it has no tables as yet.
-
-    Raises:
-        StoreError: It is no store, or one of a newer release.
-    """
-    tables = set(inspect(connection).get_table_names())
-    if not tables:
-        return None
-    if "alembic_version" not in tables:
-        raise StoreError(f"store {name}: found a database with other tables, expected a store of Milepost's")
-    version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
-    if version > SCHEMA:
-        raise StoreError(
-            f"store {name}: found schema {version}, which a newer release of Milepost wrote; this one knows up to "
-            f"{SCHEMA}. Upgrade Milepost, or name another store"
-        )
-    return version
-
-
-def _bring_up_to_date(connection: Connection, name: str) -> None:
-    """Make the tables, or migrate them forward."""
-    version = _version(connection, name)  # again: another process may have been at it meanwhile
-    if version is None:
-        METADATA.create_all(connection)
-        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
-        connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": SCHEMA})
-    elif version < SCHEMA:
-        _migrate(connection)
-
-
-def _migrate(connection: Connection) -> None:
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, SCHEMA)
-

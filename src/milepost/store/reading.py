@@ -133,8 +133,8 @@ def _read_curves(connection: Connection, run: str) -> tuple[Curve, ...]:
     ):
         points[metric, smoothing].append(CurvePoint(*point))
     return tuple(
-        Curve(metric, msgspec.json.decode(smoothing, type=Smoothing), _stride(record[-1].position), tuple(record))
-        for (metric, smoothing), record in points.items()
+        Curve(metric, msgspec.json.decode(smoothing, type=Smoothing), _stride(found[-1].position), tuple(found))
+        for (metric, smoothing), found in points.items()
     )
 
 

@@ -1,7 +1,8 @@
 """The tables of the store. Every row has an id made by its writer, so that what is written twice counts once.
 
 Structures that are read as a whole (an instance, a quote, a result) are kept as JSON beside the columns that are
-searched by. A change here needs a migration in `migrations/versions`.
+searched by. A store is made of these tables as they stand; a change here needs a number more and a migration in
+`migrations/versions`, which brings stores of before to the same.
 """
 
 from sqlalchemy import (
@@ -18,6 +19,9 @@ from sqlalchemy import (
     Table,
 )
 from sqlalchemy.schema import SchemaItem
+
+SCHEMA = "0001"
+"""Number of these tables: that of the newest migration, and they count up."""
 
 METADATA = MetaData(
     naming_convention={
@@ -37,6 +41,12 @@ def _of_segment() -> tuple[SchemaItem, ...]:
     columns = [Column(name, String, nullable=False, primary_key=True) for name in ("run", "segment")]
     return *columns, ForeignKeyConstraint(["run", "segment"], ["segments.run", "segments.id"], ondelete="CASCADE")
 
+
+VERSION = Table(
+    "alembic_version",  # where Alembic looks for it; importing Alembic to write it takes 0.2 s
+    METADATA,
+    Column("version_num", String(32), primary_key=True),
+)
 
 RUNS = Table(
     "runs",

@@ -1,16 +1,19 @@
 """A store of runs."""
 
 from collections.abc import Callable, Sequence
+from json import JSONDecodeError
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
+import msgspec
 from sqlalchemy import Connection, delete, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from milepost.errors import StoreError
 from milepost.runs.record import Process, Run, RunRecord
-from milepost.store.database import network_file_system, open_database, reading, shown, to_url
+from milepost.store.database import open_database, read_only, shown, to_url
+from milepost.store.network_file_systems import network_file_system
 from milepost.store.reading import read_processes, read_record, read_runs
 from milepost.store.schema import PROCESSES, RUNS
 from milepost.store.writing import write_record
@@ -86,11 +89,13 @@ class Store:
 
     def _do(self, work: Callable[[Connection], T], *, only_reads: bool = False) -> T:
         try:
-            with reading(self._engine) if only_reads else self._engine.begin() as connection:
+            with read_only(self._engine) if only_reads else self._engine.begin() as connection:
                 return work(connection)
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", None) or type(error).__name__)
             raise StoreError(f"store {self._shown}: {reason}") from error
+        except (msgspec.ValidationError, JSONDecodeError) as error:
+            raise StoreError(f"store {self._shown}: found what this release can't read: {error}") from error
 
 
 def check_store(where: str | Path) -> str | None:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import to_builtins
+from msgspec.structs import asdict, replace
 from sqlalchemy import Connection, Table, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -33,14 +35,14 @@ def write_record(connection: Connection, record: RunRecord) -> None:
     """Write all that a record holds."""
     run = record.run
     _write_run(connection, run, record.ledger)
-    processes = [_asdict(each) | {"run": run.id} for each in record.processes]
+    processes = [asdict(each) | {"run": run.id} for each in record.processes]
     _put(connection, PROCESSES, processes, replacing=["alive_at", "has_ended"])
     stands = _crossed_before(connection, record)
     _put(
         connection,
         THRESHOLDS,
         [
-            {"run": run.id, "name": each.name, "position": at, "definition": _builtins(each)}
+            {"run": run.id, "name": each.name, "position": at, "definition": to_builtins(each)}
             for at, each in enumerate(record.thresholds)
         ],
         replacing=["position", "definition"],
@@ -53,8 +55,8 @@ def write_record(connection: Connection, record: RunRecord) -> None:
                 "run": run.id,
                 "threshold": each.threshold,
                 "status": each.status,
-                "result": _builtins(each),
-                "crossing": _builtins(record.crossings.get(each.threshold)),
+                "result": to_builtins(each),
+                "crossing": to_builtins(record.crossings.get(each.threshold)),
             }
             for each in record.results
             if each.threshold not in stands
@@ -78,13 +80,13 @@ def _crossed_before(connection: Connection, record: RunRecord) -> set[str]:
         .join(THRESHOLDS, (THRESHOLDS.c.run == RESULTS.c.run) & (THRESHOLDS.c.name == RESULTS.c.threshold))
         .where(RESULTS.c.run == run)
     ).all()
-    defined = {each.name: _builtins(each) for each in record.thresholds}
+    defined = {each.name: to_builtins(each) for each in record.thresholds}
     return {
         name
         for name, crossing, definition in kept
         if crossing is not None
         and definition == defined.get(name)
-        and crossing != _builtins(record.crossings.get(name))
+        and crossing != to_builtins(record.crossings.get(name))
     }
 
 
@@ -97,7 +99,7 @@ def _write_ledger(connection: Connection, record: RunRecord) -> None:
     positions = _positions(connection, run, ledger)
     for segment in ledger.segments:
         is_current = segment is ledger.current
-        row = _builtins(segment)
+        row = to_builtins(segment)
         fields = ("id", "instance", "unpriced_because", "billing", "instance_start", "billed_from", "has_wall_clock")
         kept = {name: row[name] for name in fields}
         kept |= {"run": run, "position": positions[segment.id], "process": record.opened_by.get(segment.id)}
@@ -136,8 +138,8 @@ def _has_moved(connection: Connection, run: str, segment: Segment) -> bool:
 
 
 def _write_run(connection: Connection, run: Run, ledger: Ledger) -> None:
-    row = _asdict(run) | {"tags": list(run.tags)}
-    row["charges"] = _builtins({"storage": ledger.storage, "network": ledger.network})
+    row = asdict(run) | {"tags": list(run.tags)}
+    row["charges"] = to_builtins({"storage": ledger.storage, "network": ledger.network})
     known = connection.execute(select(RUNS).where(RUNS.c.id == run.id)).mappings().first()
     if known is not None:
         row |= {name: known[name] for name in SAID_ONCE if known[name] not in (None, [], {})}
@@ -155,11 +157,11 @@ def _write_quote(connection: Connection, run: str, segment: Segment) -> None:
         .order_by(QUOTES.c.position.desc())
         .limit(1)
     ).first()
-    row = _builtins(msgspec.structs.replace(quote, steps=()))
+    row = to_builtins(replace(quote, steps=()))
     position = 0 if last is None else last.position if last.quote == row else last.position + 1
     of_it = {"run": run, "segment": segment.id, "position": position}
     _put(connection, QUOTES, [of_it | {"quote": row}], replacing=["quote"])
-    steps = [of_it | _asdict(step) for step in quote.steps]
+    steps = [of_it | asdict(step) for step in quote.steps]
     connection.execute(
         delete(PRICE_STEPS).where(
             *(PRICE_STEPS.c[name] == value for name, value in of_it.items()),
@@ -182,7 +184,7 @@ def _write_curve(connection: Connection, run: str, curve: Curve) -> None:
             )
         )
     of_it = {"run": run, "metric": curve.metric, "smoothing": smoothing}
-    points = [of_it | _asdict(each) for each in curve.points if each.position % curve.stride == 0]
+    points = [of_it | asdict(each) for each in curve.points if each.position % curve.stride == 0]
     _put(connection, CURVES, points, replacing=[])
 
 
@@ -202,7 +204,7 @@ def _put(connection: Connection, table: Table, rows: Iterable[Row], *, replacing
 
 
 def _mark_row(mark: Mark) -> Row:
-    row = _asdict(mark)
+    row = asdict(mark)
     row["resumes"] = None if mark.resumes is None else list(mark.resumes)
     return row
 
@@ -218,11 +220,3 @@ def _event_row(run: str, event: RunEvent) -> Row:
         "samples": at.samples,
         "detail": event.detail,
     }
-
-
-def _asdict(value: msgspec.Struct) -> Row:
-    return msgspec.structs.asdict(value)
-
-
-def _builtins(value: Any) -> Any:
-    return msgspec.to_builtins(value)
