@@ -5,7 +5,6 @@ import msgspec
 from milepost.money.costs import cost
 from milepost.money.position import Position
 from milepost.money.segment import Mark, Segment
-from milepost.replaying.record import STATUS as REPLAYED
 from milepost.runs.record import REPLAYED, RunRecord
 from milepost.tracking.result import ThresholdResult
 
