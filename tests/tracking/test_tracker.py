@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milepost.errors import ConfigError, StateError
+from milepost.tracking.event import Event
 from milepost.tracking.result import ThresholdResult
 from milepost.tracking.thresholds import HalfLife, PerformanceThreshold
-from milepost.tracking.tracker import Event, PerformanceThresholdTracker
+from milepost.tracking.tracker import PerformanceThresholdTracker
 from tests.helpers import START, FakeClock, ledger, quote, same, threshold
 
 

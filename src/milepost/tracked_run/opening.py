@@ -43,9 +43,10 @@ from milepost.tracked_run.recorder import Recorder, with_git_commit
 from milepost.tracked_run.restoring import take_up
 from milepost.tracked_run.run import TrackedRun
 from milepost.tracked_run.store_writer import StoreWriter
+from milepost.tracking.event import Event
 from milepost.tracking.thresholds import PerformanceThreshold
 from milepost.tracking.timer import SYSTEM_CLOCK
-from milepost.tracking.tracker import Event, PerformanceThresholdTracker
+from milepost.tracking.tracker import PerformanceThresholdTracker
 
 _runs_opened = 0
 """Tracked runs of this process: only the first is billed from the process's start."""

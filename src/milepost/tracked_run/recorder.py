@@ -15,7 +15,8 @@ from milepost.runs.record import Run, RunEvent, RunRecord
 from milepost.runs.settings import flat_config
 from milepost.tracked_run.curves import Curves
 from milepost.tracked_run.store_writer import StoreWriter
-from milepost.tracking.tracker import Event, PerformanceThresholdTracker
+from milepost.tracking.event import Event
+from milepost.tracking.tracker import PerformanceThresholdTracker
 
 COMMIT_SECONDS = 0.25
 """How long a crossing may hold training up until it is on disk: the one wait in Milepost."""

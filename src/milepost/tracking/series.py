@@ -1,13 +1,14 @@
 """A metric under one smoothing, from the value that was logged to the thresholds that watch it."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from milepost.money.position import Position
-from milepost.tracking.crossing import Detector, Pending
+from milepost.tracking.crossing import Crossing, Detector, Pending
 from milepost.tracking.smoothing import Smoother
 from milepost.tracking.thresholds import Smoothing
+from milepost.tracking.timer import Timer
 
 
 class Series(Smoother):
@@ -51,6 +52,45 @@ class Series(Smoother):
         flowing = self.weight > 0 and self.left_at is None
         self.low = self.pending.low if self.even and flowing else math.inf
         self.high = self.pending.high
+
+    def observe(self, x: float, at: Position, metrics: Mapping[str, Any], timer: Timer) -> list[Detector]:
+        """Take one value that needs a closer look; return the detectors of the thresholds that it achieves.
+
+        Args:
+            x: The value; NaN where the update bears none.
+            at: Where it was observed.
+            metrics: What the update bears.
+            timer: The run's timer, at the update before.
+        """
+        before = (self.left_at or timer.last) if self.weight else None
+        value = self.push(x, at.samples, at.elapsed_seconds)
+        if math.isnan(value):
+            self.absent += 1
+            self.miss(metrics, timer)
+            return []
+        self.left_at = None
+        assert timer.elapsed_source is not None
+        achieved = self.pending.observe(Crossing(at, value, before, at.samples, timer.elapsed_source))
+        self.set_bounds()
+        return achieved
+
+    def miss(self, metrics: Mapping[str, Any], timer: Timer) -> None:
+        """Note that an update bears no finite value of the metric: it was last observed at the one before, if at all.
+
+        Args:
+            metrics: What the update bears.
+            timer: The run's timer, at the update before.
+        """
+        if self.left_at is None:
+            self.leave(timer.last)
+        if self.metric not in metrics:
+            return
+        value = metrics[self.metric]
+        if is_number(value):
+            self.skipped += 1
+        else:
+            found = type(value).__name__
+            timer.said.warn(f"value {self.metric}", "metric %r: found %s, expected a number", self.metric, found)
 
     def leave(self, last: Position) -> None:
         """Note that the metric was last observed at the last update, or before: the one under way does not bear it."""

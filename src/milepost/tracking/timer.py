@@ -198,10 +198,10 @@ class Timer:
         follows = elapsed >= self.elapsed_seconds or (first and self.timed_here)
         return elapsed, samples < self.samples or not follows
 
-    def follow(self, updates: int, samples: int, elapsed_seconds: float, wall_time: float) -> None:
+    def follow(self, updates: int, last: Position) -> None:
         """Take up where so many updates led to that simply followed each other, and were taken elsewhere."""
         self.updates += updates
-        self.samples, self.elapsed_seconds, self.wall_time = samples, elapsed_seconds, wall_time
+        self.samples, self.elapsed_seconds, self.wall_time = last.samples, last.elapsed_seconds, last.wall_time
 
     def _start_by(self, wall: float) -> None:
         """Have what this process does start with its first observation at the latest: that tells its own wall time."""

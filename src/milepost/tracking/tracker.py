@@ -2,9 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from milepost.errors import nearest
 from milepost.log import Once, logger
@@ -14,10 +12,11 @@ from milepost.money.position import Position
 from milepost.money.segment import MarkKind
 from milepost.tracking.checkpoints import Checkpoints
 from milepost.tracking.crossing import Crossing, Detector
+from milepost.tracking.event import Event
 from milepost.tracking.keys import shown
 from milepost.tracking.result import CrossingCosts, ThresholdResult, result_of
 from milepost.tracking.rewind import go_back
-from milepost.tracking.series import Series, as_float, is_number
+from milepost.tracking.series import Series, as_float
 from milepost.tracking.thresholds import PerformanceThreshold, Smoothing, require_unique_names
 from milepost.tracking.timer import SYSTEM_CLOCK, Clock, ElapsedSource, Timer
 
@@ -26,20 +25,6 @@ if TYPE_CHECKING:
 
 
 INF = math.inf
-
-
-class Event(msgspec.Struct, frozen=True):
-    """Something that happened to a run, handed to ``on_event``.
-
-    Attributes:
-        kind: A ``crossing``, a ``rewind`` to an earlier position, or the ``resume`` of a saved state.
-        position: Where the run was.
-        results: Of a crossing: the results of the thresholds achieved.
-    """
-
-    kind: Literal["crossing", "rewind", "resume"]
-    position: Position
-    results: tuple[ThresholdResult, ...] = ()
 
 
 class PerformanceThresholdTracker:
@@ -145,7 +130,7 @@ class PerformanceThresholdTracker:
                 if x is None:
                     series.absent += 1
                     if series.left_at is None or series.metric in metrics:
-                        self._miss(series, metrics)
+                        series.miss(metrics, timer)
                     continue
                 x = as_float(x)
             # The recurrence of Smoother.push, written out. NaN, infinities and overflow fail the comparison.
@@ -154,7 +139,7 @@ class PerformanceThresholdTracker:
             if series.low < total / weight < series.high:
                 series.total = total
                 series.weight = weight
-            elif found := self._observe(series, x, metrics, timer.position(samples, elapsed, wall)):
+            elif found := series.observe(x, timer.position(samples, elapsed, wall), metrics, timer):
                 achieved = found if achieved is None else achieved + found
         for series in self._settled:  # nothing to compare: the smoother alone goes on
             x = metrics.get(series.metric)
@@ -167,7 +152,7 @@ class PerformanceThresholdTracker:
                 series.left_at = None
             else:
                 series.absent += 1
-                self._miss(series, metrics)
+                series.miss(metrics, timer)
         # Counters that are changed in place would change here too.
         timer.samples = samples if type(samples) is int else int(samples)
         timer.elapsed_seconds = elapsed if type(elapsed) is float else float(elapsed)
@@ -175,23 +160,19 @@ class PerformanceThresholdTracker:
         timer.updates += 1
         return () if achieved is None else self._achieve(achieved)
 
-    def follow(
-        self, updates: int, samples: int, elapsed_seconds: float, wall_time: float, crossed: Iterable[Position] = ()
-    ) -> None:
+    def follow(self, updates: int, last: Position, crossed: Iterable[Position] = ()) -> None:
         """Take up where updates led to that simply followed each other, and were taken outside of the tracker.
 
         Whoever took them has brought the series and detectors there.
 
         Args:
             updates: How many there were.
-            samples: Where the last of them stands.
-            elapsed_seconds: Likewise.
-            wall_time: Likewise.
-            crossed: Positions of those that achieved thresholds, in order.
+            last: Where the last of them stands.
+            crossed: Where those stand that achieved thresholds, in order.
         """
         for position in crossed:
             self.timer.mark("crossing", position)
-        self.timer.follow(updates, samples, elapsed_seconds, wall_time)
+        self.timer.follow(updates, last)
         self._sort_series()
 
     def pause(self, name: str | None = None) -> None:
@@ -327,33 +308,6 @@ class PerformanceThresholdTracker:
         self._tell(Event("resume", self.last))
 
     # ── observations ─────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _observe(self, series: Series, x: float, metrics: Mapping[str, Any], at: Position) -> list[Detector]:
-        """Take one value that needs a closer look; return the thresholds that it achieves."""
-        before = (series.left_at or self.last) if series.weight else None
-        value = series.push(x, at.samples, at.elapsed_seconds)
-        if math.isnan(value):
-            series.absent += 1
-            self._miss(series, metrics)
-            return []
-        series.left_at = None
-        assert self.elapsed_source is not None
-        achieved = series.pending.observe(Crossing(at, value, before, at.samples, self.elapsed_source))
-        series.set_bounds()
-        return achieved
-
-    def _miss(self, series: Series, metrics: Mapping[str, Any]) -> None:
-        """Note that an update bore no finite value of a metric: it was last observed where it was."""
-        if series.left_at is None:
-            series.leave(self.last)
-        if series.metric not in metrics:
-            return
-        value = metrics[series.metric]
-        if is_number(value):
-            series.skipped += 1
-        else:
-            found = type(value).__name__
-            self._once.warn(f"value {series.metric}", "metric %r: found %s, expected a number", series.metric, found)
 
     def _achieve(self, achieved: list[Detector]) -> tuple[ThresholdResult, ...]:
         position = self.last

@@ -162,13 +162,7 @@ def _take(
         for detector, target in zip(pending[number], told, strict=True):
             _settle(detector, target, series, seen_at, last_seen_at, elapsed_source)
         _advance(series, states[number], block.nulls.get(series.metric, 0), last_seen_at)
-    tracker.follow(
-        rows,
-        int(block.samples[-1]),
-        float(block.elapsed_seconds[-1]),
-        float(block.wall_time[-1]),
-        [position(row, 0) for row in crossed],
-    )
+    tracker.follow(rows, position(-1, 0), [position(row, 0) for row in crossed])
     for series, each in zip(present, states, strict=False):
         if by_series:
             curve, kept = by_series[series]
