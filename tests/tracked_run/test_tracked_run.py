@@ -11,6 +11,7 @@ from milepost.errors import ConfigError
 from milepost.money.instance import Instance
 from milepost.sinks.sink import Scalar, Sink
 from milepost.tracked_run import TrackedRun, track
+from milepost.tracking.thresholds import PerformanceThreshold
 from milepost.tracking.tracker import PerformanceThresholdTracker
 from tests.helpers import FakeClock, ledger, threshold
 
@@ -261,3 +262,16 @@ def test_never_observed_metric_is_named_at_the_first_heartbeat(caplog: pytest.Lo
 
 def test_public_track_is_this_one() -> None:
     assert milepost.track is track
+
+
+def test_end_names_the_nearest_of_a_metric_that_was_never_observed(caplog: pytest.LogCaptureFixture) -> None:
+    with track(thresholds=[PerformanceThreshold("t", "train/loss", 0.5, "<=")], price_per_hour=1.0, sinks=[]) as run:
+        run.update({"train/los": 1.0}, 1)
+    assert "metric 'train/loss' was never observed; nearest: train/los" in caplog.text
+
+
+def test_nothing_is_tracked_after_the_end() -> None:
+    with track(thresholds=[threshold()], price_per_hour=1.0, sinks=[]) as closed:
+        closed.update({"m": 1.0}, 1)
+    assert closed.update({"m": 3.0}, 2) == ()
+    assert closed.get_results()["t"].status == "not_reached"

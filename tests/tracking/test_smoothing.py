@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -6,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milepost.tracking.smoothing import Smoother, half_life_decay
-from milepost.tracking.thresholds import HalfLife, Smoothing
+from milepost.tracking.thresholds import HalfLife, PerformanceThreshold, Smoothing
+from tests.tracking.helpers import tracked
 
 finite = st.floats(-1e6, 1e6)
 logged = st.lists(finite | st.just(math.nan), min_size=1, max_size=60)
@@ -64,3 +66,28 @@ def test_nothing_starts_at_zero() -> None:
     for smoothing in (Smoothing(0.1), Smoothing(0.1, None, False), Smoothing(1.0, HalfLife(samples=9))):
         assert Smoother(smoothing).value is None
         assert Smoother(smoothing).push(3.0, 1, 1.0) == 3.0
+
+
+@pytest.mark.parametrize("target", [-1.0, 2.0, 1.5e308], ids=["achieved", "pending", "out of reach"])
+@pytest.mark.parametrize(
+    "smoothing",
+    [
+        {"smoothing_factor": 0.5},
+        {"smoothing_factor": 1.0, "half_life": HalfLife(samples=10.0)},
+        {"smoothing_factor": 0.5, "bias_correction": False},
+    ],
+    ids=["factor", "half-life", "uncorrected"],
+)
+def test_value_too_large_for_the_sum_spoils_no_later_average(target: float, smoothing: dict[str, Any]) -> None:
+    """With d = 0.5, 1.5e308 twice adds up to 2.25e308, which no float holds; uncorrected, nothing is added up."""
+    run, _ = tracked(PerformanceThreshold("t", "m", target, **smoothing))
+    for index, value in enumerate((0.0, 1.5e308, 1.5e308)):
+        run.update({"m": value}, 10 * index)
+    result = run.get_results()["t"]
+    overflows = "bias_correction" not in smoothing
+    assert (result.observations, result.skipped) == ((2, 1) if overflows else (3, 0))
+    # (0.5 · 0 + 1.5e308) / (0.5 + 1); or 0.5 · (0.5 · 0 + 0.5 · 1.5e308) + 0.5 · 1.5e308
+    assert result.final_smoothed_value == pytest.approx(1e308 if overflows else 1.125e308)
+    for index in range(3, 2200):
+        run.update({"m": 1.0}, 10 * index)
+    assert run.get_results()["t"].final_smoothed_value == pytest.approx(1.0)

@@ -1,0 +1,29 @@
+import pytest
+
+from tests.helpers import FakeClock, threshold
+from tests.tracking.helpers import tracker_at
+
+
+def test_wandb_metrics_hold_what_is_known_and_no_more() -> None:
+    clock = FakeClock()
+    tracker = tracker_at(clock, threshold(), threshold(9.0, name="far"))
+    clock.advance(60)
+    tracker.update({"m": 3.0}, 100)
+    prefix = "performance_threshold/"
+    assert tracker.get_wandb_metrics() == {
+        f"{prefix}t/achieved": True,
+        f"{prefix}t/target_value": 2.0,
+        f"{prefix}t/already_met": True,
+        f"{prefix}t/final_smoothed_value": 3.0,
+        f"{prefix}t/samples_to_threshold": 100,
+        f"{prefix}t/minutes_to_threshold": 1.0,
+        f"{prefix}t/cost_to_threshold": pytest.approx(0.06),
+        f"{prefix}far/achieved": False,
+        f"{prefix}far/target_value": 9.0,
+        f"{prefix}far/already_met": False,
+        f"{prefix}far/final_smoothed_value": 3.0,
+        f"{prefix}cost_so_far": pytest.approx(0.06),
+        f"{prefix}usd_per_hour": 3.6,
+        f"{prefix}price_source": "user",
+        f"{prefix}price_assumed": False,
+    }
