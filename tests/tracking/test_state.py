@@ -136,6 +136,20 @@ def test_state_loaded_after_updates_of_this_process_keeps_both_stories() -> None
     assert second.calculate_total_cost() == pytest.approx(0.1 + 0.1 + 0.1)
 
 
+def test_without_a_ledger_a_run_goes_on_under_the_terms_of_its_state() -> None:
+    """100 s at a dollar a second are known; 20 s more pass here, and 10 s of set-up before them are no training."""
+    first, _ = tracked()
+    first.update({"m": 0.0}, 100, 100.0)
+    clock = FakeClock()
+    clock.advance(10)
+    second = PerformanceThresholdTracker([raw()], clock=clock)
+    second.load_state_dict(first.state_dict())
+    clock.advance(20)
+    (result,) = second.update({"m": 3.0}, 120)
+    assert (result.minutes_to_threshold, result.cost_to_threshold) == (2.0, 120.0)
+    assert [segment.quote for segment in second.ledger.segments] == [quote(3600.0)] * 2
+
+
 def test_threshold_that_was_redefined_does_not_inherit_a_crossing(caplog: pytest.LogCaptureFixture) -> None:
     before = PerformanceThresholdTracker([threshold(2.0)])
     before.update({"m": 3.0}, 1, 1.0)

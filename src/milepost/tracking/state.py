@@ -107,7 +107,8 @@ def state_of(
 def join(timer: Timer, saved: TrackerState) -> None:
     """Bring a state's ledger in, and this process's segment and timer to where the state left off."""
     timer.forget_opened()
-    here, live = timer.here, timer.ledger.current
+    live = timer.ledger.current
+    here = timer.here  # opens a segment where there is none
     samples, elapsed, checkpoint = saved.samples, saved.elapsed_seconds, saved.ledger.checkpoint
     if live is None:
         # No ledger of this process says otherwise: go on under the terms of the state's last segment.
