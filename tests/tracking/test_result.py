@@ -1,7 +1,6 @@
-from typing import Any
-
 import pytest
 
+from milepost.tracking.result import CrossingCosts
 from milepost.tracking.tracker import PerformanceThresholdTracker
 from tests.helpers import FakeClock, quote, threshold
 from tests.tracking.helpers import tracked, tracker_at
@@ -44,22 +43,14 @@ def test_without_a_ledger_minutes_are_known_and_dollars_are_not() -> None:
     assert "performance_threshold/cost_so_far" not in tracker.get_wandb_metrics()
 
 
-def test_costs_of_a_crossing_are_reckoned_anew_only_for_a_new_price(monkeypatch: pytest.MonkeyPatch) -> None:
-    from milepost.tracking import result as module
-
+def test_costs_of_a_crossing_are_reckoned_anew_only_for_a_new_price() -> None:
     run, clock = tracked()
     clock.advance(10)
     run.update({"m": 3.0}, 1)
-    counted: list[Any] = []
-
-    def count(*arguments: Any) -> dict[str, float]:
-        counted.append(arguments)
-        return {"cost_to_threshold": 5.0}
-
-    monkeypatch.setattr(module, "cost_figures", count)
-    for _ in range(3):
-        run.mark("heartbeat")
-        assert run.get_results()["t"].cost_to_threshold == 10.0
-    assert counted == []
+    costs, crossing = CrossingCosts(), run.crossings["t"]
+    first = costs.of("t", crossing, run.ledger)
+    run.mark("heartbeat")
+    assert costs.of("t", crossing, run.ledger) is first
     run.ledger = run.ledger.restated(run.ledger.segments[0].id, quote(7200.0))
-    assert run.get_results()["t"].cost_to_threshold == 5.0
+    assert (first["cost_to_threshold"], run.get_results()["t"].cost_to_threshold) == (10.0, 20.0)
+    assert costs.of("t", crossing, run.ledger)["cost_to_threshold"] == 20.0
