@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from milepost.analysis.curves import lost_of, on_the_way, thinned
+from milepost.analysis.curves import lost_of, on_the_way
 from milepost.money.breakdown import spending
 from milepost.money.costs import cost_lines, costs_along
 from milepost.money.extra_costs import Network, Storage
@@ -18,6 +18,7 @@ from milepost.report.exports import row
 from milepost.report.pictures import OF_ONE_RUN, PICTURES
 from milepost.report.pictures.cost_performance import cost_performance
 from milepost.report.pictures.curves import curves
+from milepost.report.pictures.data import thinned
 from milepost.report.pictures.efficiency import efficiency
 from milepost.report.pictures.ledger import ledger as ledger_picture
 from milepost.report.pictures.money import money

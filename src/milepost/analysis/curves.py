@@ -1,14 +1,12 @@
 """A run's curve: the part of it that led to where the run is, what was lost, and what it had cost by then."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from milepost.analysis.reach import has_clock
 from milepost.money.costs import costs_along
 from milepost.runs.record import Curve, CurvePoint, RunRecord
 from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
-
-T = TypeVar("T")
 
 
 class Level(NamedTuple):
@@ -82,16 +80,3 @@ def with_usd(record: RunRecord, points: Sequence[CurvePoint]) -> list[Level]:
         return [Level(point, None) for point in points]
     spent = costs_along(record.ledger, here, [point.elapsed_seconds for point in points])
     return [Level(point, usd) for point, usd in zip(points, spent, strict=True)]
-
-
-def short(value: float | None) -> float | None:
-    """Return a value to six digits: a line is no more exact than its pixels, and a page with many is to be small."""
-    return None if value is None else float(f"{value:.6g}")
-
-
-def thinned(points: Sequence[T], most: int) -> list[T]:
-    """Return so many of the points at most, spread evenly, the first and the last among them."""
-    if len(points) <= most:
-        return list(points)
-    step = (len(points) - 1) / (most - 1)
-    return [points[round(at * step)] for at in range(most)]

@@ -16,9 +16,10 @@ from milepost.report.figures import VEGA_LITE, require_altair
 from milepost.report.page.summary import summary
 from milepost.report.pictures import PICTURES
 from milepost.report.pictures.curves import curves
+from milepost.report.pictures.data import Datum
 from milepost.report.pictures.ledger import ledger
 from milepost.report.pictures.notes import count
-from milepost.report.pictures.picture import Picture, Row
+from milepost.report.pictures.picture import Picture
 from milepost.report.pictures.themes import theme
 from milepost.runs.record import Run, RunRecord
 
@@ -140,7 +141,7 @@ def _packed(picture: Picture, charts: _Charts) -> dict[str, Any]:
     return {"charts": choices, "data": {name: _columns(rows) for name, rows in picture.data.items()}}
 
 
-def _columns(rows: Sequence[Row]) -> dict[str, Any]:
+def _columns(rows: Sequence[Datum]) -> dict[str, Any]:
     """Return rows as columns, in which a text that comes again and again is said once."""
     columns: dict[str, Any] = {}
     for key in dict.fromkeys(key for row in rows for key in row):

@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from milepost.analysis.reach import Quantity
+from milepost.report.pictures.data import Quantity
 from milepost.tracking.result import ThresholdResult
 
 NO_GROUP = "(no group)"

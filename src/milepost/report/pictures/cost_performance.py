@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import altair as alt
 
-from milepost.analysis.curves import Level, is_raw, name_of, on_the_way, short, thinned, with_usd
-from milepost.analysis.reach import DOLLARS, QUANTITIES, at_crossing
+from milepost.analysis.curves import Level, is_raw, name_of, on_the_way, with_usd
+from milepost.analysis.reach import at_crossing
 from milepost.report.amounts import UNKNOWN, usd
 from milepost.report.pictures.axes import (
     NO_GROUP,
@@ -23,8 +23,9 @@ from milepost.report.pictures.axes import (
     said,
     tooltip,
 )
+from milepost.report.pictures.data import QUANTITIES, Datum, short, thinned
 from milepost.report.pictures.notes import assumed_note
-from milepost.report.pictures.picture import Picture, Row, Switch, Table
+from milepost.report.pictures.picture import Picture, Switch, Table
 from milepost.report.pictures.targets import HEIGHT, target_labels, target_lines, target_rows, values
 from milepost.runs.record import Curve, RunRecord
 from milepost.tracking.result import ThresholdResult
@@ -59,7 +60,7 @@ def cost_performance(every: Sequence[RunRecord]) -> Picture:
     groups = sorted({record.run.group or NO_GROUP for record in every})
     points = max(24, min(400, MOST_POINTS // max(1, sum(len(lines) for lines in by_metric.values()))))
     charts: dict[tuple[str, ...], Any] = {}
-    data: dict[str, list[Row]] = {}
+    data: dict[str, list[Datum]] = {}
     rows: list[tuple[str, ...]] = []
     for at, (metric, lines) in enumerate(by_metric.items()):
         charts[metric,] = _chart(metric, at, lines, groups, points, data)
@@ -95,7 +96,7 @@ def _lines(every: Sequence[RunRecord]) -> tuple[dict[str, list[Line]], list[str]
 
 
 def _chart(
-    metric: str, at: int, lines: Sequence[Line], groups: Sequence[str], most: int, data: dict[str, list[Row]]
+    metric: str, at: int, lines: Sequence[Line], groups: Sequence[str], most: int, data: dict[str, list[Datum]]
 ) -> alt.LayerChart:
     thresholds = list(dict.fromkeys(each for line in lines for each in _watching(line)))
     names = {part: f"{part}{at}" for part in ("lines", "crossings", "targets", "frontier")}
@@ -113,7 +114,7 @@ def _chart(
     points = [(row["usd"], row["value"]) for part in ("lines", "crossings") for row in data[names[part]]]
     data[names["targets"]] = target_rows(thresholds, points)
     data[names["frontier"]] = list(_frontier(lines, thresholds))
-    quantity = QUANTITIES[DOLLARS]
+    quantity = QUANTITIES["dollars"]
     title = metric if is_raw(lines[0].curve.smoothing) else f"{metric}, smoothed"
     x, y = along(quantity), values("value", title)
     hues = colour("group", groups)
@@ -150,7 +151,7 @@ def _group(line: Line) -> str:
     return line.record.run.group or NO_GROUP
 
 
-def _frontier(lines: Iterable[Line], thresholds: Iterable[PerformanceThreshold]) -> Iterator[Row]:
+def _frontier(lines: Iterable[Line], thresholds: Iterable[PerformanceThreshold]) -> Iterator[Datum]:
     """Yield the steps of the best value that any run had reached for so many dollars, where better has a direction."""
     comparisons = {threshold.comparison[0] for threshold in thresholds}
     if comparisons not in ({">"}, {"<"}):

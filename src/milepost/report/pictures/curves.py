@@ -6,11 +6,12 @@ from typing import Any
 
 import altair as alt
 
-from milepost.analysis.curves import Level, is_raw, lost_of, name_of, on_the_way, short, thinned, with_usd
-from milepost.analysis.reach import DOLLARS, QUANTITIES, Quantity, Reach, at_crossing, before_crossing, has_clock
+from milepost.analysis.curves import Level, is_raw, lost_of, name_of, on_the_way, with_usd
+from milepost.analysis.reach import Reach, at_crossing, before_crossing, has_clock
 from milepost.report.amounts import usd
 from milepost.report.pictures.axes import along, bound_of, bounds, chart, known, layered, said, tooltip
-from milepost.report.pictures.picture import Picture, Row, Switch, Table
+from milepost.report.pictures.data import QUANTITIES, Datum, Quantity, fields_of, short, thinned
+from milepost.report.pictures.picture import Picture, Switch, Table
 from milepost.report.pictures.targets import HEIGHT, target_labels, target_lines, target_rows, values
 from milepost.runs.record import Curve, CurvePoint, RunRecord
 
@@ -29,7 +30,7 @@ TABLE_POINTS = 8
 def curves(record: RunRecord, most_points: int = MOST_POINTS) -> Picture:
     """Return a run's metrics, raw and smoothed, with targets, crossings, brackets and what was lost."""
     charts: dict[tuple[str, ...], Any] = {}
-    data: dict[str, list[Row]] = {}
+    data: dict[str, list[Datum]] = {}
     cells: list[tuple[str, ...]] = []
     for at, curve in enumerate(record.curves):
         levels = with_usd(record, on_the_way(curve))
@@ -53,7 +54,7 @@ def curves(record: RunRecord, most_points: int = MOST_POINTS) -> Picture:
 
 
 def _add(
-    record: RunRecord, curve: Curve, levels: Sequence[Level], at: int, data: dict[str, list[Row]], most_points: int
+    record: RunRecord, curve: Curve, levels: Sequence[Level], at: int, data: dict[str, list[Datum]], most_points: int
 ) -> None:
     """Put the data sets of a curve among those of the picture."""
     watching = [each for each in record.thresholds if name_of(each) == name_of(curve)]
@@ -66,8 +67,8 @@ def _add(
     ]
     data[f"crossings{at}"] = [
         {"threshold": result.threshold, "smoothed": result.smoothed_value_at_threshold, "bound": bound_of(result)}
-        | at_crossing(result).fields()
-        | before_crossing(result).fields("after_")
+        | fields_of(at_crossing(result))
+        | fields_of(before_crossing(result), "after_")
         for result in record.results
         if result.achieved and result.threshold in names
     ]
@@ -77,9 +78,9 @@ def _add(
     data[f"targets{at}"] = target_rows(watching, points)
 
 
-def _point(point: CurvePoint, spent: float | None, *, timed: bool) -> Row:
+def _point(point: CurvePoint, spent: float | None, *, timed: bool) -> Datum:
     reach = Reach(point.samples or None, short(point.elapsed_seconds / 60) if timed else None, short(spent))
-    return reach.fields() | {"raw": short(point.raw), "smoothed": short(point.smoothed)}
+    return fields_of(reach) | {"raw": short(point.raw), "smoothed": short(point.smoothed)}
 
 
 @cache
@@ -107,7 +108,7 @@ def _chart(metric: str, quantity: Quantity, at: int, *, is_smoothed: bool) -> al
             1,
             led.mark_line(style="raw", description=f"{metric}, raw").encode(x=x, y=values("raw", metric), order=order),
         )
-    if quantity is not QUANTITIES[DOLLARS]:
+    if quantity is not QUANTITIES["dollars"]:
         lost = known(chart(f"lost{at}"), field).mark_line(style="lost", description="lost work")
         layers.append(lost.encode(x=x, y=y, detail=alt.Detail("stretch:N"), order=order))
     return layered(*layers, *target_labels(f"targets{at}", metric), height=HEIGHT)

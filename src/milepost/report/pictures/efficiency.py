@@ -6,11 +6,12 @@ from typing import Any
 
 import altair as alt
 
-from milepost.analysis.reach import QUANTITIES, Quantity, Reach, at_crossing, at_end
+from milepost.analysis.reach import Reach, at_crossing, at_end
 from milepost.report.amounts import UNKNOWN, target_of, usd
 from milepost.report.pictures.axes import NO_GROUP, along, bound_of, bounds, chart, colour, known, said, tooltip
+from milepost.report.pictures.data import QUANTITIES, Datum, Quantity, fields_of
 from milepost.report.pictures.notes import assumed_note, unknown_notes
-from milepost.report.pictures.picture import Picture, Row, Switch, Table
+from milepost.report.pictures.picture import Picture, Switch, Table
 from milepost.report.pictures.rows import Rows
 from milepost.runs.record import RunRecord
 from milepost.tracking.result import ThresholdResult
@@ -29,7 +30,7 @@ def efficiency(every: Sequence[RunRecord]) -> Picture:
     """Return what each threshold took, as dots: a row a group and threshold."""
     groups = sorted({record.run.group or NO_GROUP for record in every})
     members = _members(every)
-    rows, data = Rows(), dict[str, list[Row]](reached=[], open=[])
+    rows, data = Rows(), dict[str, list[Datum]](reached=[], open=[])
     for (group, threshold), results in members.items():
         reached = sum(result.achieved for result, _ in results)
         lanes = rows.add(f"{threshold} · {group}", f"{reached:,} of {len(results):,} reached it", lanes=LANES)
@@ -37,7 +38,7 @@ def efficiency(every: Sequence[RunRecord]) -> Picture:
         for at, (result, reach) in enumerate(ordered):
             named = {"run": result.run, "group": group, "threshold": threshold, "y": lanes[(at + 1) % LANES]}
             bound = {"bound": bound_of(result)}
-            data["reached" if result.achieved else "open"].append(named | reach.fields() | bound)
+            data["reached" if result.achieved else "open"].append(named | fields_of(reach) | bound)
     data["labels"] = rows.labels
     charts: dict[tuple[str, ...], Any] = {
         (name,): _chart(quantity, rows, groups)

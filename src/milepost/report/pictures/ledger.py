@@ -10,7 +10,8 @@ import altair as alt
 from milepost.report.amounts import UNKNOWN, lasted, moment, usd
 from milepost.report.ledgers import ended, fleet, has_clock, price_notes, source, used
 from milepost.report.pictures.axes import LEGEND, chart, layered, said, tooltip
-from milepost.report.pictures.picture import Picture, Row, Table
+from milepost.report.pictures.data import Datum
+from milepost.report.pictures.picture import Picture, Table
 from milepost.runs.record import RunRecord
 
 SAYS = """\
@@ -43,12 +44,12 @@ def ledger(record: RunRecord) -> Picture:
     )
 
 
-def _free_note(pieces: Sequence[Row]) -> Iterator[str]:
+def _free_note(pieces: Sequence[Datum]) -> Iterator[str]:
     if any(piece["free"] and piece["end"] > piece["start"] for piece in pieces):
         yield "Pale blocks were not billed: the provider took the machine back early."
 
 
-def _pieces(record: RunRecord) -> Iterator[Row]:
+def _pieces(record: RunRecord) -> Iterator[Datum]:
     """Yield the stretches of time at one price."""
     for use in used(record.ledger):
         segment, quote = use.segment, use.segment.quote
@@ -67,7 +68,7 @@ def _pieces(record: RunRecord) -> Iterator[Row]:
             }
 
 
-def _marks(record: RunRecord) -> Iterator[Row]:
+def _marks(record: RunRecord) -> Iterator[Datum]:
     """Yield how stretches ended, each with the side on which its label stands: where there is no other, else none."""
     segments = record.ledger.segments
     start, end = segments[0].billed_from, segments[-1].marks[-1].wall_time

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from milepost.analysis.reach import Quantity
 from milepost.money.breakdown import PURPOSES, Spent, spending
 from milepost.report.amounts import UNKNOWN, lasted, usd
 from milepost.report.ledgers import is_assumed, is_priced, purpose, total_usd
 from milepost.report.pictures.axes import from_zero, said, tooltip
+from milepost.report.pictures.data import Datum, Quantity
 from milepost.report.pictures.notes import count, untimed_note
-from milepost.report.pictures.picture import Picture, Row, Table
+from milepost.report.pictures.picture import Picture, Table
 from milepost.report.pictures.rows import Rows
 from milepost.runs.record import RunRecord
 
@@ -63,7 +63,7 @@ def spending_of(every: Sequence[RunRecord]) -> Spending:
 def money(every: Sequence[RunRecord]) -> Picture:
     """Return what the money was spent on."""
     spending = spending_of(every)
-    rows, bars = Rows(), list[Row]()
+    rows, bars = Rows(), list[Datum]()
     for each in spending.spent:
         shown = usd(each.usd, assumed=spending.assumed)
         share = f" · {each.usd / spending.total:.1%}" if each.usd is not None and spending.total else ""

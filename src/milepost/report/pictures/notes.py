@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from milepost.analysis.reach import QUANTITIES, Reach
+from milepost.analysis.reach import Reach
 from milepost.report.ledgers import has_clock, is_assumed
+from milepost.report.pictures.data import QUANTITIES
 from milepost.runs.record import RunRecord
 
 

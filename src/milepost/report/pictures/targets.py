@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 
 from milepost.report.pictures.axes import chart, said
-from milepost.report.pictures.picture import Row
+from milepost.report.pictures.data import Datum
 from milepost.tracking.thresholds import PerformanceThreshold
 
 HEIGHT = 340
@@ -17,7 +17,7 @@ LABEL_HEIGHT = 15
 Point = tuple[float | None, float | None]
 
 
-def target_rows(thresholds: Sequence[PerformanceThreshold], points: Sequence[Point]) -> list[Row]:
+def target_rows(thresholds: Sequence[PerformanceThreshold], points: Sequence[Point]) -> list[Datum]:
     """Return the data set of targets, each with the side on which its label stands.
 
     That is where the fewest points lie behind it, and no other label; where both sides are taken, it has none.
@@ -32,7 +32,7 @@ def target_rows(thresholds: Sequence[PerformanceThreshold], points: Sequence[Poi
     width = max((x for x, _ in known), default=1.0) or 1.0
     pixels = HEIGHT / ((highest - lowest) or 1.0)
     taken: dict[str, list[float]] = {"left": [], "right": []}
-    rows: list[Row] = []
+    rows: list[Datum] = []
     for threshold in sorted(thresholds, key=lambda each: each.target_value):
         target = threshold.target_value
         behind = [x / width for x, y in known if 0 <= (y - target) * pixels <= LABEL_HEIGHT]

@@ -5,11 +5,12 @@ from typing import Any
 
 import altair as alt
 
-from milepost.analysis.reach import QUANTITIES, Quantity, Reach, at_crossing, at_end, before_crossing, stops
+from milepost.analysis.reach import Reach, at_crossing, at_end, before_crossing, stops
 from milepost.report.exports import COLUMNS, row
 from milepost.report.pictures.axes import along, bound_of, bounds, chart, colour, from_zero, known, said, shape, tooltip
+from milepost.report.pictures.data import QUANTITIES, Datum, Quantity, fields_of
 from milepost.report.pictures.notes import assumed_note, count, unknown_notes
-from milepost.report.pictures.picture import Picture, Row, Switch, Table
+from milepost.report.pictures.picture import Picture, Switch, Table
 from milepost.report.pictures.rows import LANE, Rows
 from milepost.runs.record import RunRecord
 
@@ -52,25 +53,25 @@ def _names(every: Sequence[RunRecord]) -> list[str]:
     return [result.threshold for record in every for result in record.results]
 
 
-def _no_data() -> dict[str, list[Row]]:
+def _no_data() -> dict[str, list[Datum]]:
     return {name: [] for name in ("extents", "crossings", "open", "stops")}
 
 
-def _add(record: RunRecord, rows: Rows, data: dict[str, list[Row]]) -> None:
+def _add(record: RunRecord, rows: Rows, data: dict[str, list[Datum]]) -> None:
     run, end = record.run, at_end(record)
     lanes = rows.add(f"{run.id} · {run.group}" if run.group else run.id, lanes=len(record.results))
     for result, y in zip(record.results, lanes, strict=True):
         named = {"run": run.id, "threshold": result.threshold, "y": y}
-        data["extents"].append(named | end.fields() | {"zero": 0})
+        data["extents"].append(named | fields_of(end) | {"zero": 0})
         if result.achieved:
-            bracket = before_crossing(result).fields("after_")
+            bracket = fields_of(before_crossing(result), "after_")
             bound = {"bound": bound_of(result)}
-            data["crossings"].append(named | at_crossing(result).fields() | bracket | bound)
+            data["crossings"].append(named | fields_of(at_crossing(result)) | bracket | bound)
         else:
-            data["open"].append(named | end.fields())
+            data["open"].append(named | fields_of(end))
     for why, where in stops(record):
         ends = {"y": lanes[0] - LANE / 2, "y2": lanes[-1] + LANE / 2}
-        data["stops"].append({"run": run.id, "why": why} | ends | where.fields())
+        data["stops"].append({"run": run.id, "why": why} | ends | fields_of(where))
 
 
 def _chart(quantity: Quantity, rows: Rows, thresholds: Sequence[str]) -> alt.LayerChart:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import altair as alt
 import msgspec
 
-from milepost.analysis.reach import Quantity
 from milepost.money.costs import billed_use, uses
 from milepost.report.amounts import lasted, usd
 from milepost.report.ledgers import machine, price_notes
 from milepost.report.pictures.axes import from_zero, said, tooltip
+from milepost.report.pictures.data import Datum, Quantity
 from milepost.report.pictures.notes import untimed_note
-from milepost.report.pictures.picture import Picture, Row, Table
+from milepost.report.pictures.picture import Picture, Table
 from milepost.report.pictures.rows import Rows
 from milepost.runs.record import RunRecord
 
@@ -50,7 +50,7 @@ class Used(msgspec.Struct):
 def utilisation(every: Sequence[RunRecord]) -> Picture:
     """Return what each kind of machine cost an hour, and how long it was used."""
     used = _used(every)
-    rows, bars = Rows(), list[Row]()
+    rows, bars = Rows(), list[Datum]()
     for name, each in used.items():
         (y,) = rows.add(name, _detail(each))
         bars.append({"machine": name, "usd_per_hour": each.usd_per_hour, "usd": each.billed_usd, "zero": 0, "y": y})
