@@ -7,11 +7,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from milepost.analysis.breakdown import has_wall_clock, is_assumed, segment_costs, total_usd
 from milepost.money.breakdown import spending
 from milepost.money.costs import cost_lines
 from milepost.money.ledger import Ledger
 from milepost.report.amounts import UNKNOWN, lasted, moment, usd
-from milepost.report.ledgers import ended, fleet, has_clock, is_assumed, price_notes, purpose, source, total_usd, used
+from milepost.report.ledgers import ended, fleet, price_notes, purpose, source
 from milepost.report.terminal import WIDE, results_table
 from milepost.runs.record import Run, RunRecord
 
@@ -36,7 +37,7 @@ def runs_table(record: Iterable[RunRecord]) -> Table:
         at_assumed = is_assumed(each.ledger)
         assumed |= at_assumed
         spent = cost_lines(each.ledger, here)["compute"] if here else None
-        started = moment(run.started_at) if has_clock(each.ledger) else UNKNOWN
+        started = moment(run.started_at) if has_wall_clock(each.ledger) else UNKNOWN
         row: list[RenderableType] = [
             *(Text(run.id), *([Text(run.group or UNKNOWN)] if groups else []), Text(started), _status(run)),
             f"{here.samples:,}" if here else UNKNOWN,
@@ -93,7 +94,7 @@ def ledger_table(ledger: Ledger, width: int = WIDE) -> Table:
         table.add_column("price from", overflow="fold")
     table.add_column("USD", justify="right", no_wrap=True)
     table.add_column("ended", overflow="fold")
-    for use in used(ledger):
+    for use in segment_costs(ledger):
         segment = use.segment
         first, last = segment.marks[0], segment.marks[-1]
         quote = segment.quote
@@ -141,7 +142,7 @@ def _head(record: RunRecord) -> Text:
     facts = {
         "group": run.group,
         "tags": ", ".join(run.tags),
-        "started": f"{moment(run.started_at)} UTC" if has_clock(record.ledger) else None,
+        "started": f"{moment(run.started_at)} UTC" if has_wall_clock(record.ledger) else None,
         "host": run.host,
         "commit": run.git_commit and run.git_commit[:12],
         "seed": run.seed,

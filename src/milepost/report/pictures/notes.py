@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from milepost.analysis.breakdown import has_wall_clock, is_assumed
 from milepost.analysis.reach import Reach
-from milepost.report.ledgers import has_clock, is_assumed
 from milepost.report.pictures.data import QUANTITIES
 from milepost.runs.record import RunRecord
 
@@ -15,7 +15,7 @@ def count(number: int, what: str) -> str:
 
 def untimed_note(every: Sequence[RunRecord]) -> Iterator[str]:
     """Say of logs that have no wall clock what follows from that."""
-    untimed = sum(not has_clock(record.ledger) for record in every)
+    untimed = sum(not has_wall_clock(record.ledger) for record in every)
     if untimed:
         yield f"{count(untimed, 'run')} whose log has no wall clock: what was billed beside training is not known."
 
