@@ -26,11 +26,6 @@ class Level(NamedTuple):
         return self.point.smoothed
 
 
-def is_raw(smoothing: Smoothing) -> bool:
-    """Say whether a smoothing leaves values as they are."""
-    return smoothing.half_life is None and smoothing.smoothing_factor == 1
-
-
 def name_of(watched: Curve | PerformanceThreshold) -> str:
     """Name a metric under a smoothing; the usual one goes without saying."""
     smoothing = watched.smoothing
@@ -40,7 +35,7 @@ def name_of(watched: Curve | PerformanceThreshold) -> str:
         amount = f"{half_life.samples:,g} samples" if half_life.samples else f"{half_life.seconds:,g} s"
         how = f"half-life {amount}"
     else:
-        how = "raw" if is_raw(smoothing) else f"α = {smoothing.smoothing_factor:g}"
+        how = "raw" if smoothing.is_raw else f"α = {smoothing.smoothing_factor:g}"
     return f"{watched.metric} ({how}{'' if smoothing.bias_correction else ', uncorrected'})"
 
 

@@ -30,9 +30,8 @@ def curve_plots(record: RunRecord, width: int) -> list[Text]:
 
 
 def _plot(curve: Curve, thresholds: Sequence[PerformanceThreshold], width: int) -> Text:
-    is_smoothed = curve.smoothing.smoothing_factor < 1 or curve.smoothing.half_life is not None
     samples = [point.samples for point in curve.points]
-    lines = {"raw": [point.raw for point in curve.points]} if is_smoothed else {}
+    lines = {"raw": [point.raw for point in curve.points]} if not curve.smoothing.is_raw else {}
     lines["smoothed"] = [point.smoothed for point in curve.points]
     return plot_lines(curve.metric, samples, lines, thresholds, width)
 

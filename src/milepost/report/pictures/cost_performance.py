@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import altair as alt
 
-from milepost.analysis.curves import Level, is_raw, name_of, on_the_way, with_usd
+from milepost.analysis.curves import Level, name_of, on_the_way, with_usd
 from milepost.analysis.reach import at_crossing
 from milepost.report.amounts import UNKNOWN, usd
 from milepost.report.pictures.axes import (
@@ -115,7 +115,7 @@ def _chart(
     data[names["targets"]] = target_rows(thresholds, points)
     data[names["frontier"]] = list(_frontier(lines, thresholds))
     quantity = QUANTITIES["dollars"]
-    title = metric if is_raw(lines[0].curve.smoothing) else f"{metric}, smoothed"
+    title = metric if lines[0].curve.smoothing.is_raw else f"{metric}, smoothed"
     x, y = along(quantity), values("value", title)
     hues = colour("group", groups)
     crossings, crossed = known(chart(names["crossings"]), "usd", "value"), said("run", "threshold", "usd:$,.4f")

@@ -6,7 +6,7 @@ from typing import Any
 
 import altair as alt
 
-from milepost.analysis.curves import Level, is_raw, lost_of, name_of, on_the_way, with_usd
+from milepost.analysis.curves import Level, lost_of, name_of, on_the_way, with_usd
 from milepost.analysis.reach import Reach, at_crossing, before_crossing, has_clock
 from milepost.report.amounts import usd
 from milepost.report.pictures.axes import along, bound_of, bounds, chart, known, layered, said, tooltip
@@ -37,7 +37,7 @@ def curves(record: RunRecord, most_points: int = MOST_POINTS) -> Picture:
         _add(record, curve, levels, at, data, most_points)
         for name, quantity in QUANTITIES.items():
             if any(row[quantity.field] is not None for row in data[f"led{at}"]):
-                is_smoothed = not is_raw(curve.smoothing)
+                is_smoothed = not curve.smoothing.is_raw
                 charts[name_of(curve), name] = _chart(curve.metric, quantity, at, is_smoothed=is_smoothed)
         cells += [_point_cells(curve, level) for level in thinned(levels, TABLE_POINTS)]
     metrics, over = (tuple(dict.fromkeys(key[place] for key in charts)) for place in (0, 1))
