@@ -6,6 +6,7 @@ from typing import NamedTuple
 from milepost.analysis.reach import has_clock
 from milepost.money.costs import costs_along
 from milepost.runs.record import Curve, CurvePoint, RunRecord
+from milepost.tracking.result import ThresholdResult
 from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
 
 
@@ -37,6 +38,17 @@ def name_of(watched: Curve | PerformanceThreshold) -> str:
     else:
         how = "raw" if smoothing.is_raw else f"α = {smoothing.smoothing_factor:g}"
     return f"{watched.metric} ({how}{'' if smoothing.bias_correction else ', uncorrected'})"
+
+
+def watching(record: RunRecord, curve: Curve) -> list[PerformanceThreshold]:
+    """Return the thresholds of a run that watch one of its curves."""
+    return [each for each in record.thresholds if (each.metric, each.smoothing) == (curve.metric, curve.smoothing)]
+
+
+def crossed(record: RunRecord, curve: Curve) -> list[ThresholdResult]:
+    """Return the results of those among them that were achieved."""
+    names = {each.name for each in watching(record, curve)}
+    return [result for result in record.results if result.achieved and result.threshold in names]
 
 
 def on_the_way(curve: Curve) -> list[CurvePoint]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
+from milepost.analysis.curves import watching
 from milepost.errors import MissingExtra
 from milepost.runs.record import Curve, RunRecord
 from milepost.tracking.thresholds import PerformanceThreshold
@@ -19,14 +20,7 @@ def curve_plots(record: RunRecord, width: int) -> list[Text]:
     Raises:
         MissingExtra: plotext is not installed.
     """
-    plots = []
-    for curve in record.curves:
-        watching = [
-            each for each in record.thresholds if (each.metric, each.smoothing) == (curve.metric, curve.smoothing)
-        ]
-        if len(curve.points) > 1:
-            plots.append(_plot(curve, watching, width))
-    return plots
+    return [_plot(curve, watching(record, curve), width) for curve in record.curves if len(curve.points) > 1]
 
 
 def _plot(curve: Curve, thresholds: Sequence[PerformanceThreshold], width: int) -> Text:

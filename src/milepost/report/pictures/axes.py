@@ -8,8 +8,6 @@ import altair as alt
 from milepost.report.pictures.data import Quantity
 from milepost.tracking.result import ThresholdResult
 
-NO_GROUP = "(no group)"
-
 DASHES: tuple[Sequence[float], ...] = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 """Of lines whose colour is used a second, third or fourth time."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import altair as alt
 
-from milepost.analysis.curves import Level, lost_of, name_of, on_the_way, with_usd
+from milepost.analysis.curves import Level, crossed, lost_of, name_of, on_the_way, watching, with_usd
 from milepost.analysis.reach import Reach, at_crossing, before_crossing, has_clock
 from milepost.report.amounts import usd
 from milepost.report.pictures.axes import along, bound_of, bounds, chart, known, layered, said, tooltip
@@ -57,8 +57,7 @@ def _add(
     record: RunRecord, curve: Curve, levels: Sequence[Level], at: int, data: dict[str, list[Datum]], most_points: int
 ) -> None:
     """Put the data sets of a curve among those of the picture."""
-    watching = [each for each in record.thresholds if name_of(each) == name_of(curve)]
-    names, timed = {each.name for each in watching}, has_clock(record)
+    timed = has_clock(record)
     data[f"led{at}"] = [_point(level.point, level.usd, timed=timed) for level in thinned(levels, most_points)]
     data[f"lost{at}"] = [
         _point(point, None, timed=timed) | {"stretch": number}
@@ -69,13 +68,12 @@ def _add(
         {"threshold": result.threshold, "smoothed": result.smoothed_value_at_threshold, "bound": bound_of(result)}
         | fields_of(at_crossing(result))
         | fields_of(before_crossing(result), "after_")
-        for result in record.results
-        if result.achieved and result.threshold in names
+        for result in crossed(record, curve)
     ]
     points = [
         (row["minutes" if timed else "samples"], row[name]) for row in data[f"led{at}"] for name in ("raw", "smoothed")
     ]
-    data[f"targets{at}"] = target_rows(watching, points)
+    data[f"targets{at}"] = target_rows(watching(record, curve), points)
 
 
 def _point(point: CurvePoint, spent: float | None, *, timed: bool) -> Datum:
@@ -89,7 +87,7 @@ def _chart(metric: str, quantity: Quantity, at: int, *, is_smoothed: bool) -> al
     x, field = along(quantity), quantity.field
     y = values("smoothed", metric)
     led, crossings = known(chart(f"led{at}"), field), known(chart(f"crossings{at}"), field)
-    crossed = said("threshold", f"{field}:,.6~g")
+    read = said("threshold", f"{field}:,.6~g")
     told = tooltip(("threshold", "threshold", ""), (field, quantity.title, ",.6~g"), ("smoothed", metric, ",.4~g"))
     order = alt.Order(f"{field}:Q")
     layers = [
@@ -98,7 +96,7 @@ def _chart(metric: str, quantity: Quantity, at: int, *, is_smoothed: bool) -> al
         .encode(x=alt.X(f"after_{field}:Q"), x2=alt.X2(f"{field}:Q")),
         target_lines(f"targets{at}", metric),
         led.mark_line(style="smoothed", description=f"{metric}, smoothed").encode(x=x, y=y, order=order),
-        crossings.mark_point(style="crossing", filled=True, size=100, opacity=1, description=crossed).encode(
+        crossings.mark_point(style="crossing", filled=True, size=100, opacity=1, description=read).encode(
             x=x, y=y, tooltip=told
         ),
         bounds(crossings, x, y),

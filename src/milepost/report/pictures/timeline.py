@@ -1,11 +1,12 @@
 """When each run reached each threshold: over samples, minutes and dollars."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 
-from milepost.analysis.reach import Reach, at_crossing, at_end, before_crossing, stops
+from milepost.analysis.members import members_of
+from milepost.analysis.reach import at_crossing, at_end, before_crossing, stops
 from milepost.report.exports import COLUMNS, row
 from milepost.report.pictures.axes import along, bound_of, bounds, chart, colour, from_zero, known, said, shape, tooltip
 from milepost.report.pictures.data import QUANTITIES, Datum, Quantity, fields_of
@@ -45,7 +46,11 @@ def timeline(every: Sequence[RunRecord]) -> Picture:
         switches=(Switch("over", tuple(name for (name,) in charts)),),
         data=data if charts else {},
         table=Table(COLUMNS, tuple(tuple(row(result)) for result in results), numbers=5),
-        notes=(*_notes(every, drawn, results == []), *unknown_notes(_reaches(drawn)), *assumed_note(drawn)),
+        notes=(
+            *_notes(every, drawn, results == []),
+            *unknown_notes(member for record in drawn for member in members_of(record)),
+            *assumed_note(drawn),
+        ),
     )
 
 
@@ -97,12 +102,6 @@ def _chart(quantity: Quantity, rows: Rows, thresholds: Sequence[str]) -> alt.Lay
             x=x, y=y, color=hues, shape=shapes, tooltip=told
         ),
     )
-
-
-def _reaches(drawn: Sequence[RunRecord]) -> Iterator[tuple[str, Reach]]:
-    for record in drawn:
-        end = at_end(record)
-        yield from ((record.run.id, at_crossing(result) if result.achieved else end) for result in record.results)
 
 
 def _notes(every: Sequence[RunRecord], drawn: Sequence[RunRecord], has_none: bool) -> tuple[str, ...]:
