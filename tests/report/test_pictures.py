@@ -14,7 +14,7 @@ from milepost.money.ledger import Ledger
 from milepost.money.position import Position
 from milepost.money.quote import BillingRule
 from milepost.report.amounts import usd
-from milepost.report.exports import row
+from milepost.report.cells import row
 from milepost.report.pictures import OF_ONE_RUN, PICTURES
 from milepost.report.pictures.cost_performance import cost_performance
 from milepost.report.pictures.curves import curves
@@ -50,7 +50,7 @@ def test_timeline_has_crossings_brackets_open_ends_and_preemptions(every: list[R
     assert {row["run"] for row in rows_of(picture, "crossings", bound="≤")} == {"ready"}
     assert [choice for (choice,) in picture.charts] == ["samples", "minutes", "dollars"]
     results = [result for record in every for result in record.results]
-    assert picture.table.rows == tuple(tuple(row(result)) for result in results)
+    assert picture.table.rows == tuple(map(row, results))
 
 
 def test_every_run_counts_in_what_a_threshold_took(every: list[RunRecord]) -> None:

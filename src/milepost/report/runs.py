@@ -12,6 +12,7 @@ from milepost.money.breakdown import spending
 from milepost.money.costs import cost_lines
 from milepost.money.ledger import Ledger
 from milepost.report.amounts import UNKNOWN, lasted, moment, usd
+from milepost.report.cells import figures, status
 from milepost.report.ledgers import ended, fleet, price_notes, purpose, source
 from milepost.report.terminal import WIDE, results_table
 from milepost.runs.record import Run, RunRecord
@@ -47,17 +48,9 @@ def runs_table(record: Iterable[RunRecord]) -> Table:
             if result is None:
                 table.add_row(*row, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
                 continue
-            bound = "≤ " if result.already_met else ""
-            samples, minutes, dollars = (
-                *(result.samples_to_threshold, result.minutes_to_threshold, result.cost_to_threshold),
-            )
-            table.add_row(
-                *row,
-                Text(result.threshold),
-                f"{bound}{samples:,}" if samples is not None else Text(result.status.replace("_", " "), "yellow"),
-                UNKNOWN if minutes is None else f"{bound}{minutes:.2f}",
-                UNKNOWN if dollars is None else bound + usd(dollars, assumed=result.price_assumed),
-            )
+            samples, minutes, dollars = figures(result)
+            reached: RenderableType = samples if samples != UNKNOWN else Text(status(result), "yellow")
+            table.add_row(*row, Text(result.threshold), reached, minutes, dollars)
             row = [""] * len(row)
     if assumed:
         table.caption = "* at an assumed price"

@@ -15,8 +15,10 @@ from rich.segment import Segment as Piece
 from rich.table import Table
 from rich.text import Text
 
+from milepost.analysis.members import target_of
 from milepost.money.segment import Segment
-from milepost.report.amounts import UNKNOWN, target_of, usd
+from milepost.report.amounts import UNKNOWN, usd
+from milepost.report.cells import dollars, figures, number, status
 from milepost.report.live_curves import Trail
 from milepost.tracked_run import TrackedRun
 from milepost.tracking.result import ThresholdResult
@@ -62,7 +64,7 @@ def results_table(results: Iterable[ThresholdResult]) -> Table:
     for name in FIGURES:
         table.add_column(name, justify="right", no_wrap=True)  # a figure that is cut is a wrong one
     for result in results:
-        table.add_row(Text(result.threshold), Text(target_of(result)), _status(result), *_figures(result))
+        table.add_row(Text(result.threshold), Text(str(target_of(result))), _status(result), *_figures(result))
     if any(result.price_assumed for result in results):
         table.caption = "* at an assumed price"
     return table
@@ -71,9 +73,9 @@ def results_table(results: Iterable[ThresholdResult]) -> Table:
 def runs_results_table(results: Iterable[ThresholdResult]) -> Table:
     """Return a table of the results of several runs, a row each; figures that none of them has are left out."""
     results = list(results)
-    rows = [(result, [*_figures(result), _shown(result.run_minutes, 2)]) for result in results]
+    rows = [(result, [*_figures(result), number(result.run_minutes, ",.2f")]) for result in results]
     names = (*FIGURES, "run min")
-    known = [at for at in range(len(names)) if any(figures[at] != UNKNOWN for _, figures in rows)]
+    known = [at for at in range(len(names)) if any(shown[at] != UNKNOWN for _, shown in rows)]
     groups = any(result.group is not None for result in results)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
     table.add_column("run", overflow="fold")
@@ -83,9 +85,9 @@ def runs_results_table(results: Iterable[ThresholdResult]) -> Table:
     table.add_column("status", no_wrap=True)
     for at in known:
         table.add_column(names[at], justify="right", no_wrap=True)
-    for result, figures in rows:
+    for result, shown in rows:
         named = (result.run, result.group, result.threshold) if groups else (result.run, result.threshold)
-        table.add_row(*(Text(name or UNKNOWN) for name in named), _status(result), *(figures[at] for at in known))
+        table.add_row(*(Text(name or UNKNOWN) for name in named), _status(result), *(shown[at] for at in known))
     if any(result.price_assumed for result in results):
         table.caption = "* at an assumed price"
     return table
@@ -95,23 +97,14 @@ FIGURES = ("samples", "minutes", "USD", "USD billed", "final value")
 
 
 def _status(result: ThresholdResult) -> Text:
-    status = Text("achieved", "green") if result.achieved else Text(result.status.replace("_", " "), "yellow")
-    if result.retained is False:
-        status.append(", not retained", "yellow")
-    return status
+    shown = Text(status(result), "green" if result.achieved else "yellow")
+    return shown.append(", not retained", "yellow") if result.retained is False else shown
 
 
 def _figures(result: ThresholdResult) -> list[str]:
     """Return what a result shows, in the order of `FIGURES`."""
-    bound = "≤ " if result.already_met else ""
-    samples, minutes = result.samples_to_threshold, result.minutes_to_threshold
-    costs = (result.cost_to_threshold, result.billed_cost_to_threshold)
-    return [
-        UNKNOWN if samples is None else f"{bound}{samples:,}",
-        UNKNOWN if minutes is None else f"{bound}{minutes:.2f}",
-        *(UNKNOWN if cost is None else bound + usd(cost, assumed=result.price_assumed) for cost in costs),
-        _shown(result.final_smoothed_value),
-    ]
+    billed = dollars(result, result.billed_cost_to_threshold)
+    return [*figures(result), billed, number(result.final_smoothed_value, ",.3f")]
 
 
 def print_results(tracked_run: TrackedRun, console: Console | None = None) -> None:
@@ -145,10 +138,6 @@ def price_line(segment: Segment | None) -> Text:
     if quote.provisional:
         line.append("\nprovisional: a live price was asked for and is not there yet", "yellow")
     return line
-
-
-def _shown(value: float | None, digits: int = 3) -> str:
-    return UNKNOWN if value is None else f"{value:,.{digits}f}"
 
 
 class LivePanel:
@@ -211,13 +200,8 @@ class LivePanel:
             table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
         results: list[ThresholdResult] = list(self._run.get_results().values())
         for result in results:
-            value = result.final_smoothed_value
-            table.add_row(
-                Text(result.threshold),
-                Text(target_of(result)),
-                UNKNOWN if value is None else f"{value:.3f}",
-                self._progress(result),
-            )
+            named = (Text(result.threshold), Text(str(target_of(result))))
+            table.add_row(*named, number(result.final_smoothed_value, ".3f"), self._progress(result))
         others = "  ".join(f"{name} {value:.4g}" for name, value in self._metrics.items() if isinstance(value, float))
         above = Group(Text(self._where(), "bold"), price_line(self._run.ledger.current), table)
         below = Text(others, "dim", overflow="fold")
@@ -229,7 +213,11 @@ class LivePanel:
         """Return the same in one line, for logs."""
         values = [
             f"{result.threshold}: "
-            + ("achieved" if result.achieved else f"{_shown(result.final_smoothed_value)} of {result.target_value:g}")
+            + (
+                "achieved"
+                if result.achieved
+                else f"{number(result.final_smoothed_value, ',.3f')} of {result.target_value:g}"
+            )
             for result in self._run.get_results().values()
         ]
         return escape("  ".join([self._where(), *values]))

@@ -6,7 +6,8 @@ from typing import Literal
 import msgspec
 
 from milepost.analysis.groups import Group, groups_of
-from milepost.report.amounts import UNKNOWN, usd
+from milepost.report.amounts import UNKNOWN
+from milepost.report.cells import bounded, dollars
 from milepost.runs.record import RunRecord
 
 
@@ -42,6 +43,5 @@ def _least(group: Group, field: Literal["minutes", "usd"]) -> str:
     if (member := group.least(field)) is None:
         return UNKNOWN
     result, reach = member.result, member.reach
-    bound = "≤ " if result.already_met else ""
-    shown = usd(reach.usd, assumed=result.price_assumed) if field == "usd" else f"{reach.minutes:,.2f} min"
-    return f"{bound}{shown}" + (f" ({result.run})" if len(group.members) > 1 and result.run else "")
+    shown = dollars(result, reach.usd) if field == "usd" else bounded(result, reach.minutes, ",.2f", " min")
+    return shown + (f" ({result.run})" if len(group.members) > 1 and result.run else "")

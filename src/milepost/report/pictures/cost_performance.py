@@ -9,6 +9,7 @@ from milepost.analysis.curves import crossed, watching
 from milepost.analysis.frontier import Line, frontier, lines_over_dollars
 from milepost.analysis.groups import group_of
 from milepost.report.amounts import UNKNOWN, usd
+from milepost.report.cells import dollars
 from milepost.report.pictures.axes import (
     along,
     bound_of,
@@ -114,7 +115,7 @@ def _named(line: Line) -> Datum:
 def _cells(metric: str, line: Line) -> tuple[str, ...]:
     assumed = any(result.price_assumed for result in line.record.results)
     at_usd = [
-        f"{result.threshold} at {'≤ ' if result.already_met else ''}{usd(result.cost_to_threshold, assumed=assumed)}"
+        f"{result.threshold} at {dollars(result, result.cost_to_threshold, assumed=assumed)}"
         for result in crossed(line.record, line.curve)
     ]
     last = line.levels[-1]

@@ -7,7 +7,8 @@ import altair as alt
 
 from milepost.analysis.groups import Group, group_of, groups_of
 from milepost.analysis.members import names_of
-from milepost.report.amounts import UNKNOWN, usd
+from milepost.report.amounts import UNKNOWN
+from milepost.report.cells import figures, status
 from milepost.report.pictures.axes import along, bound_of, bounds, chart, colour, known, said, tooltip
 from milepost.report.pictures.data import QUANTITIES, Datum, Quantity, fields_of
 from milepost.report.pictures.notes import assumed_note, unknown_notes
@@ -80,14 +81,11 @@ def _reached(group: Group) -> str:
 
 def _cells(group: Group, threshold: str) -> Iterator[tuple[str, ...]]:
     for member in group.members:
-        result, reach = member.result, member.reach
-        bound = "≤ " if result.already_met else ""
+        result = member.result
         yield (
             *(threshold, group.name, _reached(group), result.run or UNKNOWN),
-            "crossed" if result.achieved else f"{result.status.replace('_', ' ')}, stopped at",
-            UNKNOWN if reach.samples is None else f"{bound}{reach.samples:,}",
-            UNKNOWN if reach.minutes is None else f"{bound}{reach.minutes:,.2f}",
-            UNKNOWN if reach.usd is None else bound + usd(reach.usd, assumed=result.price_assumed),
+            "crossed" if result.achieved else f"{status(result)}, stopped at",
+            *figures(result, member.reach, minutes=",.2f"),
         )
 
 

@@ -7,7 +7,7 @@ import altair as alt
 
 from milepost.analysis.members import members_of
 from milepost.analysis.reach import at_crossing, at_end, before_crossing, stops
-from milepost.report.exports import COLUMNS, row
+from milepost.report.cells import COLUMNS, NUMBERS, row
 from milepost.report.pictures.axes import along, bound_of, bounds, chart, colour, from_zero, known, said, shape, tooltip
 from milepost.report.pictures.data import QUANTITIES, Datum, Quantity, fields_of
 from milepost.report.pictures.notes import assumed_note, count, unknown_notes
@@ -45,7 +45,7 @@ def timeline(every: Sequence[RunRecord]) -> Picture:
         charts=charts,
         switches=(Switch("over", tuple(name for (name,) in charts)),),
         data=data if charts else {},
-        table=Table(COLUMNS, tuple(tuple(row(result)) for result in results), numbers=5),
+        table=Table(COLUMNS, tuple(map(row, results)), numbers=NUMBERS),
         notes=(
             *_notes(every, drawn, results == []),
             *unknown_notes(member for record in drawn for member in members_of(record)),
