@@ -1,10 +1,12 @@
 """What a ledger says, in words: what it ran on, who named the price, and what the money was for."""
 
+from collections.abc import Sequence
+
 from milepost.analysis.breakdown import machine
 from milepost.money.breakdown import Spent
 from milepost.money.ledger import Ledger
 from milepost.money.segment import Segment
-from milepost.report.amounts import UNKNOWN
+from milepost.report.amounts import UNKNOWN, lasted, usd
 
 PURPOSES = {
     "training": "training",
@@ -17,6 +19,21 @@ PURPOSES = {
     "storage": "storage",
     "network": "network",
 }
+
+
+def spending_rows(spent: Sequence[Spent], total: float | None, *, assumed: bool) -> list[tuple[str, str, str, str]]:
+    """Return what money was for, how long that took, its USD and its share of the total, a row each; last the total."""
+    rows = [
+        (
+            purpose(each),
+            "" if each.seconds is None else lasted(each.seconds),
+            usd(each.usd, assumed=assumed),
+            f"{each.usd / total:.1%}" if each.usd is not None and total else UNKNOWN,
+        )
+        for each in spent
+    ]
+    whole = sum(each.seconds or 0.0 for each in spent)
+    return [*rows, ("total", lasted(whole), usd(total, assumed=assumed), "")]
 
 
 def purpose(spent: Spent) -> str:
@@ -47,12 +64,14 @@ def ended(segment: Segment) -> str:
     return UNKNOWN if segment.end is None else segment.end.name or "ended"
 
 
+def price_note(segment: Segment | None) -> str | None:
+    """Say why the price of a segment is not known or is assumed; None where neither is so."""
+    if segment is None or segment.quote is None:
+        return f"price unknown: {(segment and segment.unpriced_because) or 'there is no quote'}"
+    return f"* assumed price: {segment.quote.assumed_because or 'substituted'}" if segment.quote.assumed else None
+
+
 def price_notes(*ledgers: Ledger) -> list[str]:
-    """Say of prices that are not known or assumed why, each once."""
-    notes: dict[str, None] = {}
-    for segment in (segment for ledger in ledgers for segment in ledger.segments):
-        if segment.quote is None:
-            notes[f"price unknown: {segment.unpriced_because or 'there is no quote'}"] = None
-        elif segment.quote.assumed:
-            notes[f"* assumed price: {segment.quote.assumed_because or 'substituted'}"] = None
-    return list(notes)
+    """Return what `price_note` says of each segment, each once."""
+    notes = (price_note(segment) for ledger in ledgers for segment in ledger.segments)
+    return list(dict.fromkeys(note for note in notes if note is not None))

@@ -13,7 +13,7 @@ from milepost.money.costs import cost_lines
 from milepost.money.ledger import Ledger
 from milepost.report.amounts import UNKNOWN, lasted, moment, usd
 from milepost.report.cells import figures, status
-from milepost.report.ledgers import ended, fleet, price_notes, purpose, source
+from milepost.report.ledgers import ended, fleet, price_notes, source, spending_rows
 from milepost.report.terminal import WIDE, results_table
 from milepost.runs.record import Run, RunRecord
 
@@ -114,15 +114,11 @@ def money_table(ledger: Ledger) -> Table:
     for name in ("wall", "USD", "share"):
         table.add_column(name, justify="right")
     spent = () if ledger.here is None else spending(ledger, ledger.here)
-    total = total_usd(spent)
-    assumed = is_assumed(ledger)
-    for each in spent:
-        share = f"{each.usd / total:.1%}" if each.usd is not None and total else UNKNOWN
-        lasted_text = "" if each.seconds is None else lasted(each.seconds)
-        table.add_row(Text(purpose(each)), lasted_text, usd(each.usd, assumed=assumed), share)
+    *parts, total = spending_rows(spent, total_usd(spent), assumed=is_assumed(ledger))
+    for what, *cells in parts:
+        table.add_row(Text(what), *cells)
     table.add_section()
-    whole = sum(each.seconds or 0.0 for each in spent)
-    table.add_row("total", lasted(whole), usd(total, assumed=assumed), "")
+    table.add_row(*total)
     return table
 
 

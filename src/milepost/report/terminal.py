@@ -13,6 +13,7 @@ from milepost.analysis.members import target_of
 from milepost.money.segment import Segment
 from milepost.report.amounts import UNKNOWN, usd
 from milepost.report.cells import dollars, figures, number, status
+from milepost.report.ledgers import price_note
 from milepost.tracked_run import TrackedRun
 from milepost.tracking.result import ThresholdResult
 
@@ -108,10 +109,9 @@ def print_results(tracked_run: TrackedRun, console: Console | None = None) -> No
 
 def price_line(segment: Segment | None) -> Text:
     """Say in a line what an hour costs, who says so, and whether that is assumed."""
-    quote = segment.quote if segment else None
-    if segment is None or quote is None:
-        why = segment.unpriced_because if segment else None
-        return Text(f"price unknown: {why or 'there is no quote'}", "yellow")
+    note = price_note(segment)
+    if segment is None or (quote := segment.quote) is None:
+        return Text(note or "", "yellow")
     instance = segment.instance
     nodes = instance.num_nodes or 1
     fleet = f" × {nodes} node{'s' * (nodes != 1)}"
@@ -120,8 +120,8 @@ def price_line(segment: Segment | None) -> Text:
     now = quote.usd_per_hour_at(segment.marks[-1].wall_time)
     since = f", as of {quote.as_of}{', cached' if quote.cached else ''}" if quote.as_of else ""
     line = Text(f"${now:,.4g}/h{fleet}{share}  {what}  (source: {quote.source}{since})")
-    if quote.assumed:
-        line.append(f"\n* assumed price: {quote.assumed_because or 'substituted'}", "yellow")
+    if note is not None:
+        line.append(f"\n{note}", "yellow")
     if quote.provisional:
         line.append("\nprovisional: a live price was asked for and is not there yet", "yellow")
     return line
