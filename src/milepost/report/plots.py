@@ -51,29 +51,34 @@ def plot_lines(
     Raises:
         MissingExtra: plotext is not installed.
     """
-    plot = plotext()
-    plot.clear_figure()
-    plot.plotsize(width, height)
+    plot = open_plot(width, height)
     for name, values in lines.items():
         plot.plot(samples, values, label=name, marker="braille", color="gray" if name == "raw" else "blue")
     first, last = min(samples), max(samples)
     for threshold in thresholds:
         target = f"{threshold.name} {threshold.comparison} {threshold.target_value:g}"
         plot.plot([first, last], [threshold.target_value] * 2, label=target, marker="braille", color="green")
-    ticks = [round(first + (last - first) * at / (TICKS - 1)) for at in range(TICKS)]
+    ticks = [round(tick) for tick in ticks_between(first, last)]
     plot.xticks(ticks, [f"{tick:,}" for tick in ticks])
     plot.title(f"{metric} over samples")
     return Text.from_ansi(plot.build())
 
 
-def plotext() -> Any:
-    """Return plotext.
+def open_plot(width: int, height: int) -> Any:
+    """Return a plot of so many columns and lines, with nothing in it.
 
     Raises:
-        MissingExtra: It is not installed.
+        MissingExtra: plotext is not installed.
     """
     try:
-        import plotext as found
+        import plotext
     except ImportError:
         raise MissingExtra("plotext", "prices", "plotting") from None
-    return found
+    plotext.clear_figure()
+    plotext.plotsize(width, height)
+    return plotext
+
+
+def ticks_between(first: float, last: float) -> list[float]:
+    """Return where an axis has its ticks."""
+    return [first + (last - first) * at / (TICKS - 1) for at in range(TICKS)]

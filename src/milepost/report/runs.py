@@ -14,26 +14,24 @@ from milepost.money.ledger import Ledger
 from milepost.report.amounts import UNKNOWN, lasted, moment, usd
 from milepost.report.cells import figures, status
 from milepost.report.ledgers import ended, fleet, price_notes, source, spending_rows
+from milepost.report.tables import AIRY, ASSUMED, add_figures, add_texts
 from milepost.report.terminal import WIDE, results_table
 from milepost.runs.record import Run, RunRecord
 
 STATUS_STYLES = {"running": "cyan", "closed": "green", "failed": "red"}
 
 
-def runs_table(record: Iterable[RunRecord]) -> Table:
+def runs_table(every: Iterable[RunRecord]) -> Table:
     """Return a table of runs with what each of their thresholds took, a row each."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
-    record = list(record)
-    groups = any(each.run.group for each in record)
-    for name in ("run", *(["group"] if groups else []), "started (UTC)", "status"):
-        table.add_column(name, overflow="fold")
-    for name in ("samples", "USD\nbilled"):
-        table.add_column(name, justify="right", no_wrap=True)  # a figure that is cut is a wrong one
-    table.add_column("threshold", overflow="fold")
-    for name in ("at\nsamples", "minutes", "USD"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = Table(**AIRY)
+    every = list(every)
+    groups = any(each.run.group for each in every)
+    add_texts(table, "run", *(["group"] if groups else []), "started (UTC)", "status")
+    add_figures(table, "samples", "USD\nbilled")
+    add_texts(table, "threshold")
+    add_figures(table, "at\nsamples", "minutes", "USD")
     assumed = False
-    for each in record:
+    for each in every:
         run, here = each.run, each.ledger.here
         at_assumed = is_assumed(each.ledger)
         assumed |= at_assumed
@@ -53,7 +51,7 @@ def runs_table(record: Iterable[RunRecord]) -> Table:
             table.add_row(*row, Text(result.threshold), reached, minutes, dollars)
             row = [""] * len(row)
     if assumed:
-        table.caption = "* at an assumed price"
+        table.caption = ASSUMED
     return table
 
 
@@ -77,16 +75,15 @@ def ledger_table(ledger: Ledger, width: int = WIDE) -> Table:
         width: Columns that there are.
     """
     narrow = width < WIDE - 10
-    table = Table(title="What it ran on", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(title="What it ran on", title_justify="left", **AIRY)
     table.add_column("from (UTC)", no_wrap=not narrow, overflow="fold")
-    for name in ("wall", "elapsed", "samples"):
-        table.add_column(name, justify="right", no_wrap=True)
+    add_figures(table, "wall", "elapsed", "samples")
     if not narrow:
-        table.add_column("fleet", overflow="fold")
-        table.add_column("USD/node-h", justify="right", no_wrap=True)
-        table.add_column("price from", overflow="fold")
-    table.add_column("USD", justify="right", no_wrap=True)
-    table.add_column("ended", overflow="fold")
+        add_texts(table, "fleet")
+        add_figures(table, "USD/node-h")
+        add_texts(table, "price from")
+    add_figures(table, "USD")
+    add_texts(table, "ended")
     for use in segment_costs(ledger):
         segment = use.segment
         first, last = segment.marks[0], segment.marks[-1]

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment as Piece
 from rich.table import Table
@@ -14,6 +13,7 @@ from milepost.money.segment import Segment
 from milepost.report.amounts import UNKNOWN, usd
 from milepost.report.cells import dollars, figures, number, status
 from milepost.report.ledgers import price_note
+from milepost.report.tables import AIRY, ASSUMED, add_figures, add_texts
 from milepost.tracked_run import TrackedRun
 from milepost.tracking.result import ThresholdResult
 
@@ -46,15 +46,12 @@ def results_table(results: Iterable[ThresholdResult]) -> Table:
     """Return a table of one run's results: what each threshold took. ``≤`` marks figures that are upper bounds."""
     results = list(results)
     table = Table(title="What it took", title_justify="left", caption_justify="left")
-    table.add_column("threshold", overflow="fold")
-    table.add_column("target", overflow="fold")
-    table.add_column("status", overflow="fold")
-    for name in FIGURES:
-        table.add_column(name, justify="right", no_wrap=True)  # a figure that is cut is a wrong one
+    add_texts(table, "threshold", "target", "status")
+    add_figures(table, *FIGURES)
     for result in results:
         table.add_row(Text(result.threshold), Text(str(target_of(result))), _status(result), *_figures(result))
     if any(result.price_assumed for result in results):
-        table.caption = "* at an assumed price"
+        table.caption = ASSUMED
     return table
 
 
@@ -65,19 +62,15 @@ def runs_results_table(results: Iterable[ThresholdResult]) -> Table:
     names = (*FIGURES, "run min")
     known = [at for at in range(len(names)) if any(shown[at] != UNKNOWN for _, shown in rows)]
     groups = any(result.group is not None for result in results)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
-    table.add_column("run", overflow="fold")
-    if groups:
-        table.add_column("group", overflow="fold")
-    table.add_column("threshold", overflow="fold")
+    table = Table(**AIRY)
+    add_texts(table, "run", *(["group"] if groups else []), "threshold")
     table.add_column("status", no_wrap=True)
-    for at in known:
-        table.add_column(names[at], justify="right", no_wrap=True)
+    add_figures(table, *(names[at] for at in known))
     for result, shown in rows:
         named = (result.run, result.group, result.threshold) if groups else (result.run, result.threshold)
         table.add_row(*(Text(name or UNKNOWN) for name in named), _status(result), *(shown[at] for at in known))
     if any(result.price_assumed for result in results):
-        table.caption = "* at an assumed price"
+        table.caption = ASSUMED
     return table
 
 
