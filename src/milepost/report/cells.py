@@ -60,5 +60,10 @@ def number(value: float | None, form: str) -> str:
     return UNKNOWN if value is None else f"{value:{form}}"
 
 
+def bound_of(result: ThresholdResult) -> str:
+    """Return ``≤`` where a result's figures are upper bounds."""
+    return "≤" if result.already_met else ""
+
+
 def _bound(result: ThresholdResult) -> str:
-    return "≤ " if result.already_met else ""
+    return f"{bound_of(result)} " if result.already_met else ""

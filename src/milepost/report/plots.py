@@ -7,7 +7,7 @@ from rich.text import Text
 
 from milepost.analysis.curves import watching
 from milepost.errors import MissingExtra
-from milepost.runs.record import Curve, RunRecord
+from milepost.runs.record import RunRecord
 from milepost.tracking.thresholds import PerformanceThreshold
 
 PLOT_HEIGHT = 18
@@ -20,14 +20,14 @@ def curve_plots(record: RunRecord, width: int) -> list[Text]:
     Raises:
         MissingExtra: plotext is not installed.
     """
-    return [_plot(curve, watching(record, curve), width) for curve in record.curves if len(curve.points) > 1]
-
-
-def _plot(curve: Curve, thresholds: Sequence[PerformanceThreshold], width: int) -> Text:
-    samples = [point.samples for point in curve.points]
-    lines = {"raw": [point.raw for point in curve.points]} if not curve.smoothing.is_raw else {}
-    lines["smoothed"] = [point.smoothed for point in curve.points]
-    return plot_lines(curve.metric, samples, lines, thresholds, width)
+    plots = []
+    for curve in record.curves:
+        samples = [point.samples for point in curve.points]
+        lines = {} if curve.smoothing.is_raw else {"raw": [point.raw for point in curve.points]}
+        lines["smoothed"] = [point.smoothed for point in curve.points]
+        if len(samples) > 1:
+            plots.append(plot_lines(curve.metric, samples, lines, watching(record, curve), width))
+    return plots
 
 
 def plot_lines(

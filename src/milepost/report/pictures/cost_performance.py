@@ -9,19 +9,8 @@ from milepost.analysis.curves import crossed, watching
 from milepost.analysis.frontier import Line, frontier, lines_over_dollars
 from milepost.analysis.groups import group_of
 from milepost.report.amounts import UNKNOWN, usd
-from milepost.report.cells import dollars
-from milepost.report.pictures.axes import (
-    along,
-    bound_of,
-    bounds,
-    chart,
-    colour,
-    dash,
-    known,
-    layered,
-    said,
-    tooltip,
-)
+from milepost.report.cells import bound_of, dollars
+from milepost.report.pictures.axes import along, bounds, chart, colour, dash, known, layered, said, tooltip
 from milepost.report.pictures.data import QUANTITIES, Datum, short, thinned
 from milepost.report.pictures.notes import assumed_note
 from milepost.report.pictures.picture import Picture, Switch, Table

@@ -9,7 +9,8 @@ import altair as alt
 from milepost.analysis.curves import Level, crossed, lost_of, name_of, on_the_way, watching, with_usd
 from milepost.analysis.reach import Reach, at_crossing, before_crossing, has_clock
 from milepost.report.amounts import usd
-from milepost.report.pictures.axes import along, bound_of, bounds, chart, known, layered, said, tooltip
+from milepost.report.cells import bound_of
+from milepost.report.pictures.axes import along, bounds, chart, known, layered, said, tooltip
 from milepost.report.pictures.data import QUANTITIES, Datum, Quantity, fields_of, short, thinned
 from milepost.report.pictures.picture import Picture, Switch, Table
 from milepost.report.pictures.targets import HEIGHT, target_labels, target_lines, target_rows, values

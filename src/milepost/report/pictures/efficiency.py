@@ -8,8 +8,8 @@ import altair as alt
 from milepost.analysis.groups import Group, group_of, groups_of
 from milepost.analysis.members import names_of
 from milepost.report.amounts import UNKNOWN
-from milepost.report.cells import figures, status
-from milepost.report.pictures.axes import along, bound_of, bounds, chart, colour, known, said, tooltip
+from milepost.report.cells import bound_of, figures, status
+from milepost.report.pictures.axes import along, bounds, chart, colour, known, said, tooltip
 from milepost.report.pictures.data import QUANTITIES, Datum, Quantity, fields_of
 from milepost.report.pictures.notes import assumed_note, unknown_notes
 from milepost.report.pictures.picture import Picture, Switch, Table

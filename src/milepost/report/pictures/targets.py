@@ -1,6 +1,7 @@
 """Targets across a chart, with labels that stand clear of one another."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 
@@ -66,11 +67,10 @@ def target_labels(data: str, title: str) -> list[alt.Chart]:
 def _labels(data: str, title: str, style: str) -> list[alt.Chart]:
     y, limit = values("target", title), alt.ExprRef("width * 0.6")
     text = chart(data).encode(y=y, text=alt.Text("label:N"))
+    marked: dict[str, Any] = {"style": style, "aria": False, "baseline": "bottom", "dy": -2, "limit": limit}
     return [
-        text.transform_filter("datum.side == 'left'")
-        .mark_text(style=style, aria=False, align="left", baseline="bottom", dx=4, dy=-2, limit=limit)
-        .encode(x=alt.value(0)),
-        text.transform_filter("datum.side == 'right'")
-        .mark_text(style=style, aria=False, align="right", baseline="bottom", dx=-4, dy=-2, limit=limit)
-        .encode(x=alt.value("width")),
+        text.transform_filter(f"datum.side == '{side}'")
+        .mark_text(**marked | {"align": side, "dx": inwards})
+        .encode(x=alt.value(edge))
+        for side, inwards, edge in (("left", 4, 0), ("right", -4, "width"))
     ]

@@ -7,8 +7,8 @@ import altair as alt
 
 from milepost.analysis.members import members_of
 from milepost.analysis.reach import at_crossing, at_end, before_crossing, stops
-from milepost.report.cells import COLUMNS, NUMBERS, row
-from milepost.report.pictures.axes import along, bound_of, bounds, chart, colour, from_zero, known, said, shape, tooltip
+from milepost.report.cells import COLUMNS, NUMBERS, bound_of, row
+from milepost.report.pictures.axes import along, bounds, chart, colour, from_zero, known, said, shape, tooltip
 from milepost.report.pictures.data import QUANTITIES, Datum, Quantity, fields_of
 from milepost.report.pictures.notes import assumed_note, count, unknown_notes
 from milepost.report.pictures.picture import Picture, Switch, Table
@@ -28,7 +28,8 @@ MOST_RUNS = 100
 def timeline(every: Sequence[RunRecord]) -> Picture:
     """Return when each run reached each threshold: a row a run, a lane a threshold."""
     drawn = [record for record in every if record.results][-MOST_RUNS:]
-    rows, data, thresholds = Rows(), _no_data(), list(dict.fromkeys(_names(drawn)))
+    thresholds = list(dict.fromkeys(result.threshold for record in drawn for result in record.results))
+    rows, data = Rows(), dict[str, list[Datum]](extents=[], crossings=[], open=[], stops=[])
     for record in drawn:
         _add(record, rows, data)
     data["labels"] = rows.labels
@@ -52,14 +53,6 @@ def timeline(every: Sequence[RunRecord]) -> Picture:
             *assumed_note(drawn),
         ),
     )
-
-
-def _names(every: Sequence[RunRecord]) -> list[str]:
-    return [result.threshold for record in every for result in record.results]
-
-
-def _no_data() -> dict[str, list[Datum]]:
-    return {name: [] for name in ("extents", "crossings", "open", "stops")}
 
 
 def _add(record: RunRecord, rows: Rows, data: dict[str, list[Datum]]) -> None:
