@@ -11,9 +11,9 @@ from milepost.report.amounts import UNKNOWN
 from milepost.report.cells import bound_of, figures, status
 from milepost.report.pictures.axes import along, bounds, chart, colour, known, said, tooltip
 from milepost.report.pictures.data import QUANTITIES, Datum, Quantity, fields_of
+from milepost.report.pictures.labelled_rows import LabelledRows
 from milepost.report.pictures.notes import assumed_note, unknown_notes
 from milepost.report.pictures.picture import Picture, Switch, Table
-from milepost.report.pictures.rows import Rows
 from milepost.runs.record import RunRecord
 
 SAYS = """\
@@ -28,7 +28,7 @@ def efficiency(every: Sequence[RunRecord]) -> Picture:
     """Return what each threshold took, as dots: a row a group and threshold."""
     groups = groups_of(every)
     names = names_of(group.target for group in groups)
-    rows, data = Rows(), dict[str, list[Datum]](reached=[], open=[])
+    rows, data = LabelledRows(), dict[str, list[Datum]](reached=[], open=[])
     for group in groups:
         threshold = names[group.target]
         lanes = rows.add(f"{threshold} · {group.name}", f"{_reached(group)} reached it", lanes=LANES)
@@ -60,7 +60,7 @@ def efficiency(every: Sequence[RunRecord]) -> Picture:
     )
 
 
-def _chart(quantity: Quantity, rows: Rows, groups: Sequence[str]) -> alt.LayerChart:
+def _chart(quantity: Quantity, rows: LabelledRows, groups: Sequence[str]) -> alt.LayerChart:
     x, y, field = along(quantity), rows.y(), quantity.field
     hues = colour("group", groups, has_legend=False)
     told = tooltip(("run", "run", ""), ("group", "group", ""), (field, quantity.title, ",.6~g"))

@@ -7,9 +7,9 @@ from milepost.report.amounts import UNKNOWN, usd
 from milepost.report.ledgers import spending_rows
 from milepost.report.pictures.axes import from_zero, said, tooltip
 from milepost.report.pictures.data import Datum, Quantity
+from milepost.report.pictures.labelled_rows import LabelledRows
 from milepost.report.pictures.notes import count, untimed_note
 from milepost.report.pictures.picture import Picture, Table
-from milepost.report.pictures.rows import Rows
 from milepost.runs.record import RunRecord
 
 SPENT = Quantity("usd", "USD", "$,~f")
@@ -19,7 +19,7 @@ def money(every: Sequence[RunRecord]) -> Picture:
     """Return what the money was spent on."""
     spending = breakdown(every)
     cells = spending_rows(spending.spent, spending.total_usd, assumed=spending.assumed)
-    rows, bars = Rows(), list[Datum]()
+    rows, bars = LabelledRows(), list[Datum]()
     for each, (what, _, shown, share) in zip(spending.spent, cells, strict=False):  # the last says the total
         (y,) = rows.add(" · ".join((what, shown, share) if share != UNKNOWN else (what, shown)))
         bars.append({"purpose": what, "usd": each.usd, "zero": 0, "y": y})

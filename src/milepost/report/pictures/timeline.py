@@ -10,9 +10,9 @@ from milepost.analysis.reach import at_crossing, at_end, before_crossing, stops
 from milepost.report.cells import COLUMNS, NUMBERS, bound_of, row
 from milepost.report.pictures.axes import along, bounds, chart, colour, from_zero, known, said, shape, tooltip
 from milepost.report.pictures.data import QUANTITIES, Datum, Quantity, fields_of
+from milepost.report.pictures.labelled_rows import LANE, LabelledRows
 from milepost.report.pictures.notes import assumed_note, count, unknown_notes
 from milepost.report.pictures.picture import Picture, Switch, Table
-from milepost.report.pictures.rows import LANE, Rows
 from milepost.runs.record import RunRecord
 
 SAYS = """\
@@ -29,7 +29,7 @@ def timeline(every: Sequence[RunRecord]) -> Picture:
     """Return when each run reached each threshold: a row a run, a lane a threshold."""
     drawn = [record for record in every if record.results][-MOST_RUNS:]
     thresholds = list(dict.fromkeys(result.threshold for record in drawn for result in record.results))
-    rows, data = Rows(), dict[str, list[Datum]](extents=[], crossings=[], open=[], stops=[])
+    rows, data = LabelledRows(), dict[str, list[Datum]](extents=[], crossings=[], open=[], stops=[])
     for record in drawn:
         _add(record, rows, data)
     data["labels"] = rows.labels
@@ -55,7 +55,7 @@ def timeline(every: Sequence[RunRecord]) -> Picture:
     )
 
 
-def _add(record: RunRecord, rows: Rows, data: dict[str, list[Datum]]) -> None:
+def _add(record: RunRecord, rows: LabelledRows, data: dict[str, list[Datum]]) -> None:
     run, end = record.run, at_end(record)
     lanes = rows.add(f"{run.id} · {run.group}" if run.group else run.id, lanes=len(record.results))
     for result, y in zip(record.results, lanes, strict=True):
@@ -72,7 +72,7 @@ def _add(record: RunRecord, rows: Rows, data: dict[str, list[Datum]]) -> None:
         data["stops"].append({"run": run.id, "why": why} | ends | fields_of(where))
 
 
-def _chart(quantity: Quantity, rows: Rows, thresholds: Sequence[str]) -> alt.LayerChart:
+def _chart(quantity: Quantity, rows: LabelledRows, thresholds: Sequence[str]) -> alt.LayerChart:
     field, x, y = quantity.field, along(quantity), rows.y()
     hues, shapes = colour("threshold", thresholds), shape("threshold", thresholds)
     told = tooltip(("run", "run", ""), ("threshold", "threshold", ""), (field, quantity.title, ",.6~g"))

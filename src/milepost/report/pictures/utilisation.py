@@ -9,9 +9,9 @@ from milepost.report.amounts import lasted, usd
 from milepost.report.ledgers import price_notes
 from milepost.report.pictures.axes import from_zero, said, tooltip
 from milepost.report.pictures.data import Datum, Quantity
+from milepost.report.pictures.labelled_rows import LabelledRows
 from milepost.report.pictures.notes import untimed_note
 from milepost.report.pictures.picture import Picture, Table
-from milepost.report.pictures.rows import Rows
 from milepost.runs.record import RunRecord
 
 SAYS = """\
@@ -24,7 +24,7 @@ PER_HOUR = Quantity("usd_per_hour", "USD an hour, of one node", "$,~f")
 def utilisation(every: Sequence[RunRecord]) -> Picture:
     """Return what each kind of machine cost an hour, and how long it was used."""
     used = machine_uses(every)
-    rows, bars = Rows(), list[Datum]()
+    rows, bars = LabelledRows(), list[Datum]()
     for name, each in used.items():
         (y,) = rows.add(name, _detail(each))
         bars.append({"machine": name, "usd_per_hour": each.usd_per_hour, "usd": each.billed_usd, "zero": 0, "y": y})
@@ -44,7 +44,7 @@ def utilisation(every: Sequence[RunRecord]) -> Picture:
     )
 
 
-def _chart(rows: Rows) -> alt.LayerChart:
+def _chart(rows: LabelledRows) -> alt.LayerChart:
     told = tooltip(("machine", "machine", ""), ("usd_per_hour", PER_HOUR.title, "$,.4~f"), ("usd", "billed", "$,.4~f"))
     return rows.layer(
         from_zero("bars", PER_HOUR, style="bar", description=said("machine", "usd_per_hour:$,.4f")).encode(

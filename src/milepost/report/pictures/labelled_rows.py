@@ -12,8 +12,8 @@ LANE = 14
 GAP = 10
 
 
-class Rows:
-    """Rows from top to bottom, measured in pixels: a line or two of label each, and lanes below it.
+class LabelledRows:
+    """LabelledRows from top to bottom, measured in pixels: a line or two of label each, and lanes below it.
 
     Attributes:
         height: Of all rows, pixels.
