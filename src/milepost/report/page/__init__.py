@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from milepost import __version__
-from milepost.report.figures import VEGA_LITE, require_altair
 from milepost.report.page.summary import summary
 from milepost.report.pictures import PICTURES
 from milepost.report.pictures.curves import curves
@@ -21,6 +20,7 @@ from milepost.report.pictures.ledger import ledger
 from milepost.report.pictures.notes import count
 from milepost.report.pictures.picture import Picture
 from milepost.report.pictures.themes import theme
+from milepost.report.vega import VEGA_LITE, require_altair
 from milepost.runs.record import Run, RunRecord
 
 MOST_DETAILED = 50
