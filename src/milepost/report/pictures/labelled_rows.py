@@ -13,7 +13,7 @@ GAP = 10
 
 
 class LabelledRows:
-    """LabelledRows from top to bottom, measured in pixels: a line or two of label each, and lanes below it.
+    """Rows from top to bottom, measured in pixels: a line or two of label each, and lanes below it.
 
     Attributes:
         height: Of all rows, pixels.
