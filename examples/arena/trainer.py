@@ -20,7 +20,7 @@ from examples.arena.ppo import Rollout, update_policy
 from examples.arena.ranks import Ranks
 from examples.arena.settings import ArenaSettings, SettingsError
 from examples.arena.wandb_run import start_wandb_run
-from milepost.report.terminal import LivePanel
+from milepost.report.live_panel import LivePanel
 
 HEARTS_METRIC = "heart.gained"
 EVALUATION_SEED_OFFSET = 1_000_000

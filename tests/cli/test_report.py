@@ -12,7 +12,8 @@ import pytest
 import milepost
 from milepost.cli import main
 from milepost.errors import ConfigError
-from milepost.report.figures import NAMES, chart_of, draw, image, loaded
+from milepost.report.figures import NAMES, chart_of, draw, loaded
+from milepost.report.vega import image
 from tests.report.tracked import HOSTILE, make_store
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from milepost.analysis.curves import lost_of, on_the_way, thinned
+from milepost.analysis.curves import lost_of, on_the_way
 from milepost.money.breakdown import spending
 from milepost.money.costs import cost_lines, costs_along
 from milepost.money.extra_costs import Network, Storage
@@ -14,10 +14,11 @@ from milepost.money.ledger import Ledger
 from milepost.money.position import Position
 from milepost.money.quote import BillingRule
 from milepost.report.amounts import usd
-from milepost.report.exports import row
+from milepost.report.cells import row
 from milepost.report.pictures import OF_ONE_RUN, PICTURES
 from milepost.report.pictures.cost_performance import cost_performance
 from milepost.report.pictures.curves import curves
+from milepost.report.pictures.data import thinned
 from milepost.report.pictures.efficiency import efficiency
 from milepost.report.pictures.ledger import ledger as ledger_picture
 from milepost.report.pictures.money import money
@@ -49,7 +50,7 @@ def test_timeline_has_crossings_brackets_open_ends_and_preemptions(every: list[R
     assert {row["run"] for row in rows_of(picture, "crossings", bound="≤")} == {"ready"}
     assert [choice for (choice,) in picture.charts] == ["samples", "minutes", "dollars"]
     results = [result for record in every for result in record.results]
-    assert picture.table.rows == tuple(tuple(row(result)) for result in results)
+    assert picture.table.rows == tuple(map(row, results))
 
 
 def test_every_run_counts_in_what_a_threshold_took(every: list[RunRecord]) -> None:

@@ -5,7 +5,8 @@ import pytest
 from rich.console import Console, RenderableType
 
 from milepost.report.amounts import usd
-from milepost.report.terminal import LivePanel, price_line, print_results, results_table
+from milepost.report.live_panel import LivePanel
+from milepost.report.terminal import price_line, print_results, results_table
 from milepost.tracked_run import TrackedRun, track
 from milepost.tracking.tracker import PerformanceThresholdTracker
 from tests.helpers import FakeClock, ledger, quote, threshold

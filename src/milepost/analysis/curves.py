@@ -1,14 +1,13 @@
 """A run's curve: the part of it that led to where the run is, what was lost, and what it had cost by then."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from milepost.analysis.reach import has_clock
 from milepost.money.costs import costs_along
 from milepost.runs.record import Curve, CurvePoint, RunRecord
+from milepost.tracking.result import ThresholdResult
 from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
-
-T = TypeVar("T")
 
 
 class Level(NamedTuple):
@@ -28,11 +27,6 @@ class Level(NamedTuple):
         return self.point.smoothed
 
 
-def is_raw(smoothing: Smoothing) -> bool:
-    """Say whether a smoothing leaves values as they are."""
-    return smoothing.half_life is None and smoothing.smoothing_factor == 1
-
-
 def name_of(watched: Curve | PerformanceThreshold) -> str:
     """Name a metric under a smoothing; the usual one goes without saying."""
     smoothing = watched.smoothing
@@ -42,8 +36,19 @@ def name_of(watched: Curve | PerformanceThreshold) -> str:
         amount = f"{half_life.samples:,g} samples" if half_life.samples else f"{half_life.seconds:,g} s"
         how = f"half-life {amount}"
     else:
-        how = "raw" if is_raw(smoothing) else f"α = {smoothing.smoothing_factor:g}"
+        how = "raw" if smoothing.is_raw else f"α = {smoothing.smoothing_factor:g}"
     return f"{watched.metric} ({how}{'' if smoothing.bias_correction else ', uncorrected'})"
+
+
+def watching(record: RunRecord, curve: Curve) -> list[PerformanceThreshold]:
+    """Return the thresholds of a run that watch one of its curves."""
+    return [each for each in record.thresholds if (each.metric, each.smoothing) == (curve.metric, curve.smoothing)]
+
+
+def crossed(record: RunRecord, curve: Curve) -> list[ThresholdResult]:
+    """Return the results of those among them that were achieved."""
+    names = {each.name for each in watching(record, curve)}
+    return [result for result in record.results if result.achieved and result.threshold in names]
 
 
 def on_the_way(curve: Curve) -> list[CurvePoint]:
@@ -82,16 +87,3 @@ def with_usd(record: RunRecord, points: Sequence[CurvePoint]) -> list[Level]:
         return [Level(point, None) for point in points]
     spent = costs_along(record.ledger, here, [point.elapsed_seconds for point in points])
     return [Level(point, usd) for point, usd in zip(points, spent, strict=True)]
-
-
-def short(value: float | None) -> float | None:
-    """Return a value to six digits: a line is no more exact than its pixels, and a page with many is to be small."""
-    return None if value is None else float(f"{value:.6g}")
-
-
-def thinned(points: Sequence[T], most: int) -> list[T]:
-    """Return so many of the points at most, spread evenly, the first and the last among them."""
-    if len(points) <= most:
-        return list(points)
-    step = (len(points) - 1) / (most - 1)
-    return [points[round(at * step)] for at in range(most)]

@@ -8,30 +8,6 @@ from milepost.money.segment import Mark, Segment
 from milepost.runs.record import REPLAYED, RunRecord
 from milepost.tracking.result import ThresholdResult
 
-SAMPLES, MINUTES, DOLLARS = "samples", "minutes", "dollars"
-
-
-class Quantity(msgspec.Struct, frozen=True):
-    """Something that a run takes.
-
-    Attributes:
-        field: Its name in a data set.
-        title: Title of its axis, with the unit.
-        format: How its axis shows numbers, as d3-format has it.
-    """
-
-    field: str
-    title: str
-    format: str
-
-
-QUANTITIES: dict[str, Quantity] = {
-    SAMPLES: Quantity("samples", "samples", "~s"),
-    MINUTES: Quantity("minutes", "training time (minutes)", ",~f"),
-    DOLLARS: Quantity("usd", "cost of training time (USD)", "$,~f"),
-}
-"""By what a switch calls them."""
-
 
 class Reach(msgspec.Struct, frozen=True):
     """How far a run had come; None for what is not known.
@@ -45,10 +21,6 @@ class Reach(msgspec.Struct, frozen=True):
     samples: int | None = None
     minutes: float | None = None
     usd: float | None = None
-
-    def fields(self, prefix: str = "") -> dict[str, float | None]:
-        """Return it as fields of a data set."""
-        return {prefix + name: getattr(self, name) for name in self.__struct_fields__}
 
 
 def at_crossing(result: ThresholdResult) -> Reach:

@@ -16,8 +16,9 @@ from milepost.cli.logs import replay_shown, summarise
 from milepost.cli.stores import StoreOption, find_runs, has_store, open_store
 from milepost.errors import ConfigError
 from milepost.files import write_whole
-from milepost.report.figures import NAMES, chart_of, draw, image, require_altair
+from milepost.report.figures import NAMES, chart_of, draw
 from milepost.report.terminal import open_console
+from milepost.report.vega import image, require_altair
 from milepost.runs.record import RunRecord
 
 Format = Literal["html", "png", "svg"]

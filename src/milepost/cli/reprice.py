@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from milepost.analysis.breakdown import is_assumed
 from milepost.analysis.what_if import reprice as at_other_prices
 from milepost.cli.options import PricePerHour
 from milepost.cli.stores import StoreOption, find_runs, open_store
@@ -17,7 +18,6 @@ from milepost.money.ledger import Ledger
 from milepost.money.segment import Segment
 from milepost.report.amounts import UNKNOWN, usd
 from milepost.report.exports import as_json
-from milepost.report.ledgers import is_assumed
 from milepost.report.terminal import open_console
 from milepost.runs.record import RunRecord
 

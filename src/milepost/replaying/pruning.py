@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable
 
 from milepost.histories.history import Outline, Range
 from milepost.tracking.series import Series
-from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
+from milepost.tracking.thresholds import PerformanceThreshold
 
 UNIT_ROUNDOFF = 2.0**-53
 
@@ -27,18 +27,13 @@ SMALLEST = 2.0**-1074
 def may_reach(threshold: PerformanceThreshold, values: Range, rows: int) -> bool:
     """Say whether the average of up to ``rows`` values in a range may satisfy a threshold."""
     slack = 0.0
-    if not is_raw(threshold.smoothing):
+    if not threshold.smoothing.is_raw:
         slack = 8 * rows * (UNIT_ROUNDOFF * max(abs(values.low), abs(values.high)) + SMALLEST)
     low, high = values.low - slack, values.high + slack
     if threshold.comparison == "==":
         nearest = min(max(threshold.target_value, low), high)
         return threshold.satisfied_by(nearest)
     return threshold.satisfied_by(high if threshold.comparison in (">=", ">") else low)
-
-
-def is_raw(smoothing: Smoothing) -> bool:
-    """Say whether a smoothing leaves every value as it is."""
-    return smoothing.half_life is None and smoothing.smoothing_factor == 1.0
 
 
 def is_decided(thresholds: Iterable[PerformanceThreshold], outline: Outline) -> bool:
@@ -65,7 +60,7 @@ def needed(every_series: Iterable[Series], outline: Outline, stretch: int) -> fr
 
 def _is_needed(series: Series, outline: Outline, stretch: int) -> bool:
     pending = [each.threshold for each in series.detectors if each.crossing is None]
-    if pending and not is_raw(series.smoothing):
+    if pending and not series.smoothing.is_raw:
         return True
     known = [ranges.get(series.metric) for ranges in outline.ranges[stretch : outline.following[stretch] + 1]]
     return any(values is None or may_reach(each, values, outline.rows) for each in pending for values in known)

@@ -1,15 +1,8 @@
-"""How amounts are shown, wherever they are: dollars, lengths of time, moments, targets."""
+"""How amounts are shown, wherever they are: dollars, lengths of time, moments."""
 
 from datetime import UTC, datetime
 
-from milepost.tracking.result import ThresholdResult
-
 UNKNOWN = "–"
-
-
-def target_of(result: ThresholdResult) -> str:
-    """Name what a result's metric is to reach."""
-    return f"{result.metric} {result.comparison} {result.target_value:g}"
 
 
 def usd(value: float | None, *, assumed: bool | None = False) -> str:

@@ -8,16 +8,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from milepost.report.amounts import target_of
+from milepost.report.cells import COLUMNS, NUMBERS, row
 from milepost.tracking.result import SCHEMA_VERSION, ThresholdResult
 
 Format = Literal["csv", "markdown", "latex"]
 FORMATS: tuple[Format, ...] = ("csv", "markdown", "latex")
 
 KEYS: tuple[str, ...] = ("schema_version", *ThresholdResult.__struct_fields__)
-
-COLUMNS = ("run", "group", "threshold", "target", "status", "samples", "minutes", "USD", "USD billed", "final value")
-"""Of the tables that people read; CSV has every key."""
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """Ends of lines, and whatever else a terminal obeys."""
@@ -60,28 +57,8 @@ def _csv(results: Iterable[ThresholdResult]) -> str:
     return text.getvalue()
 
 
-def row(result: ThresholdResult) -> list[str]:
-    """Return what people read of a result, in the order of `COLUMNS`."""
-    bound = "≤ " if result.already_met else ""
-    mark = "*" if result.price_assumed else ""
-    final = result.final_smoothed_value
-    return [
-        result.run or "–",
-        result.group or "–",
-        result.threshold,
-        target_of(result),
-        result.status.replace("_", " "),
-        "–" if result.samples_to_threshold is None else f"{bound}{result.samples_to_threshold:,}",
-        "–" if result.minutes_to_threshold is None else f"{bound}{result.minutes_to_threshold:.2f}",
-        "–" if result.cost_to_threshold is None else f"{bound}{result.cost_to_threshold:.4f}{mark}",
-        "–" if result.billed_cost_to_threshold is None else f"{bound}{result.billed_cost_to_threshold:.4f}{mark}",
-        "–" if final is None else f"{final:.4g}",
-    ]
-
-
 def _markdown(rows: Sequence[Sequence[str]]) -> str:
-    right = len(COLUMNS) - 5
-    rule = " | ".join(["---"] * right + ["---:"] * 5)
+    rule = " | ".join(["---"] * (len(COLUMNS) - NUMBERS) + ["---:"] * NUMBERS)
     body = "".join(f"| {' | '.join(_in_markdown(cell) for cell in row)} |\n" for row in rows)
     return f"| {' | '.join(COLUMNS)} |\n| {rule} |\n{body}"
 

@@ -1,11 +1,12 @@
-"""Single pictures: as Altair charts for notebooks, and as PNG or SVG for a paper."""
+"""Single pictures, as Altair charts."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from milepost.errors import ConfigError, MissingExtra
+from milepost.errors import ConfigError
 from milepost.replaying.results import Results
+from milepost.report.vega import require_altair
 from milepost.runs.record import RunRecord
 from milepost.store.store import Store
 
@@ -105,30 +106,3 @@ def chart_of(picture: "Picture", chosen: tuple[str, ...], theme: "Theme", width:
     chart = chart.properties(width=width, datasets=picture.data, description=picture.says, **titled)
     themed: altair.LayerChart = chart.configure(**configuration(theme))
     return themed
-
-
-def image(chart: Any, format: Literal["png", "svg"]) -> bytes:
-    """Return a chart as PNG or SVG.
-
-    Raises:
-        MissingExtra: vl-convert is not installed.
-    """
-    require_altair()
-    import vl_convert
-
-    if format == "svg":
-        return vl_convert.vegalite_to_svg(chart.to_dict(), vl_version=VEGA_LITE).encode()
-    return vl_convert.vegalite_to_png(chart.to_dict(), vl_version=VEGA_LITE, scale=2.0)
-
-
-VEGA_LITE = "6.4"
-"""The release of Vega-Lite that charts are drawn with: the one that Altair writes for."""
-
-
-def require_altair() -> None:
-    """Raise `MissingExtra` unless what draws pictures is installed."""
-    try:
-        import altair  # noqa: F401
-        import vl_convert  # noqa: F401
-    except ImportError:
-        raise MissingExtra("Altair and vl-convert", "report", "drawing pictures") from None

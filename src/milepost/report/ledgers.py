@@ -1,13 +1,12 @@
 """What a ledger says, in words: what it ran on, who named the price, and what the money was for."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Sequence
 
+from milepost.analysis.breakdown import machine
 from milepost.money.breakdown import Spent
-from milepost.money.costs import billed_use, uses
 from milepost.money.ledger import Ledger
 from milepost.money.segment import Segment
-from milepost.report.amounts import UNKNOWN
+from milepost.report.amounts import UNKNOWN, lasted, usd
 
 PURPOSES = {
     "training": "training",
@@ -22,15 +21,24 @@ PURPOSES = {
 }
 
 
+def spending_rows(spent: Sequence[Spent], total: float | None, *, assumed: bool) -> list[tuple[str, str, str, str]]:
+    """Return what money was for, how long that took, its USD and its share of the total, a row each; last the total."""
+    rows = [
+        (
+            purpose(each),
+            "" if each.seconds is None else lasted(each.seconds),
+            usd(each.usd, assumed=assumed),
+            f"{each.usd / total:.1%}" if each.usd is not None and total else UNKNOWN,
+        )
+        for each in spent
+    ]
+    whole = sum(each.seconds or 0.0 for each in spent)
+    return [*rows, ("total", lasted(whole), usd(total, assumed=assumed), "")]
+
+
 def purpose(spent: Spent) -> str:
     """Name what money was for."""
     return f"{PURPOSES[spent.purpose]} {spent.name}" if spent.name else PURPOSES[spent.purpose]
-
-
-def total_usd(spent: Iterable[Spent]) -> float | None:
-    """Return the USD of all parts together, None where one has no price."""
-    parts = [each.usd for each in spent]
-    return None if None in parts else sum(part for part in parts if part is not None)
 
 
 def fleet(segment: Segment) -> str:
@@ -39,13 +47,6 @@ def fleet(segment: Segment) -> str:
     nodes = "" if instance.num_nodes in (None, 1) else f"{instance.num_nodes} × "
     share = "" if instance.share in (None, 1) else f"{instance.share:g} of "
     return f"{nodes}{share}{machine(segment)}"
-
-
-def machine(segment: Segment) -> str:
-    """Name one machine of a segment: its type, how it is paid for, and where it stands."""
-    instance = segment.instance
-    what = (instance.instance_type or "unknown", (instance.market or "").replace("_", "-"))
-    return " ".join(filter(None, (*what, instance.zone or instance.region)))
 
 
 def source(segment: Segment) -> str:
@@ -63,55 +64,14 @@ def ended(segment: Segment) -> str:
     return UNKNOWN if segment.end is None else segment.end.name or "ended"
 
 
-class Used(NamedTuple):
-    """What was used of a segment's machines, after what an earlier segment on them has been billed.
-
-    Attributes:
-        segment: The segment.
-        start: Unix seconds (UTC).
-        end: Unix seconds (UTC).
-        usd: What that cost; 0 where the provider took the machine back early, and bills nothing. None without a price.
-    """
-
-    segment: Segment
-    start: float
-    end: float
-    usd: float | None
-
-
-def used(ledger: Ledger) -> list[Used]:
-    """Return what was used of each segment's machines, in the order of the segments."""
-    every = []
-    for of_start in uses(ledger, ledger.here) if ledger.here else ():
-        is_free = billed_use(ledger, of_start) == 0
-        every += [
-            Used(use.segment, use.start, use.end, 0.0 if is_free else use.usd(use.start, use.end)) for use in of_start
-        ]
-    order = {segment.id: at for at, segment in enumerate(ledger.segments)}
-    return sorted(every, key=lambda use: order[use.segment.id])
-
-
-def is_priced(ledger: Ledger) -> bool:
-    """Say whether every price in it is known."""
-    return all(segment.quote is not None for segment in ledger.segments)
-
-
-def is_assumed(ledger: Ledger) -> bool:
-    """Say whether any price in it stands in for one that is not known."""
-    return any(segment.quote is not None and segment.quote.assumed for segment in ledger.segments)
+def price_note(segment: Segment | None) -> str | None:
+    """Say why the price of a segment is not known or is assumed; None where neither is so."""
+    if segment is None or segment.quote is None:
+        return f"price unknown: {(segment and segment.unpriced_because) or 'there is no quote'}"
+    return f"* assumed price: {segment.quote.assumed_because or 'substituted'}" if segment.quote.assumed else None
 
 
 def price_notes(*ledgers: Ledger) -> list[str]:
-    """Say of prices that are not known or assumed why, each once."""
-    notes: dict[str, None] = {}
-    for segment in (segment for ledger in ledgers for segment in ledger.segments):
-        if segment.quote is None:
-            notes[f"price unknown: {segment.unpriced_because or 'there is no quote'}"] = None
-        elif segment.quote.assumed:
-            notes[f"* assumed price: {segment.quote.assumed_because or 'substituted'}"] = None
-    return list(notes)
-
-
-def has_clock(ledger: Ledger) -> bool:
-    """Say whether its wall times are a clock's."""
-    return all(segment.has_wall_clock for segment in ledger.segments)
+    """Return what `price_note` says of each segment, each once."""
+    notes = (price_note(segment) for ledger in ledgers for segment in ledger.segments)
+    return list(dict.fromkeys(note for note in notes if note is not None))

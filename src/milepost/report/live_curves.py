@@ -62,9 +62,8 @@ class Trail:
         if len(seen) < 2:
             return None
         samples, values = ([point[place] for point in seen] for place in (0, 1))
-        lines = {"smoothed": values}
         size = min(width, MOST_WIDTH), min(height, MOST_HEIGHT)
-        return plot_lines(watched[0].metric, [round(at) for at in samples], lines, watched, *size)
+        return plot_lines(watched[0].metric, [round(at) for at in samples], {"smoothed": values}, watched, *size)
 
 
 def _under_way(run: TrackedRun) -> list[PerformanceThreshold]:

@@ -5,8 +5,9 @@ from typing import Any
 
 from rich.text import Text
 
+from milepost.analysis.curves import watching
 from milepost.errors import MissingExtra
-from milepost.runs.record import Curve, RunRecord
+from milepost.runs.record import RunRecord
 from milepost.tracking.thresholds import PerformanceThreshold
 
 PLOT_HEIGHT = 18
@@ -21,20 +22,12 @@ def curve_plots(record: RunRecord, width: int) -> list[Text]:
     """
     plots = []
     for curve in record.curves:
-        watching = [
-            each for each in record.thresholds if (each.metric, each.smoothing) == (curve.metric, curve.smoothing)
-        ]
-        if len(curve.points) > 1:
-            plots.append(_plot(curve, watching, width))
+        samples = [point.samples for point in curve.points]
+        lines = {} if curve.smoothing.is_raw else {"raw": [point.raw for point in curve.points]}
+        lines["smoothed"] = [point.smoothed for point in curve.points]
+        if len(samples) > 1:
+            plots.append(plot_lines(curve.metric, samples, lines, watching(record, curve), width))
     return plots
-
-
-def _plot(curve: Curve, thresholds: Sequence[PerformanceThreshold], width: int) -> Text:
-    is_smoothed = curve.smoothing.smoothing_factor < 1 or curve.smoothing.half_life is not None
-    samples = [point.samples for point in curve.points]
-    lines = {"raw": [point.raw for point in curve.points]} if is_smoothed else {}
-    lines["smoothed"] = [point.smoothed for point in curve.points]
-    return plot_lines(curve.metric, samples, lines, thresholds, width)
 
 
 def plot_lines(
@@ -58,29 +51,34 @@ def plot_lines(
     Raises:
         MissingExtra: plotext is not installed.
     """
-    plot = plotext()
-    plot.clear_figure()
-    plot.plotsize(width, height)
+    plot = open_plot(width, height)
     for name, values in lines.items():
         plot.plot(samples, values, label=name, marker="braille", color="gray" if name == "raw" else "blue")
     first, last = min(samples), max(samples)
     for threshold in thresholds:
         target = f"{threshold.name} {threshold.comparison} {threshold.target_value:g}"
         plot.plot([first, last], [threshold.target_value] * 2, label=target, marker="braille", color="green")
-    ticks = [round(first + (last - first) * at / (TICKS - 1)) for at in range(TICKS)]
+    ticks = [round(tick) for tick in ticks_between(first, last)]
     plot.xticks(ticks, [f"{tick:,}" for tick in ticks])
     plot.title(f"{metric} over samples")
     return Text.from_ansi(plot.build())
 
 
-def plotext() -> Any:
-    """Return plotext.
+def open_plot(width: int, height: int) -> Any:
+    """Return a plot of so many columns and lines, with nothing in it.
 
     Raises:
-        MissingExtra: It is not installed.
+        MissingExtra: plotext is not installed.
     """
     try:
-        import plotext as found
+        import plotext
     except ImportError:
         raise MissingExtra("plotext", "prices", "plotting") from None
-    return found
+    plotext.clear_figure()
+    plotext.plotsize(width, height)
+    return plotext
+
+
+def ticks_between(first: float, last: float) -> list[float]:
+    """Return where an axis has its ticks."""
+    return [first + (last - first) * at / (TICKS - 1) for at in range(TICKS)]

@@ -3,26 +3,22 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
 from milepost.money.quote import PriceStep, Quote
 from milepost.report.amounts import UNKNOWN
-from milepost.report.plots import plotext
-
-PLOT_HEIGHT = 18
-TICKS = 5
+from milepost.report.plots import PLOT_HEIGHT, open_plot, ticks_between
+from milepost.report.tables import AIRY, add_figures, add_texts
 
 
 def quotes_table(quotes: Sequence[Quote]) -> Table:
     """Return a table of quotes, in their order; ``*`` marks assumed prices."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
-    table.add_column("type", overflow="fold")
+    table = Table(**AIRY)
+    add_texts(table, "type")
     for name in ("provider", "region", "market", "GPUs"):
         table.add_column(name, no_wrap=True)
-    for name in ("USD/h", "USD/GPU-h"):
-        table.add_column(name, justify="right", no_wrap=True)
+    add_figures(table, "USD/h", "USD/GPU-h")
     table.add_column("source", no_wrap=True)
     for quote in quotes:
         mark = "*" if quote.assumed else ""
@@ -42,7 +38,7 @@ def quotes_table(quotes: Sequence[Quote]) -> Table:
 
 def spot_table(history: Mapping[str, Sequence[PriceStep]], since: float, until: float) -> Table:
     """Return by zone the lowest, mean, highest and last spot price between two moments (Unix seconds)."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(**AIRY)
     table.add_column("zone")
     for name in ("lowest", "mean", "highest", "now", "changes"):
         table.add_column(name, justify="right")
@@ -61,16 +57,14 @@ def spot_plot(history: Mapping[str, Sequence[PriceStep]], since: float, until: f
     Raises:
         MissingExtra: plotext is not installed.
     """
-    plot = plotext()
-    plot.clear_figure()
-    plot.plotsize(width, PLOT_HEIGHT)
+    plot = open_plot(width, PLOT_HEIGHT)
     for zone, steps in sorted(history.items()):
         times, prices = [since], [steps[0].usd_per_hour]
         for step in steps[1:]:
             times += [step.since, step.since]
             prices += [prices[-1], step.usd_per_hour]
         plot.plot([*times, until], [*prices, prices[-1]], label=zone, marker="braille")
-    ticks = [since + (until - since) * at / (TICKS - 1) for at in range(TICKS)]
+    ticks = ticks_between(since, until)
     plot.xticks(ticks, [f"{datetime.fromtimestamp(tick, UTC):%m-%d %H:%M}" for tick in ticks])
     plot.title("USD an hour, times in UTC")
     return Text.from_ansi(plot.build())

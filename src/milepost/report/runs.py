@@ -7,36 +7,36 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from milepost.analysis.breakdown import has_wall_clock, is_assumed, segment_costs, total_usd
 from milepost.money.breakdown import spending
 from milepost.money.costs import cost_lines
 from milepost.money.ledger import Ledger
 from milepost.report.amounts import UNKNOWN, lasted, moment, usd
-from milepost.report.ledgers import ended, fleet, has_clock, is_assumed, price_notes, purpose, source, total_usd, used
+from milepost.report.cells import figures, status
+from milepost.report.ledgers import ended, fleet, price_notes, source, spending_rows
+from milepost.report.tables import AIRY, ASSUMED, add_figures, add_texts
 from milepost.report.terminal import WIDE, results_table
 from milepost.runs.record import Run, RunRecord
 
 STATUS_STYLES = {"running": "cyan", "closed": "green", "failed": "red"}
 
 
-def runs_table(record: Iterable[RunRecord]) -> Table:
+def runs_table(every: Iterable[RunRecord]) -> Table:
     """Return a table of runs with what each of their thresholds took, a row each."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
-    record = list(record)
-    groups = any(each.run.group for each in record)
-    for name in ("run", *(["group"] if groups else []), "started (UTC)", "status"):
-        table.add_column(name, overflow="fold")
-    for name in ("samples", "USD\nbilled"):
-        table.add_column(name, justify="right", no_wrap=True)  # a figure that is cut is a wrong one
-    table.add_column("threshold", overflow="fold")
-    for name in ("at\nsamples", "minutes", "USD"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = Table(**AIRY)
+    every = list(every)
+    groups = any(each.run.group for each in every)
+    add_texts(table, "run", *(["group"] if groups else []), "started (UTC)", "status")
+    add_figures(table, "samples", "USD\nbilled")
+    add_texts(table, "threshold")
+    add_figures(table, "at\nsamples", "minutes", "USD")
     assumed = False
-    for each in record:
+    for each in every:
         run, here = each.run, each.ledger.here
         at_assumed = is_assumed(each.ledger)
         assumed |= at_assumed
         spent = cost_lines(each.ledger, here)["compute"] if here else None
-        started = moment(run.started_at) if has_clock(each.ledger) else UNKNOWN
+        started = moment(run.started_at) if has_wall_clock(each.ledger) else UNKNOWN
         row: list[RenderableType] = [
             *(Text(run.id), *([Text(run.group or UNKNOWN)] if groups else []), Text(started), _status(run)),
             f"{here.samples:,}" if here else UNKNOWN,
@@ -46,20 +46,12 @@ def runs_table(record: Iterable[RunRecord]) -> Table:
             if result is None:
                 table.add_row(*row, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
                 continue
-            bound = "≤ " if result.already_met else ""
-            samples, minutes, dollars = (
-                *(result.samples_to_threshold, result.minutes_to_threshold, result.cost_to_threshold),
-            )
-            table.add_row(
-                *row,
-                Text(result.threshold),
-                f"{bound}{samples:,}" if samples is not None else Text(result.status.replace("_", " "), "yellow"),
-                UNKNOWN if minutes is None else f"{bound}{minutes:.2f}",
-                UNKNOWN if dollars is None else bound + usd(dollars, assumed=result.price_assumed),
-            )
+            samples, minutes, dollars = figures(result)
+            reached: RenderableType = samples if samples != UNKNOWN else Text(status(result), "yellow")
+            table.add_row(*row, Text(result.threshold), reached, minutes, dollars)
             row = [""] * len(row)
     if assumed:
-        table.caption = "* at an assumed price"
+        table.caption = ASSUMED
     return table
 
 
@@ -83,17 +75,16 @@ def ledger_table(ledger: Ledger, width: int = WIDE) -> Table:
         width: Columns that there are.
     """
     narrow = width < WIDE - 10
-    table = Table(title="What it ran on", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(title="What it ran on", title_justify="left", **AIRY)
     table.add_column("from (UTC)", no_wrap=not narrow, overflow="fold")
-    for name in ("wall", "elapsed", "samples"):
-        table.add_column(name, justify="right", no_wrap=True)
+    add_figures(table, "wall", "elapsed", "samples")
     if not narrow:
-        table.add_column("fleet", overflow="fold")
-        table.add_column("USD/node-h", justify="right", no_wrap=True)
-        table.add_column("price from", overflow="fold")
-    table.add_column("USD", justify="right", no_wrap=True)
-    table.add_column("ended", overflow="fold")
-    for use in used(ledger):
+        add_texts(table, "fleet")
+        add_figures(table, "USD/node-h")
+        add_texts(table, "price from")
+    add_figures(table, "USD")
+    add_texts(table, "ended")
+    for use in segment_costs(ledger):
         segment = use.segment
         first, last = segment.marks[0], segment.marks[-1]
         quote = segment.quote
@@ -120,15 +111,11 @@ def money_table(ledger: Ledger) -> Table:
     for name in ("wall", "USD", "share"):
         table.add_column(name, justify="right")
     spent = () if ledger.here is None else spending(ledger, ledger.here)
-    total = total_usd(spent)
-    assumed = is_assumed(ledger)
-    for each in spent:
-        share = f"{each.usd / total:.1%}" if each.usd is not None and total else UNKNOWN
-        lasted_text = "" if each.seconds is None else lasted(each.seconds)
-        table.add_row(Text(purpose(each)), lasted_text, usd(each.usd, assumed=assumed), share)
+    *parts, total = spending_rows(spent, total_usd(spent), assumed=is_assumed(ledger))
+    for what, *cells in parts:
+        table.add_row(Text(what), *cells)
     table.add_section()
-    whole = sum(each.seconds or 0.0 for each in spent)
-    table.add_row("total", lasted(whole), usd(total, assumed=assumed), "")
+    table.add_row(*total)
     return table
 
 
@@ -141,7 +128,7 @@ def _head(record: RunRecord) -> Text:
     facts = {
         "group": run.group,
         "tags": ", ".join(run.tags),
-        "started": f"{moment(run.started_at)} UTC" if has_clock(record.ledger) else None,
+        "started": f"{moment(run.started_at)} UTC" if has_wall_clock(record.ledger) else None,
         "host": run.host,
         "commit": run.git_commit and run.git_commit[:12],
         "seed": run.seed,

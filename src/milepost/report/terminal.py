@@ -1,31 +1,21 @@
-"""Results and live progress in a terminal."""
+"""Results in a terminal: the console that shows them, their tables, and the price that they are reckoned with."""
 
 import re
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from types import TracebackType
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, ConsoleOptions, Group, RenderableType
-from rich.live import Live
-from rich.markup import escape
-from rich.progress_bar import ProgressBar
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment as Piece
 from rich.table import Table
 from rich.text import Text
 
+from milepost.analysis.members import target_of
 from milepost.money.segment import Segment
-from milepost.report.amounts import UNKNOWN, target_of, usd
-from milepost.report.live_curves import Trail
+from milepost.report.amounts import UNKNOWN, usd
+from milepost.report.cells import dollars, figures, number, status
+from milepost.report.ledgers import price_note
+from milepost.report.tables import AIRY, ASSUMED, add_figures, add_texts
 from milepost.tracked_run import TrackedRun
 from milepost.tracking.result import ThresholdResult
-
-PLAIN_EVERY_SECONDS = 10.0
-"""How often a line is printed where there is no terminal."""
-
-SPARE_LINES = 2
-"""Lines that the panel leaves free on a terminal."""
 
 WIDE = 120
 """Columns where there is no terminal to ask."""
@@ -56,38 +46,31 @@ def results_table(results: Iterable[ThresholdResult]) -> Table:
     """Return a table of one run's results: what each threshold took. ``≤`` marks figures that are upper bounds."""
     results = list(results)
     table = Table(title="What it took", title_justify="left", caption_justify="left")
-    table.add_column("threshold", overflow="fold")
-    table.add_column("target", overflow="fold")
-    table.add_column("status", overflow="fold")
-    for name in FIGURES:
-        table.add_column(name, justify="right", no_wrap=True)  # a figure that is cut is a wrong one
+    add_texts(table, "threshold", "target", "status")
+    add_figures(table, *FIGURES)
     for result in results:
-        table.add_row(Text(result.threshold), Text(target_of(result)), _status(result), *_figures(result))
+        table.add_row(Text(result.threshold), Text(str(target_of(result))), _status(result), *_figures(result))
     if any(result.price_assumed for result in results):
-        table.caption = "* at an assumed price"
+        table.caption = ASSUMED
     return table
 
 
 def runs_results_table(results: Iterable[ThresholdResult]) -> Table:
     """Return a table of the results of several runs, a row each; figures that none of them has are left out."""
     results = list(results)
-    rows = [(result, [*_figures(result), _shown(result.run_minutes, 2)]) for result in results]
+    rows = [(result, [*_figures(result), number(result.run_minutes, ",.2f")]) for result in results]
     names = (*FIGURES, "run min")
-    known = [at for at in range(len(names)) if any(figures[at] != UNKNOWN for _, figures in rows)]
+    known = [at for at in range(len(names)) if any(shown[at] != UNKNOWN for _, shown in rows)]
     groups = any(result.group is not None for result in results)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
-    table.add_column("run", overflow="fold")
-    if groups:
-        table.add_column("group", overflow="fold")
-    table.add_column("threshold", overflow="fold")
+    table = Table(**AIRY)
+    add_texts(table, "run", *(["group"] if groups else []), "threshold")
     table.add_column("status", no_wrap=True)
-    for at in known:
-        table.add_column(names[at], justify="right", no_wrap=True)
-    for result, figures in rows:
+    add_figures(table, *(names[at] for at in known))
+    for result, shown in rows:
         named = (result.run, result.group, result.threshold) if groups else (result.run, result.threshold)
-        table.add_row(*(Text(name or UNKNOWN) for name in named), _status(result), *(figures[at] for at in known))
+        table.add_row(*(Text(name or UNKNOWN) for name in named), _status(result), *(shown[at] for at in known))
     if any(result.price_assumed for result in results):
-        table.caption = "* at an assumed price"
+        table.caption = ASSUMED
     return table
 
 
@@ -95,23 +78,14 @@ FIGURES = ("samples", "minutes", "USD", "USD billed", "final value")
 
 
 def _status(result: ThresholdResult) -> Text:
-    status = Text("achieved", "green") if result.achieved else Text(result.status.replace("_", " "), "yellow")
-    if result.retained is False:
-        status.append(", not retained", "yellow")
-    return status
+    shown = Text(status(result), "green" if result.achieved else "yellow")
+    return shown.append(", not retained", "yellow") if result.retained is False else shown
 
 
 def _figures(result: ThresholdResult) -> list[str]:
     """Return what a result shows, in the order of `FIGURES`."""
-    bound = "≤ " if result.already_met else ""
-    samples, minutes = result.samples_to_threshold, result.minutes_to_threshold
-    costs = (result.cost_to_threshold, result.billed_cost_to_threshold)
-    return [
-        UNKNOWN if samples is None else f"{bound}{samples:,}",
-        UNKNOWN if minutes is None else f"{bound}{minutes:.2f}",
-        *(UNKNOWN if cost is None else bound + usd(cost, assumed=result.price_assumed) for cost in costs),
-        _shown(result.final_smoothed_value),
-    ]
+    billed = dollars(result, result.billed_cost_to_threshold)
+    return [*figures(result), billed, number(result.final_smoothed_value, ",.3f")]
 
 
 def print_results(tracked_run: TrackedRun, console: Console | None = None) -> None:
@@ -128,10 +102,9 @@ def print_results(tracked_run: TrackedRun, console: Console | None = None) -> No
 
 def price_line(segment: Segment | None) -> Text:
     """Say in a line what an hour costs, who says so, and whether that is assumed."""
-    quote = segment.quote if segment else None
-    if segment is None or quote is None:
-        why = segment.unpriced_because if segment else None
-        return Text(f"price unknown: {why or 'there is no quote'}", "yellow")
+    note = price_note(segment)
+    if segment is None or (quote := segment.quote) is None:
+        return Text(note or "", "yellow")
     instance = segment.instance
     nodes = instance.num_nodes or 1
     fleet = f" × {nodes} node{'s' * (nodes != 1)}"
@@ -140,118 +113,8 @@ def price_line(segment: Segment | None) -> Text:
     now = quote.usd_per_hour_at(segment.marks[-1].wall_time)
     since = f", as of {quote.as_of}{', cached' if quote.cached else ''}" if quote.as_of else ""
     line = Text(f"${now:,.4g}/h{fleet}{share}  {what}  (source: {quote.source}{since})")
-    if quote.assumed:
-        line.append(f"\n* assumed price: {quote.assumed_because or 'substituted'}", "yellow")
+    if note is not None:
+        line.append(f"\n{note}", "yellow")
     if quote.provisional:
         line.append("\nprovisional: a live price was asked for and is not there yet", "yellow")
     return line
-
-
-def _shown(value: float | None, digits: int = 3) -> str:
-    return UNKNOWN if value is None else f"{value:,.{digits}f}"
-
-
-class LivePanel:
-    """Shows a tracked run while it goes on: a panel on a terminal, a line now and then elsewhere.
-
-    Used around the training loop, with `refresh` called once an iteration; it draws four times a second at most, and
-    nothing on a process that does not track.
-
-    Args:
-        tracked_run: What to show.
-        total_samples: Where training ends, in samples, if that is known.
-        console: Where to draw; standard output where not given.
-    """
-
-    def __init__(
-        self, tracked_run: TrackedRun, *, total_samples: int | None = None, console: Console | None = None
-    ) -> None:
-        self._run = tracked_run
-        self._total_samples = total_samples
-        self._console = console or open_console()
-        self._live = Live(console=self._console, refresh_per_second=4, auto_refresh=False, transient=True)
-        self._metrics: Mapping[str, Any] = {}
-        self._drawn = 0.0
-        self._trail = Trail()
-
-    def __enter__(self) -> "LivePanel":
-        if self._console.is_terminal:
-            self._live.start()
-        elif self._run.here is not None:
-            self._console.print(price_line(self._run.ledger.current), soft_wrap=True)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._console.is_terminal:
-            self._live.stop()
-
-    def refresh(self, metrics: Mapping[str, Any] | None = None) -> None:
-        """Show where the run is.
-
-        Args:
-            metrics: Other figures to show, by name.
-        """
-        self._metrics = metrics or {}
-        now = time.monotonic()
-        if self._run.here is None or now - self._drawn < (0.25 if self._console.is_terminal else PLAIN_EVERY_SECONDS):
-            return
-        self._drawn = now
-        self._trail.add(self._run)
-        if self._console.is_terminal:
-            self._live.update(self.panel(), refresh=True)
-        else:
-            self._console.print(self.line(), highlight=False, soft_wrap=True)
-
-    def panel(self) -> RenderableType:
-        """Return the panel as it stands now."""
-        table = Table(box=None, pad_edge=False)
-        for name, justify in (("threshold", "left"), ("target", "left"), ("smoothed", "right"), ("", "left")):
-            table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
-        results: list[ThresholdResult] = list(self._run.get_results().values())
-        for result in results:
-            value = result.final_smoothed_value
-            table.add_row(
-                Text(result.threshold),
-                Text(target_of(result)),
-                UNKNOWN if value is None else f"{value:.3f}",
-                self._progress(result),
-            )
-        others = "  ".join(f"{name} {value:.4g}" for name, value in self._metrics.items() if isinstance(value, float))
-        above = Group(Text(self._where(), "bold"), price_line(self._run.ledger.current), table)
-        below = Text(others, "dim", overflow="fold")
-        lines = len(self._console.render_lines(Group(above, below)))  # in a narrow terminal some are folded
-        plot = self._trail.plot(self._run, self._console.width, self._console.height - lines - SPARE_LINES)
-        return Group(above, *([] if plot is None else [plot]), below)
-
-    def line(self) -> str:
-        """Return the same in one line, for logs."""
-        values = [
-            f"{result.threshold}: "
-            + ("achieved" if result.achieved else f"{_shown(result.final_smoothed_value)} of {result.target_value:g}")
-            for result in self._run.get_results().values()
-        ]
-        return escape("  ".join([self._where(), *values]))
-
-    def _where(self) -> str:
-        here = self._run.here
-        assert here is not None
-        segment = self._run.ledger.current
-        assumed = bool(segment and segment.quote and segment.quote.assumed)
-        total = f" of {self._total_samples:,}" if self._total_samples else ""
-        minutes, seconds = divmod(int(here.elapsed_seconds), 60)
-        spent = usd(self._run.calculate_total_cost(), assumed=assumed)
-        return f"{here.samples:,}{total} samples  {minutes}:{seconds:02d} elapsed  {spent} so far"
-
-    def _progress(self, result: ThresholdResult) -> RenderableType:
-        if result.achieved:
-            return Text(
-                f"achieved at {result.samples_to_threshold:,} samples, {result.minutes_to_threshold:.2f} min, "
-                f"{usd(result.cost_to_threshold, assumed=result.price_assumed)}",
-                "green",
-            )
-        value = result.final_smoothed_value
-        if value is None or result.comparison not in (">=", ">") or result.target_value <= 0:
-            return Text("")
-        return ProgressBar(total=result.target_value, completed=max(0.0, min(value, result.target_value)), width=30)

@@ -15,6 +15,9 @@ PREFIX = "performance_threshold"
 COST = f"{PREFIX}/cost_so_far"
 TITLE = "What it took"
 
+QUANTITIES = {"samples": "samples", "minutes": "training time (minutes)", "cost": "cost of training time (USD)"}
+"""What there is of each threshold: by its key, the title of its axis."""
+
 
 class Board(NamedTuple):
     """A workspace and a report, not saved as yet."""
@@ -79,9 +82,8 @@ def board(entity: str, project: str, thresholds: Sequence[PerformanceThreshold])
     )
     blocks: list[Any] = [reports.TableOfContents()]
     for title, says, panels in pictures:
-        runset = reports.Runset(
-            name="All runs"
-        )  # of the report's own project: W&B would be asked for one that is named
+        # Of the report's own project: W&B would be asked for one that is named.
+        runset = reports.Runset(name="All runs")
         blocks += [reports.H2(title), reports.P(says), reports.PanelGrid(runsets=[runset], panels=panels)]
     report = reports.Report(
         entity=entity,
@@ -96,91 +98,49 @@ def board(entity: str, project: str, thresholds: Sequence[PerformanceThreshold])
 
 def _pictures(reports: Any, names: Sequence[str]) -> list[tuple[str, str, list[Any]]]:
     """Return title, text and panels of each picture."""
-    layout = reports.Layout
-    quantities = (
-        ("samples_to_threshold", "samples"),
-        ("minutes_to_threshold", "training time (minutes)"),
-        ("cost_to_threshold", "cost of training time (USD)"),
-    )
-    reached = [
-        reports.BarPlot(
-            title=f"To each threshold: {unit}",
-            metrics=[_key(name, key) for name in names],
-            title_x=unit,
-            max_runs_to_show=100,
-            layout=layout(x=8 * at, y=0, w=8, h=10),
-        )
-        for at, (key, unit) in enumerate(quantities)
-    ]
+
+    def of(what: str) -> list[str]:
+        return [_key(name, what) for name in names]
+
+    def place(x: int, width: int, y: int = 0) -> Any:
+        return reports.Layout(x=x, y=y, w=width, h=10)
+
+    def bars(title: str, unit: str, metrics: list[str], layout: Any, **options: Any) -> Any:
+        return reports.BarPlot(title=title, title_x=unit, metrics=metrics, layout=layout, **options)
+
+    def lines(title: str, x: str, title_x: str, y: list[str], title_y: str, layout: Any, **options: Any) -> Any:
+        return reports.LinePlot(title=title, x=x, y=y, title_x=title_x, title_y=title_y, layout=layout, **options)
+
+    mean = {"groupby": "Group", "groupby_aggfunc": "mean"}
+    reached, efficiency = [], []
+    for at, (quantity, unit) in enumerate(QUANTITIES.items()):
+        metrics = of(f"{quantity}_to_threshold")
+        reached.append(bars(f"To each threshold: {unit}", unit, metrics, place(8 * at, 8), max_runs_to_show=100))
+        title = f"Mean of the runs that got there: {unit}"
+        efficiency.append(bars(title, unit, metrics, place(6 * at, 6), groupby_rangefunc="minmax", **mean))
+    title, unit = "Part of the runs that got there", "part of the runs (0 to 1)"
+    efficiency.append(bars(title, unit, of("achieved"), place(18, 6), **mean))
     performance = [
-        reports.LinePlot(
-            title=f"{name}: smoothed metric over dollars",
-            x=COST,
-            y=[_key(name, "final_smoothed_value"), _key(name, "target_value")],
-            title_x="spent so far (USD)",
-            title_y="smoothed value",
+        lines(
+            *(f"{name}: smoothed metric over dollars", COST, "spent so far (USD)"),
+            *([_key(name, "final_smoothed_value"), _key(name, "target_value")], "smoothed value"),
+            place(12 * (at % 2), 12, y=10 * (at // 2)),
             max_runs_to_show=100,
-            layout=layout(x=12 * (at % 2), y=10 * (at // 2), w=12, h=10),
         )
         for at, name in enumerate(names)
     ]
-    efficiency = [
-        *(
-            reports.BarPlot(
-                title=f"Mean of the runs that got there: {unit}",
-                metrics=[_key(name, key) for name in names],
-                title_x=unit,
-                groupby="Group",
-                groupby_aggfunc="mean",
-                groupby_rangefunc="minmax",
-                layout=layout(x=6 * at, y=0, w=6, h=10),
-            )
-            for at, (key, unit) in enumerate(quantities)
-        ),
-        reports.BarPlot(
-            title="Part of the runs that got there",
-            metrics=[_key(name, "achieved") for name in names],
-            title_x="part of the runs (0 to 1)",
-            groupby="Group",
-            groupby_aggfunc="mean",
-            layout=layout(x=18, y=0, w=6, h=10),
-        ),
-    ]
     utilisation = [
-        reports.LinePlot(
-            title="Price of a node",
-            x=SAMPLES,
-            y=[f"{PREFIX}/usd_per_hour"],
-            title_x="samples",
-            title_y="USD an hour",
-            layout=layout(x=0, y=0, w=12, h=10),
-        ),
-        reports.BarPlot(
-            title="Spent so far, by group",
-            metrics=[COST],
-            title_x="USD",
-            groupby="Group",
-            groupby_aggfunc="sum",
-            layout=layout(x=12, y=0, w=12, h=10),
-        ),
+        lines("Price of a node", SAMPLES, "samples", [f"{PREFIX}/usd_per_hour"], "USD an hour", place(0, 12)),
+        bars("Spent so far, by group", "USD", [COST], place(12, 12), groupby="Group", groupby_aggfunc="sum"),
     ]
+    without = "Runs without a bar have not reached it: look at the column “achieved” beside it."
+    counted = "Bars count only the runs that got there; the last chart says which part that is."
+    elsewhere = "Where the money went, and every price's source and date: `milepost report`."
     return [
-        (
-            "When each threshold was reached",
-            "Runs without a bar have not reached it: look at the column “achieved” beside it.",
-            reached,
-        ),
+        ("When each threshold was reached", without, reached),
         ("Cost against performance", "The level line is the target.", performance),
-        (
-            "What each threshold took",
-            "Bars count only the runs that got there; the last chart says which part that is.",
-            efficiency,
-        ),
-        (
-            "Instance utilisation",
-            "Where the money went, and every price's source and date: `milepost report`.",
-            utilisation,
-        ),
+        ("What each threshold took", counted, efficiency),
+        ("Instance utilisation", elsewhere, utilisation),
     ]
 
 

@@ -60,6 +60,11 @@ class Smoothing(msgspec.Struct, frozen=True):
     half_life: HalfLife | None = None
     bias_correction: bool = True
 
+    @property
+    def is_raw(self) -> bool:
+        """Whether it leaves every value as it is."""
+        return self.half_life is None and self.smoothing_factor == 1
+
 
 class PerformanceThreshold(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A target that a metric is to reach.

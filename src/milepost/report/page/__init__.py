@@ -12,14 +12,15 @@ from typing import Any
 import msgspec
 
 from milepost import __version__
-from milepost.report.figures import VEGA_LITE, require_altair
 from milepost.report.page.summary import summary
 from milepost.report.pictures import PICTURES
 from milepost.report.pictures.curves import curves
+from milepost.report.pictures.data import Datum
 from milepost.report.pictures.ledger import ledger
 from milepost.report.pictures.notes import count
-from milepost.report.pictures.picture import Picture, Row
+from milepost.report.pictures.picture import Picture
 from milepost.report.pictures.themes import theme
+from milepost.report.vega import VEGA_LITE, require_altair
 from milepost.runs.record import Run, RunRecord
 
 MOST_DETAILED = 50
@@ -63,7 +64,7 @@ def page(every: Sequence[RunRecord], now: float) -> str:
     script, style = (parts.joinpath(name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
     pictures = {name: draw(every) for name, draw in PICTURES.items()} if every else {}
     details = _details(every)
-    charts = _Charts()
+    charts: dict[int, tuple[int, Any]] = {}
     placed = pictures | {place: picture for detail in details for place, picture in detail.pictures.items()}
     environment = Environment(
         loader=PackageLoader(__package__, ""),
@@ -74,12 +75,13 @@ def page(every: Sequence[RunRecord], now: float) -> str:
     )
     template = environment.get_template("page.html")
     packed = {name: _packed(each, charts) for name, each in placed.items()}
+    specifications = [chart.to_dict(validate=False) for _, chart in charts.values()]  # tests validate; it takes long
     return template.render(
         policy=_policy(scripts=(library, script), style=style),
         library=library,
         script=script,
         style=style,
-        report=_json({"pictures": packed, "charts": charts.specifications(), "config": theme("page")}),
+        report=_json({"pictures": packed, "charts": specifications, "config": theme("page")}),
         title=_title(every),
         summary=list(summary(every)),
         pictures=pictures,
@@ -88,25 +90,6 @@ def page(every: Sequence[RunRecord], now: float) -> str:
         written=f"{datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M} UTC",
         version=__version__,
     )
-
-
-class _Charts:
-    """The charts of a page, each once: runs that log the same share theirs, and differ in their data."""
-
-    def __init__(self) -> None:
-        self._every: list[Any] = []
-        self._places: dict[int, int] = {}
-
-    def place(self, chart: Any) -> int:
-        """Return the place of a chart, which it is given if it has none."""
-        if id(chart) not in self._places:
-            self._places[id(chart)] = len(self._every)
-            self._every.append(chart)
-        return self._places[id(chart)]
-
-    def specifications(self) -> list[dict[str, Any]]:
-        """Return the charts as Vega-Lite; not validated, which tests do, and which would take most of the time."""
-        return [chart.to_dict(validate=False) for chart in self._every]
 
 
 def _details(every: Sequence[RunRecord]) -> list[Detail]:
@@ -129,18 +112,24 @@ def _title(every: Sequence[RunRecord]) -> str:
     return count(len(every), "run") + (f" of {count(len(groups), 'group')}" if groups else "")
 
 
-def _packed(picture: Picture, charts: _Charts) -> dict[str, Any]:
-    """Return a picture for the page's script: by the places of what is chosen, the place of its chart."""
+def _packed(picture: Picture, charts: dict[int, tuple[int, Any]]) -> dict[str, Any]:
+    """Return a picture for the page's script: by the places of what is chosen, the place of its chart.
+
+    Args:
+        picture: The picture.
+        charts: The charts of the page with their places, by identity, each once: runs that log the same share theirs,
+            and differ in their data. Those of the picture are put among them.
+    """
     options = [switch.options for switch in picture.switches]
     choices = {}
     for places in product(*(range(len(each)) for each in options)):
         chosen = tuple(each[place] for each, place in zip(options, places, strict=True))
         if (chart := picture.charts.get(chosen)) is not None:
-            choices[",".join(map(str, places))] = charts.place(chart)
+            choices[",".join(map(str, places))] = charts.setdefault(id(chart), (len(charts), chart))[0]
     return {"charts": choices, "data": {name: _columns(rows) for name, rows in picture.data.items()}}
 
 
-def _columns(rows: Sequence[Row]) -> dict[str, Any]:
+def _columns(rows: Sequence[Datum]) -> dict[str, Any]:
     """Return rows as columns, in which a text that comes again and again is said once."""
     columns: dict[str, Any] = {}
     for key in dict.fromkeys(key for row in rows for key in row):

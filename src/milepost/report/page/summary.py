@@ -1,13 +1,14 @@
 """What a page says first: who reached what, and the cheapest and fastest way there."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import msgspec
 
-from milepost.report.amounts import target_of, usd
+from milepost.analysis.groups import Group, groups_of
+from milepost.report.amounts import UNKNOWN
+from milepost.report.cells import bounded, dollars
 from milepost.runs.record import RunRecord
-from milepost.tracking.result import ThresholdResult
 
 
 class Reached(msgspec.Struct, frozen=True):
@@ -27,26 +28,20 @@ class Reached(msgspec.Struct, frozen=True):
 
 
 def summary(every: Sequence[RunRecord]) -> Iterator[Reached]:
-    """Yield what the runs have to say of each threshold."""
-    by_threshold: defaultdict[tuple[str, str], list[ThresholdResult]] = defaultdict(list)
-    for result in (result for record in every for result in record.results):
-        by_threshold[result.threshold, target_of(result)].append(result)
-    for (name, target), results in by_threshold.items():
-        reached = sum(result.achieved for result in results)
+    """Yield what the runs have to say of each threshold, whatever group they belong to."""
+    for group in groups_of(every, by=lambda record: ""):
+        name, target = group.target.threshold, str(group.target)
         yield Reached(
             threshold=name if target == name else f"{name} ({target})",
-            count=f"{reached:,} of {len(results):,}",
-            cheapest=_least(results, "cost_to_threshold"),
-            fastest=_least(results, "minutes_to_threshold"),
+            count=f"{group.reached:,} of {len(group.members):,}",
+            cheapest=_least(group, "usd"),
+            fastest=_least(group, "minutes"),
         )
 
 
-def _least(results: Sequence[ThresholdResult], key: str) -> str:
-    known = [result for result in results if getattr(result, key) is not None]
-    if not known:
-        return "–"
-    least = min(known, key=lambda result: float(getattr(result, key)))
-    value = getattr(least, key)
-    bound = "≤ " if least.already_met else ""
-    shown = usd(value, assumed=least.price_assumed) if key == "cost_to_threshold" else f"{value:,.2f} min"
-    return f"{bound}{shown}" + (f" ({least.run})" if len(results) > 1 and least.run else "")
+def _least(group: Group, field: Literal["minutes", "usd"]) -> str:
+    if (member := group.least(field)) is None:
+        return UNKNOWN
+    result, reach = member.result, member.reach
+    shown = dollars(result, reach.usd) if field == "usd" else bounded(result, reach.minutes, ",.2f", " min")
+    return shown + (f" ({result.run})" if len(group.members) > 1 and result.run else "")

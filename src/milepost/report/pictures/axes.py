@@ -1,14 +1,11 @@
 """What the pictures' charts are made of: axes, scales and legends that fit a phone as well as a page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 
-from milepost.analysis.reach import Quantity
-from milepost.tracking.result import ThresholdResult
-
-NO_GROUP = "(no group)"
+from milepost.report.pictures.data import Quantity
 
 DASHES: tuple[Sequence[float], ...] = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 """Of lines whose colour is used a second, third or fourth time."""
@@ -17,9 +14,9 @@ COLOURS = 7
 """How many colours a theme has."""
 
 
-def chart(data: str, **transform: Any) -> alt.Chart:
+def chart(data: str) -> alt.Chart:
     """Return a chart over a named data set."""
-    return alt.Chart(alt.NamedData(name=data), **transform)
+    return alt.Chart(alt.NamedData(name=data))
 
 
 def layered(*layers: alt.Chart, height: float) -> alt.LayerChart:
@@ -61,16 +58,6 @@ def bounds(crossings: alt.Chart, x: alt.X, y: alt.Y) -> alt.Chart:
     return text.encode(x=x, y=y, text=alt.Text("bound:N"))
 
 
-def bound_of(result: ThresholdResult) -> str:
-    """Return ``≤`` where a result's figures are upper bounds."""
-    return "≤" if result.already_met else ""
-
-
-def by_name(names: Iterable[str]) -> dict[str, Any]:
-    """Return scales of colour for names in their order: the same name has the same colour everywhere."""
-    return {"domain": list(dict.fromkeys(names))}
-
-
 LEGEND: dict[str, Any] = {"title": None, "orient": "top", "offset": 4, "symbolOpacity": 1}
 
 
@@ -83,26 +70,21 @@ def legend(names: Sequence[str]) -> alt.Legend | None:
 
 
 def colour(field: str, names: Sequence[str], *, has_legend: bool = True) -> alt.Color:
-    """Return a colour channel."""
-    return alt.Color(
-        f"{field}:N",
-        title=None,
-        scale=alt.Scale(**by_name(names)),
-        legend=legend(names) if has_legend else None,
-    )
+    """Return a colour channel: by names in their order, so that the same one has the same colour everywhere."""
+    shown = legend(names) if has_legend else None
+    return alt.Color(f"{field}:N", title=None, scale=alt.Scale(domain=list(names)), legend=shown)
 
 
 def shape(field: str, names: Sequence[str]) -> alt.Shape:
     """Return a shape channel, which says the same as the colour to those who see none."""
-    return alt.Shape(f"{field}:N", title=None, scale=alt.Scale(**by_name(names)), legend=legend(names))
+    return alt.Shape(f"{field}:N", title=None, scale=alt.Scale(domain=list(names)), legend=legend(names))
 
 
 def dash(field: str, names: Sequence[str]) -> alt.StrokeDash:
     """Return a dash channel, which tells apart what has to share a colour."""
     dashes = [DASHES[at // COLOURS % len(DASHES)] for at in range(len(names))]
-    return alt.StrokeDash(
-        f"{field}:N", title=None, scale=alt.Scale(domain=list(names), range=dashes), legend=legend(names)
-    )
+    scale = alt.Scale(domain=list(names), range=dashes)
+    return alt.StrokeDash(f"{field}:N", title=None, scale=scale, legend=legend(names))
 
 
 def said(*fields: str) -> alt.ExprRef:

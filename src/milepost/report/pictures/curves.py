@@ -6,11 +6,13 @@ from typing import Any
 
 import altair as alt
 
-from milepost.analysis.curves import Level, is_raw, lost_of, name_of, on_the_way, short, thinned, with_usd
-from milepost.analysis.reach import DOLLARS, QUANTITIES, Quantity, Reach, at_crossing, before_crossing, has_clock
+from milepost.analysis.curves import Level, crossed, lost_of, name_of, on_the_way, watching, with_usd
+from milepost.analysis.reach import Reach, at_crossing, before_crossing, has_clock
 from milepost.report.amounts import usd
-from milepost.report.pictures.axes import along, bound_of, bounds, chart, known, layered, said, tooltip
-from milepost.report.pictures.picture import Picture, Row, Switch, Table
+from milepost.report.cells import bound_of
+from milepost.report.pictures.axes import along, bounds, chart, known, layered, said, tooltip
+from milepost.report.pictures.data import QUANTITIES, Datum, Quantity, fields_of, short, thinned
+from milepost.report.pictures.picture import Picture, Switch, Table
 from milepost.report.pictures.targets import HEIGHT, target_labels, target_lines, target_rows, values
 from milepost.runs.record import Curve, CurvePoint, RunRecord
 
@@ -29,14 +31,14 @@ TABLE_POINTS = 8
 def curves(record: RunRecord, most_points: int = MOST_POINTS) -> Picture:
     """Return a run's metrics, raw and smoothed, with targets, crossings, brackets and what was lost."""
     charts: dict[tuple[str, ...], Any] = {}
-    data: dict[str, list[Row]] = {}
+    data: dict[str, list[Datum]] = {}
     cells: list[tuple[str, ...]] = []
     for at, curve in enumerate(record.curves):
         levels = with_usd(record, on_the_way(curve))
         _add(record, curve, levels, at, data, most_points)
         for name, quantity in QUANTITIES.items():
             if any(row[quantity.field] is not None for row in data[f"led{at}"]):
-                is_smoothed = not is_raw(curve.smoothing)
+                is_smoothed = not curve.smoothing.is_raw
                 charts[name_of(curve), name] = _chart(curve.metric, quantity, at, is_smoothed=is_smoothed)
         cells += [_point_cells(curve, level) for level in thinned(levels, TABLE_POINTS)]
     metrics, over = (tuple(dict.fromkeys(key[place] for key in charts)) for place in (0, 1))
@@ -53,11 +55,10 @@ def curves(record: RunRecord, most_points: int = MOST_POINTS) -> Picture:
 
 
 def _add(
-    record: RunRecord, curve: Curve, levels: Sequence[Level], at: int, data: dict[str, list[Row]], most_points: int
+    record: RunRecord, curve: Curve, levels: Sequence[Level], at: int, data: dict[str, list[Datum]], most_points: int
 ) -> None:
     """Put the data sets of a curve among those of the picture."""
-    watching = [each for each in record.thresholds if name_of(each) == name_of(curve)]
-    names, timed = {each.name for each in watching}, has_clock(record)
+    timed = has_clock(record)
     data[f"led{at}"] = [_point(level.point, level.usd, timed=timed) for level in thinned(levels, most_points)]
     data[f"lost{at}"] = [
         _point(point, None, timed=timed) | {"stretch": number}
@@ -66,20 +67,19 @@ def _add(
     ]
     data[f"crossings{at}"] = [
         {"threshold": result.threshold, "smoothed": result.smoothed_value_at_threshold, "bound": bound_of(result)}
-        | at_crossing(result).fields()
-        | before_crossing(result).fields("after_")
-        for result in record.results
-        if result.achieved and result.threshold in names
+        | fields_of(at_crossing(result))
+        | fields_of(before_crossing(result), "after_")
+        for result in crossed(record, curve)
     ]
     points = [
         (row["minutes" if timed else "samples"], row[name]) for row in data[f"led{at}"] for name in ("raw", "smoothed")
     ]
-    data[f"targets{at}"] = target_rows(watching, points)
+    data[f"targets{at}"] = target_rows(watching(record, curve), points)
 
 
-def _point(point: CurvePoint, spent: float | None, *, timed: bool) -> Row:
+def _point(point: CurvePoint, spent: float | None, *, timed: bool) -> Datum:
     reach = Reach(point.samples or None, short(point.elapsed_seconds / 60) if timed else None, short(spent))
-    return reach.fields() | {"raw": short(point.raw), "smoothed": short(point.smoothed)}
+    return fields_of(reach) | {"raw": short(point.raw), "smoothed": short(point.smoothed)}
 
 
 @cache
@@ -88,7 +88,7 @@ def _chart(metric: str, quantity: Quantity, at: int, *, is_smoothed: bool) -> al
     x, field = along(quantity), quantity.field
     y = values("smoothed", metric)
     led, crossings = known(chart(f"led{at}"), field), known(chart(f"crossings{at}"), field)
-    crossed = said("threshold", f"{field}:,.6~g")
+    read = said("threshold", f"{field}:,.6~g")
     told = tooltip(("threshold", "threshold", ""), (field, quantity.title, ",.6~g"), ("smoothed", metric, ",.4~g"))
     order = alt.Order(f"{field}:Q")
     layers = [
@@ -97,7 +97,7 @@ def _chart(metric: str, quantity: Quantity, at: int, *, is_smoothed: bool) -> al
         .encode(x=alt.X(f"after_{field}:Q"), x2=alt.X2(f"{field}:Q")),
         target_lines(f"targets{at}", metric),
         led.mark_line(style="smoothed", description=f"{metric}, smoothed").encode(x=x, y=y, order=order),
-        crossings.mark_point(style="crossing", filled=True, size=100, opacity=1, description=crossed).encode(
+        crossings.mark_point(style="crossing", filled=True, size=100, opacity=1, description=read).encode(
             x=x, y=y, tooltip=told
         ),
         bounds(crossings, x, y),
@@ -107,7 +107,7 @@ def _chart(metric: str, quantity: Quantity, at: int, *, is_smoothed: bool) -> al
             1,
             led.mark_line(style="raw", description=f"{metric}, raw").encode(x=x, y=values("raw", metric), order=order),
         )
-    if quantity is not QUANTITIES[DOLLARS]:
+    if quantity is not QUANTITIES["dollars"]:
         lost = known(chart(f"lost{at}"), field).mark_line(style="lost", description="lost work")
         layers.append(lost.encode(x=x, y=y, detail=alt.Detail("stretch:N"), order=order))
     return layered(*layers, *target_labels(f"targets{at}", metric), height=HEIGHT)

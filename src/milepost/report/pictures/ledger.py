@@ -7,10 +7,12 @@ from typing import Any
 
 import altair as alt
 
+from milepost.analysis.breakdown import has_wall_clock, segment_costs
 from milepost.report.amounts import UNKNOWN, lasted, moment, usd
-from milepost.report.ledgers import ended, fleet, has_clock, price_notes, source, used
+from milepost.report.ledgers import ended, fleet, price_notes, source
 from milepost.report.pictures.axes import LEGEND, chart, layered, said, tooltip
-from milepost.report.pictures.picture import Picture, Row, Table
+from milepost.report.pictures.data import Datum
+from milepost.report.pictures.picture import Picture, Table
 from milepost.runs.record import RunRecord
 
 SAYS = """\
@@ -25,7 +27,7 @@ LABEL_WIDTH = 0.25
 def ledger(record: RunRecord) -> Picture:
     """Return what a run ran on: prices over time, whose area is money."""
     pieces, marks = list(_pieces(record)), list(_marks(record))
-    timed = has_clock(record.ledger)
+    timed = has_wall_clock(record.ledger)
     is_priced = any(piece["priced"] for piece in pieces)
     drawn = any(piece["end"] > piece["start"] for piece in pieces)
     return Picture(
@@ -43,14 +45,14 @@ def ledger(record: RunRecord) -> Picture:
     )
 
 
-def _free_note(pieces: Sequence[Row]) -> Iterator[str]:
+def _free_note(pieces: Sequence[Datum]) -> Iterator[str]:
     if any(piece["free"] and piece["end"] > piece["start"] for piece in pieces):
         yield "Pale blocks were not billed: the provider took the machine back early."
 
 
-def _pieces(record: RunRecord) -> Iterator[Row]:
+def _pieces(record: RunRecord) -> Iterator[Datum]:
     """Yield the stretches of time at one price."""
-    for use in used(record.ledger):
+    for use in segment_costs(record.ledger):
         segment, quote = use.segment, use.segment.quote
         inside = [step.since for step in quote.steps if use.start < step.since < use.end] if quote else []
         for left, right in pairwise([use.start, *inside, use.end]):
@@ -67,7 +69,7 @@ def _pieces(record: RunRecord) -> Iterator[Row]:
             }
 
 
-def _marks(record: RunRecord) -> Iterator[Row]:
+def _marks(record: RunRecord) -> Iterator[Datum]:
     """Yield how stretches ended, each with the side on which its label stands: where there is no other, else none."""
     segments = record.ledger.segments
     start, end = segments[0].billed_from, segments[-1].marks[-1].wall_time
@@ -88,7 +90,7 @@ def _marks(record: RunRecord) -> Iterator[Row]:
 
 def _shown(wall_time: float, record: RunRecord) -> float:
     """Return a moment as the chart has it: milliseconds of UTC, or minutes where no clock tells the date."""
-    if has_clock(record.ledger):
+    if has_wall_clock(record.ledger):
         return wall_time * 1000
     return (wall_time - record.ledger.segments[0].billed_from) / 60
 
@@ -133,7 +135,7 @@ def _chart(time_format: str | None, is_priced: bool) -> alt.LayerChart:
 
 
 def _cells(record: RunRecord) -> Iterator[tuple[str, ...]]:
-    for use in used(record.ledger):
+    for use in segment_costs(record.ledger):
         segment, quote = use.segment, use.segment.quote
         rate = None if quote is None else quote.mean_usd_per_hour(use.start, use.end) * segment.instance.nodes_charged
         assumed = quote is not None and quote.assumed

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from milepost.analysis.reach import QUANTITIES, Reach
-from milepost.report.ledgers import has_clock, is_assumed
+from milepost.analysis.breakdown import has_wall_clock, is_assumed
+from milepost.analysis.members import Member
+from milepost.report.pictures.data import QUANTITIES
 from milepost.runs.record import RunRecord
 
 
@@ -14,18 +15,18 @@ def count(number: int, what: str) -> str:
 
 def untimed_note(every: Sequence[RunRecord]) -> Iterator[str]:
     """Say of logs that have no wall clock what follows from that."""
-    untimed = sum(not has_clock(record.ledger) for record in every)
+    untimed = sum(not has_wall_clock(record.ledger) for record in every)
     if untimed:
         yield f"{count(untimed, 'run')} whose log has no wall clock: what was billed beside training is not known."
 
 
-def unknown_notes(reaches: Iterable[tuple[str | None, Reach]]) -> Iterator[str]:
-    """Say how many runs can't be drawn over samples, minutes or dollars, each a run and how far it had come."""
-    unknown: dict[str, set[str | None]] = {name: set() for name in QUANTITIES}
-    for run, reach in reaches:
+def unknown_notes(members: Iterable[Member]) -> Iterator[str]:
+    """Say how many runs can't be drawn over samples, minutes or dollars."""
+    unknown: dict[str, set[str]] = {name: set() for name in QUANTITIES}
+    for member in members:
         for name, quantity in QUANTITIES.items():
-            if getattr(reach, quantity.field) is None:
-                unknown[name].add(run)
+            if getattr(member.reach, quantity.field) is None:
+                unknown[name].add(member.record.run.id)
     for name, runs in unknown.items():
         if runs:
             yield f"{count(len(runs), 'run')} with no known {name}: not drawn over {name}."

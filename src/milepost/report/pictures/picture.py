@@ -5,8 +5,7 @@ from typing import Any
 import msgspec
 
 from milepost.errors import require
-
-Row = dict[str, Any]
+from milepost.report.pictures.data import Datum
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -54,7 +53,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     says: str
     charts: dict[tuple[str, ...], Any] = {}
     switches: tuple[Switch, ...] = ()
-    data: dict[str, list[Row]] = {}
+    data: dict[str, list[Datum]] = {}
     table: Table = Table((), ())
     notes: tuple[str, ...] = ()
 

@@ -1,11 +1,12 @@
 """Targets across a chart, with labels that stand clear of one another."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 
 from milepost.report.pictures.axes import chart, said
-from milepost.report.pictures.picture import Row
+from milepost.report.pictures.data import Datum
 from milepost.tracking.thresholds import PerformanceThreshold
 
 HEIGHT = 340
@@ -17,7 +18,7 @@ LABEL_HEIGHT = 15
 Point = tuple[float | None, float | None]
 
 
-def target_rows(thresholds: Sequence[PerformanceThreshold], points: Sequence[Point]) -> list[Row]:
+def target_rows(thresholds: Sequence[PerformanceThreshold], points: Sequence[Point]) -> list[Datum]:
     """Return the data set of targets, each with the side on which its label stands.
 
     That is where the fewest points lie behind it, and no other label; where both sides are taken, it has none.
@@ -32,7 +33,7 @@ def target_rows(thresholds: Sequence[PerformanceThreshold], points: Sequence[Poi
     width = max((x for x, _ in known), default=1.0) or 1.0
     pixels = HEIGHT / ((highest - lowest) or 1.0)
     taken: dict[str, list[float]] = {"left": [], "right": []}
-    rows: list[Row] = []
+    rows: list[Datum] = []
     for threshold in sorted(thresholds, key=lambda each: each.target_value):
         target = threshold.target_value
         behind = [x / width for x, y in known if 0 <= (y - target) * pixels <= LABEL_HEIGHT]
@@ -66,11 +67,10 @@ def target_labels(data: str, title: str) -> list[alt.Chart]:
 def _labels(data: str, title: str, style: str) -> list[alt.Chart]:
     y, limit = values("target", title), alt.ExprRef("width * 0.6")
     text = chart(data).encode(y=y, text=alt.Text("label:N"))
+    marked: dict[str, Any] = {"style": style, "aria": False, "baseline": "bottom", "dy": -2, "limit": limit}
     return [
-        text.transform_filter("datum.side == 'left'")
-        .mark_text(style=style, aria=False, align="left", baseline="bottom", dx=4, dy=-2, limit=limit)
-        .encode(x=alt.value(0)),
-        text.transform_filter("datum.side == 'right'")
-        .mark_text(style=style, aria=False, align="right", baseline="bottom", dx=-4, dy=-2, limit=limit)
-        .encode(x=alt.value("width")),
+        text.transform_filter(f"datum.side == '{side}'")
+        .mark_text(**marked | {"align": side, "dx": inwards})
+        .encode(x=alt.value(edge))
+        for side, inwards, edge in (("left", 4, 0), ("right", -4, "width"))
     ]

@@ -7,7 +7,6 @@ dark begin with those that stand out there.
 from typing import Any, Literal
 
 Theme = Literal["light", "dark", "paper"]
-THEMES: tuple[Theme, ...] = ("light", "dark", "paper")
 
 LIGHT = {
     "ink": "#1a1a1a",

@@ -1,16 +1,18 @@
 """When each run reached each threshold: over samples, minutes and dollars."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 
-from milepost.analysis.reach import QUANTITIES, Quantity, Reach, at_crossing, at_end, before_crossing, stops
-from milepost.report.exports import COLUMNS, row
-from milepost.report.pictures.axes import along, bound_of, bounds, chart, colour, from_zero, known, said, shape, tooltip
+from milepost.analysis.members import members_of
+from milepost.analysis.reach import at_crossing, at_end, before_crossing, stops
+from milepost.report.cells import COLUMNS, NUMBERS, bound_of, row
+from milepost.report.pictures.axes import along, bounds, chart, colour, from_zero, known, said, shape, tooltip
+from milepost.report.pictures.data import QUANTITIES, Datum, Quantity, fields_of
+from milepost.report.pictures.labelled_rows import LANE, LabelledRows
 from milepost.report.pictures.notes import assumed_note, count, unknown_notes
-from milepost.report.pictures.picture import Picture, Row, Switch, Table
-from milepost.report.pictures.rows import LANE, Rows
+from milepost.report.pictures.picture import Picture, Switch, Table
 from milepost.runs.record import RunRecord
 
 SAYS = """\
@@ -26,7 +28,8 @@ MOST_RUNS = 100
 def timeline(every: Sequence[RunRecord]) -> Picture:
     """Return when each run reached each threshold: a row a run, a lane a threshold."""
     drawn = [record for record in every if record.results][-MOST_RUNS:]
-    rows, data, thresholds = Rows(), _no_data(), list(dict.fromkeys(_names(drawn)))
+    thresholds = list(dict.fromkeys(result.threshold for record in drawn for result in record.results))
+    rows, data = LabelledRows(), dict[str, list[Datum]](extents=[], crossings=[], open=[], stops=[])
     for record in drawn:
         _add(record, rows, data)
     data["labels"] = rows.labels
@@ -43,37 +46,33 @@ def timeline(every: Sequence[RunRecord]) -> Picture:
         charts=charts,
         switches=(Switch("over", tuple(name for (name,) in charts)),),
         data=data if charts else {},
-        table=Table(COLUMNS, tuple(tuple(row(result)) for result in results), numbers=5),
-        notes=(*_notes(every, drawn, results == []), *unknown_notes(_reaches(drawn)), *assumed_note(drawn)),
+        table=Table(COLUMNS, tuple(map(row, results)), numbers=NUMBERS),
+        notes=(
+            *_notes(every, drawn, results == []),
+            *unknown_notes(member for record in drawn for member in members_of(record)),
+            *assumed_note(drawn),
+        ),
     )
 
 
-def _names(every: Sequence[RunRecord]) -> list[str]:
-    return [result.threshold for record in every for result in record.results]
-
-
-def _no_data() -> dict[str, list[Row]]:
-    return {name: [] for name in ("extents", "crossings", "open", "stops")}
-
-
-def _add(record: RunRecord, rows: Rows, data: dict[str, list[Row]]) -> None:
+def _add(record: RunRecord, rows: LabelledRows, data: dict[str, list[Datum]]) -> None:
     run, end = record.run, at_end(record)
     lanes = rows.add(f"{run.id} · {run.group}" if run.group else run.id, lanes=len(record.results))
     for result, y in zip(record.results, lanes, strict=True):
         named = {"run": run.id, "threshold": result.threshold, "y": y}
-        data["extents"].append(named | end.fields() | {"zero": 0})
+        data["extents"].append(named | fields_of(end) | {"zero": 0})
         if result.achieved:
-            bracket = before_crossing(result).fields("after_")
+            bracket = fields_of(before_crossing(result), "after_")
             bound = {"bound": bound_of(result)}
-            data["crossings"].append(named | at_crossing(result).fields() | bracket | bound)
+            data["crossings"].append(named | fields_of(at_crossing(result)) | bracket | bound)
         else:
-            data["open"].append(named | end.fields())
+            data["open"].append(named | fields_of(end))
     for why, where in stops(record):
         ends = {"y": lanes[0] - LANE / 2, "y2": lanes[-1] + LANE / 2}
-        data["stops"].append({"run": run.id, "why": why} | ends | where.fields())
+        data["stops"].append({"run": run.id, "why": why} | ends | fields_of(where))
 
 
-def _chart(quantity: Quantity, rows: Rows, thresholds: Sequence[str]) -> alt.LayerChart:
+def _chart(quantity: Quantity, rows: LabelledRows, thresholds: Sequence[str]) -> alt.LayerChart:
     field, x, y = quantity.field, along(quantity), rows.y()
     hues, shapes = colour("threshold", thresholds), shape("threshold", thresholds)
     told = tooltip(("run", "run", ""), ("threshold", "threshold", ""), (field, quantity.title, ",.6~g"))
@@ -96,12 +95,6 @@ def _chart(quantity: Quantity, rows: Rows, thresholds: Sequence[str]) -> alt.Lay
             x=x, y=y, color=hues, shape=shapes, tooltip=told
         ),
     )
-
-
-def _reaches(drawn: Sequence[RunRecord]) -> Iterator[tuple[str, Reach]]:
-    for record in drawn:
-        end = at_end(record)
-        yield from ((record.run.id, at_crossing(result) if result.achieved else end) for result in record.results)
 
 
 def _notes(every: Sequence[RunRecord], drawn: Sequence[RunRecord], has_none: bool) -> tuple[str, ...]:

@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 
 import altair as alt
-import msgspec
 
-from milepost.analysis.reach import Quantity
-from milepost.money.costs import billed_use, uses
+from milepost.analysis.breakdown import MachineUse, machine_uses
 from milepost.report.amounts import lasted, usd
-from milepost.report.ledgers import machine, price_notes
+from milepost.report.ledgers import price_notes
 from milepost.report.pictures.axes import from_zero, said, tooltip
+from milepost.report.pictures.data import Datum, Quantity
+from milepost.report.pictures.labelled_rows import LabelledRows
 from milepost.report.pictures.notes import untimed_note
-from milepost.report.pictures.picture import Picture, Row, Table
-from milepost.report.pictures.rows import Rows
+from milepost.report.pictures.picture import Picture, Table
 from milepost.runs.record import RunRecord
 
 SAYS = """\
@@ -22,35 +21,10 @@ is what was billed, with billing minimum and without what was free; storage and 
 PER_HOUR = Quantity("usd_per_hour", "USD an hour, of one node", "$,~f")
 
 
-class Used(msgspec.Struct):
-    """What one kind of machine was used for.
-
-    Attributes:
-        runs: Ids of the runs that used it.
-        node_seconds: Wall-clock seconds of nodes that are charged for, at a known price.
-        unpriced_seconds: The same without a known price.
-        usd: USD of that time, at its prices.
-        billed_usd: USD billed for it: with the billing minimum, without what was free.
-        assumed: Whether a price of it was assumed.
-    """
-
-    runs: set[str]
-    node_seconds: float = 0.0
-    unpriced_seconds: float = 0.0
-    usd: float = 0.0
-    billed_usd: float = 0.0
-    assumed: bool = False
-
-    @property
-    def usd_per_hour(self) -> float | None:
-        """Mean USD an hour of one node over the time that it was used."""
-        return None if self.node_seconds <= 0 else self.usd / self.node_seconds * 3600
-
-
 def utilisation(every: Sequence[RunRecord]) -> Picture:
     """Return what each kind of machine cost an hour, and how long it was used."""
-    used = _used(every)
-    rows, bars = Rows(), list[Row]()
+    used = machine_uses(every)
+    rows, bars = LabelledRows(), list[Datum]()
     for name, each in used.items():
         (y,) = rows.add(name, _detail(each))
         bars.append({"machine": name, "usd_per_hour": each.usd_per_hour, "usd": each.billed_usd, "zero": 0, "y": y})
@@ -70,31 +44,7 @@ def utilisation(every: Sequence[RunRecord]) -> Picture:
     )
 
 
-def _used(every: Sequence[RunRecord]) -> dict[str, Used]:
-    used: dict[str, Used] = {}
-    for record in every:
-        if (here := record.ledger.here) is None:
-            continue
-        for of_start in uses(record.ledger, here):
-            billed, listed = billed_use(record.ledger, of_start), 0.0
-            for use in of_start:
-                each = used.setdefault(machine(use.segment), Used(set()))
-                each.runs.add(record.run.id)
-                seconds = (use.end - use.start) * use.segment.instance.nodes_charged
-                if (cost := use.usd(use.start, use.end)) is None:
-                    each.unpriced_seconds += seconds
-                    continue
-                listed += cost
-                each.node_seconds += seconds
-                each.usd += cost
-                each.billed_usd += 0.0 if billed == 0 else cost
-                each.assumed |= use.segment.quote is not None and use.segment.quote.assumed
-            if billed:
-                each.billed_usd += billed - listed  # what the billing minimum adds, at the last one's price
-    return dict(sorted(used.items(), key=lambda each: (-each[1].billed_usd, each[0])))
-
-
-def _chart(rows: Rows) -> alt.LayerChart:
+def _chart(rows: LabelledRows) -> alt.LayerChart:
     told = tooltip(("machine", "machine", ""), ("usd_per_hour", PER_HOUR.title, "$,.4~f"), ("usd", "billed", "$,.4~f"))
     return rows.layer(
         from_zero("bars", PER_HOUR, style="bar", description=said("machine", "usd_per_hour:$,.4f")).encode(
@@ -103,7 +53,7 @@ def _chart(rows: Rows) -> alt.LayerChart:
     )
 
 
-def _detail(used: Used) -> str:
+def _detail(used: MachineUse) -> str:
     if used.usd_per_hour is None:
         return f"no known price × {lasted(used.unpriced_seconds)}"
     rate, billed = (usd(each, assumed=used.assumed) for each in (used.usd_per_hour, used.billed_usd))
@@ -111,7 +61,7 @@ def _detail(used: Used) -> str:
     return f"{rate} an hour × {lasted(used.node_seconds)}, billed {billed}{more}"
 
 
-def _cells(name: str, used: Used) -> tuple[str, ...]:
+def _cells(name: str, used: MachineUse) -> tuple[str, ...]:
     rate = used.usd_per_hour
     return (
         *(name, f"{len(used.runs):,}", f"{(used.node_seconds + used.unpriced_seconds) / 3600:,.3f}"),

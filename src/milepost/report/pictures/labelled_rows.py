@@ -5,14 +5,14 @@ from typing import Any
 import altair as alt
 
 from milepost.report.pictures.axes import chart, layered, said
-from milepost.report.pictures.picture import Row
+from milepost.report.pictures.data import Datum
 
 LABEL = 18
 LANE = 14
 GAP = 10
 
 
-class Rows:
+class LabelledRows:
     """Rows from top to bottom, measured in pixels: a line or two of label each, and lanes below it.
 
     Attributes:
@@ -22,7 +22,7 @@ class Rows:
 
     def __init__(self) -> None:
         self.height = 0.0
-        self.labels: list[Row] = []
+        self.labels: list[Datum] = []
 
     def add(self, label: str, detail: str = "", *, lanes: int = 1) -> list[float]:
         """Add a row, and return where the middle of each of its lanes is."""

@@ -1,0 +1,58 @@
+"""Runs that were to reach the same, group by group: those that never did are counted like the others."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+import msgspec
+
+from milepost.analysis.members import Member, Target, members_of, target_of
+from milepost.runs.record import RunRecord
+
+NO_GROUP = "(no group)"
+"""What the runs without a group are called together."""
+
+
+class Group(msgspec.Struct, frozen=True):
+    """The runs of a group that were to reach one target.
+
+    Attributes:
+        name: What the runs have in common, such as the recipe that they are seeds of.
+        target: What they were to reach.
+        members: What each of them has to say of it, in the order of the runs.
+    """
+
+    name: str
+    target: Target
+    members: tuple[Member, ...]
+
+    @property
+    def reached(self) -> int:
+        """How many of them reached it."""
+        return sum(member.result.achieved for member in self.members)
+
+    def least(self, field: Literal["samples", "minutes", "usd"]) -> Member | None:
+        """Return the one that took the least to reach it, by a field of `Reach`; None where that is known of none."""
+        known = [each for each in self.members if each.result.achieved and getattr(each.reach, field) is not None]
+        return min(known, key=lambda member: float(getattr(member.reach, field)), default=None)
+
+
+def group_of(record: RunRecord) -> str:
+    """Return the group that a run was given."""
+    return record.run.group or NO_GROUP
+
+
+def groups_of(every: Iterable[RunRecord], by: Callable[[RunRecord], str] = group_of) -> list[Group]:
+    """Return the groups of runs, a group for each target: target by target, those of one by name.
+
+    Args:
+        every: The runs.
+        by: Names the group of a run: its own, a tag, a setting.
+    """
+    members: defaultdict[tuple[str, Target], list[Member]] = defaultdict(list)
+    for record in every:
+        for member in members_of(record):
+            members[by(record), target_of(member.result)].append(member)
+    order = {target: at for at, (_, target) in enumerate(members)}
+    groups = [Group(name, target, tuple(each)) for (name, target), each in members.items()]
+    return sorted(groups, key=lambda group: (order[group.target], group.name))

@@ -1,0 +1,24 @@
+"""Tables in a terminal: what text may do, and what figures must not."""
+
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+AIRY: dict[str, Any] = {"box": SIMPLE_HEAD, "pad_edge": False, "padding": (0, 1, 0, 0), "caption_justify": "left"}
+"""A table without lines between its columns."""
+
+ASSUMED = "* at an assumed price"
+"""Below a table with such a price."""
+
+
+def add_texts(table: Table, *names: str) -> None:
+    """Add columns of text, which is folded where there is little room."""
+    for name in names:
+        table.add_column(name, overflow="fold")
+
+
+def add_figures(table: Table, *names: str) -> None:
+    """Add columns of figures, which are never cut: a figure that is cut is a wrong one."""
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
