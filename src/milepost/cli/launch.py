@@ -16,7 +16,7 @@ from milepost.doctor.finding import Finding
 from milepost.errors import ConfigError, require
 from milepost.launch.launches import Launched, keep
 from milepost.launch.plan import Estimate, Plan, make_plan
-from milepost.launch.request import Order, parse_duration
+from milepost.launch.request import Request, parse_duration
 from milepost.launch.sky import find_sky, launch_command, start
 from milepost.launch.template import find_template
 from milepost.money.instance import Instance
@@ -92,7 +92,7 @@ def start_runs(
     if as_json and not dry_run:
         raise ConfigError("launch: expected --dry-run beside --json")
     find_template(task)  # a command that is misspelt is named before what follows it is looked at
-    order = Order(
+    request = Request(
         task=task,
         arguments=tuple(arguments or ()),
         nodes=nodes,
@@ -116,7 +116,7 @@ def start_runs(
         group=group,
         bucket=bucket,
     )
-    plan = make_plan(order)
+    plan = make_plan(request)
     findings = _doctor(plan)
     if dry_run:
         _show_tasks(plan, as_json)
@@ -140,13 +140,13 @@ def _several(option: str, given: list[str]) -> tuple[str, ...]:
 def _doctor(plan: Plan) -> list[Finding]:
     """Return what would spoil the runs, on the dearest machine that is allowed."""
     quote, task = plan.estimate.dearest, plan.tasks[0]
-    wish = plan.wish
+    node = plan.requirements
     instance = Instance.known(
         "launch",
-        provider=wish.provider,
-        instance_type=wish.instance_type,
-        region=wish.regions[0] if len(wish.regions) == 1 else None,
-        market=wish.market,
+        provider=node.provider,
+        instance_type=node.instance_type,
+        region=node.regions[0] if len(node.regions) == 1 else None,
+        market=node.market,
         num_nodes=plan.estimate.nodes,
     )
     environ = {**task.task.get("envs", {}), **task.secrets}
