@@ -9,7 +9,7 @@ import msgspec
 from milepost.config import Config
 from milepost.instances.detect import Detection
 from milepost.money.quote import Quote
-from milepost.replaying.metrics_in_logs import Survey
+from milepost.replaying.metrics_in_logs import LoggedMetric
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -54,7 +54,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     live_fault: str | None = None
     checkpoints: Path | None = None
     environ: Mapping[str, str] = {}
-    logs: Mapping[str, Survey] | None = None
+    logs: Mapping[str, LoggedMetric] | None = None
 
 
 Check = Callable[[Case], Iterable[Finding]]
