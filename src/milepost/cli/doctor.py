@@ -1,4 +1,4 @@
-"""``milepost doctor``: what would spoil a run, before it costs money."""
+"""``milepost doctor``: checks a setup before it costs money."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,7 +32,7 @@ def doctor(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Say what would spoil a run here, before it costs money. Exit status 1 if anything is an error."""
+    """Check a setup before it costs money. Exit status 1 if anything is an error."""
     if plugins:
         raise typer.Exit(_show_plugins(as_json=as_json))
     if logs and config is None:

@@ -138,7 +138,7 @@ def _several(option: str, given: list[str]) -> tuple[str, ...]:
 
 
 def _doctor(plan: Plan) -> list[Finding]:
-    """Return what would spoil the runs, on the dearest machine that is allowed."""
+    """Return what is wrong with the runs' setup, on the dearest machine that is allowed."""
     quote, task = plan.estimate.dearest, plan.tasks[0]
     node = plan.requirements
     instance = Instance.known(
@@ -185,7 +185,7 @@ def _figures(estimate: Estimate, quote: Quote | None) -> dict[str, Any] | None:
 
 
 def _say(plan: Plan, findings: list[Finding]) -> None:
-    """Say on standard error what the launch will cost, and what would spoil it."""
+    """Say on standard error what the launch will cost, and what the doctor found."""
     estimate, console = plan.estimate, Console(stderr=True, soft_wrap=True)
     runs = f"{estimate.copies} runs, " if estimate.copies > 1 else ""
     nodes = f"{estimate.nodes} node{'s' * (estimate.nodes > 1)}"

@@ -33,7 +33,7 @@ def examine(
     logs: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
 ) -> list[Finding]:
-    """Return what would spoil a run with this configuration on this machine, the worst first. Takes seconds.
+    """Return what is wrong with a setup, a configuration on this machine, the worst first. Takes seconds.
 
     Args:
         settings: The configuration of the run; only the machine is looked at where not given.
@@ -58,7 +58,7 @@ def examine_elsewhere(
     quote: Quote | None,
     environ: Mapping[str, str],
 ) -> list[Finding]:
-    """Return what would spoil a run on another machine, the worst first; what only that machine knows is left out.
+    """Return what is wrong with a setup on another machine, the worst first; what only that machine knows is left out.
 
     Args:
         settings: The configuration of the run.

@@ -16,10 +16,10 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Something that would spoil a run.
+    """Something that is wrong with a setup.
 
     Attributes:
-        severity: An ``error`` spoils it, a ``warning`` may, a ``note`` is worth knowing.
+        severity: An ``error`` spoils a run, a ``warning`` may, a ``note`` is worth knowing.
         check: Which check found it.
         what: What will happen, in a sentence.
         do: What to do about it, in a sentence.
