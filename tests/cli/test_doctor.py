@@ -30,7 +30,7 @@ def write(folder: Path, text: str) -> str:
     return str(file)
 
 
-def test_run_that_nothing_would_spoil(tmp_path: Path) -> None:
+def test_setup_with_nothing_wrong(tmp_path: Path) -> None:
     done = milepost("doctor", "--config", write(tmp_path, GOOD))
     assert (done.returncode, done.stdout) == (0, "nothing to worry about\n"), done.stderr
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from milepost.errors import ConfigError
-from milepost.launch.offers import Shelf
+from milepost.launch.offers import KnownOffers
 from milepost.launch.plan import Plan, make_plan, own_bucket
-from milepost.launch.request import Order, parse_duration
+from milepost.launch.request import Request, parse_duration
 from milepost.money.instance import MARKETS
 from milepost.money.quote import Quote
 from tests.launch.skypilot import ROOT
@@ -21,7 +21,7 @@ OFFERS = (
     ("g6.xlarge", "L4", 1, 4, "us-east-1", 0.8, 0.3),
     ("g6.2xlarge", "L4", 1, 8, "us-east-1", 1.1, 0.35),
 )
-SHELF = Shelf(
+KNOWN = KnownOffers(
     Quote(
         usd_per_hour=usd,
         source="skypilot",
@@ -44,13 +44,13 @@ def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-def plan(*arguments: str, task: str = "train", **order: Any) -> Plan:
-    order = {"arguments": arguments, **order}
-    return make_plan(Order(task=task, **order), shelf=SHELF, environ={})
+def plan(*arguments: str, task: str = "train", **options: Any) -> Plan:
+    options = {"arguments": arguments, **options}
+    return make_plan(Request(task=task, **options), known=KNOWN, environ={})
 
 
 @pytest.mark.parametrize(
-    ("order", "said"),
+    ("options", "said"),
     [
         ({"task": "trian"}, "TASK: found 'trian', .*; nearest: train"),
         ({"task": "none.yaml"}, "TASK: found 'none.yaml', expected a SkyPilot task file"),
@@ -86,9 +86,9 @@ def plan(*arguments: str, task: str = "train", **order: Any) -> Plan:
         ({"copies": 2, "arguments": ("trainer.seed=1",)}, "seed: found it as key=value beside --copies"),
     ],
 )  # fmt: skip
-def test_mistakes_are_named_with_what_was_meant(order: dict[str, Any], said: str) -> None:
+def test_mistakes_are_named_with_what_was_meant(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said) as caught:
-        plan(**order)
+        plan(**options)
     assert "hidden" not in str(caught.value)
 
 
@@ -104,7 +104,7 @@ def test_what_is_no_duration(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "cheapest", "dearest"),
+    ("options", "cheapest", "dearest"),
     [
         ({}, ("g5.xlarge", "us-east-1", 1.0), ("g5.xlarge", "eu-west-1", 1.2)),
         ({"spot": True}, ("g5.xlarge", "us-east-1", 0.4), ("g5.xlarge", "eu-west-1", 0.5)),
@@ -116,9 +116,9 @@ def test_what_is_no_duration(text: str) -> None:
     ],
 )
 def test_cheapest_and_dearest_of_what_is_allowed(
-    order: dict[str, Any], cheapest: tuple[Any, ...], dearest: tuple[Any, ...]
+    options: dict[str, Any], cheapest: tuple[Any, ...], dearest: tuple[Any, ...]
 ) -> None:
-    estimate = plan(nodes=2, copies=3, max_runtime_seconds=5400, **order).estimate
+    estimate = plan(nodes=2, copies=3, max_runtime_seconds=5400, **options).estimate
     for quote, expected in ((estimate.cheapest, cheapest), (estimate.dearest, dearest)):
         assert quote is not None
         assert (quote.instance_type, quote.region, quote.usd_per_hour) == expected
@@ -135,14 +135,14 @@ def test_cap_leaves_out_what_is_dearer_and_says_so_to_skypilot_by_type_and_regio
 
 def test_cap_leaves_the_regions_as_they_were_asked_for() -> None:
     """Also where only a price of another region lies here."""
-    order = Order(task="train", instance_type="g5.xlarge", regions=("us-west-2", "eu-west-1"), max_usd_per_hour=2.0)
-    resources = make_plan(order, environ={}).tasks[0].task["resources"]
+    request = Request(task="train", instance_type="g5.xlarge", regions=("us-west-2", "eu-west-1"), max_usd_per_hour=2.0)
+    resources = make_plan(request, environ={}).tasks[0].task["resources"]
     assert [entry["infra"] for entry in resources["any_of"]] == ["aws/us-west-2", "aws/eu-west-1"]
 
 
 def test_what_looks_like_a_secret_is_one() -> None:
-    def secrets(*arguments: str, **order: Any) -> dict[str, str]:
-        return plan(*arguments, **order).tasks[0].secrets
+    def secrets(*arguments: str, **options: Any) -> dict[str, str]:
+        return plan(*arguments, **options).tasks[0].secrets
 
     names = ("PGPASSWORD", "accessToken", "GITHUB_PAT", "HF_TOKEN")
     assert secrets(envs=tuple(f"{name}=x" for name in names)) == dict.fromkeys(names, "x")
@@ -159,7 +159,7 @@ def test_names_are_such_as_clouds_take() -> None:
 
 
 def test_bundled_tables_answer_where_no_catalog_lies_here() -> None:
-    estimate = make_plan(Order(task="train", regions=("us-west-2",)), environ={}).estimate
+    estimate = make_plan(Request(task="train", regions=("us-west-2",)), environ={}).estimate
     assert estimate.cheapest is not None
     assert (estimate.cheapest.source, estimate.cheapest.assumed) == ("list", True)
     assert "no price in us-west-2 lies here" in (estimate.cheapest.assumed_because or "")

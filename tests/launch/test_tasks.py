@@ -16,7 +16,7 @@ import yaml
 from milepost.errors import ConfigError
 from milepost.launch.offers import CLOUDS
 from milepost.launch.plan import make_plan
-from milepost.launch.request import Order
+from milepost.launch.request import Request
 from milepost.launch.template import CONFIG_KEYS, RECOVERY_KEYS, TASK_KEYS
 from tests.launch.skypilot import EXCERPTS, ROOT, SkyPilot, lay_catalogs, needs_skypilot
 
@@ -236,6 +236,6 @@ def test_template_with_a_mistake_is_refused(
     own = tmp_path / "own.yaml"
     own.write_text(text.replace(before, after, 1))
     with pytest.raises(ConfigError, match=re.escape(said)) as caught:
-        make_plan(Order(task=str(own)), environ={})
+        make_plan(Request(task=str(own)), environ={})
     assert "hf_abc" not in str(caught.value)
     assert (skypilot.refusal(own.read_text()) != "None") is skypilots  # what SkyPilot alone would have said

@@ -3,16 +3,14 @@
 import shlex
 from typing import Annotated, Any
 
-import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from milepost.cli.printing import plain_table, print_json
 from milepost.instances.detect import Detection
 from milepost.instances.detect import detect as find_out
 from milepost.money.instance import FIELDS
-from milepost.report.amounts import UNKNOWN
 from milepost.report.terminal import open_console
 
 
@@ -34,12 +32,14 @@ def detect(
     fields["rank"] = {"value": found.rank, "source": found.rank_source}
     probes = {each.name: each.reason or "answered" for each in found.probed}
     if as_json:
-        typer.echo(msgspec.json.encode(fields | {"probes": probes}).decode())
+        print_json(fields | {"probes": probes})
         return
     console = open_console()
-    console.print(_table(("field", "value", "source"), [[name, *field.values()] for name, field in fields.items()]))
+    console.print(
+        plain_table(("field", "value", "source"), [[name, *field.values()] for name, field in fields.items()])
+    )
     if probes:
-        console.print(_table(("probe", "answer"), [list(probe) for probe in probes.items()]))
+        console.print(plain_table(("probe", "answer"), [list(probe) for probe in probes.items()]))
     metadata = [each for each in found.probed if each.name != "gpus"]
     if metadata and not any(each.instance for each in metadata):
         console.print("not on a known cloud")
@@ -58,12 +58,3 @@ def _exports(found: Detection) -> str:
         use_spot = {"spot": "true", "on_demand": "false"}.get(instance.market)
         variables |= {"SKYPILOT_USE_SPOT": use_spot} if use_spot else {"MILEPOST_MARKET": instance.market}
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
-
-
-def _table(columns: tuple[str, ...], rows: list[list[Any]]) -> Table:
-    table = Table()
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(UNKNOWN if cell is None else str(cell)) for cell in row))
-    return table

@@ -1,15 +1,15 @@
-"""``milepost doctor``: what would spoil a run, before it costs money."""
+"""``milepost doctor``: checks a setup before it costs money."""
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from milepost.cli.options import ConfigName
+from milepost.cli.printing import print_json
 from milepost.config import load_performance_thresholds
 from milepost.doctor.examine import examine
 from milepost.doctor.finding import Finding
@@ -32,7 +32,7 @@ def doctor(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Say what would spoil a run here, before it costs money. Exit status 1 if anything is an error."""
+    """Check a setup before it costs money. Exit status 1 if anything is an error."""
     if plugins:
         raise typer.Exit(_show_plugins(as_json=as_json))
     if logs and config is None:
@@ -42,7 +42,7 @@ def doctor(
         findings = examine(settings, checkpoints=checkpoints, logs=logs or ())
     if as_json:
         for finding in findings:
-            typer.echo(msgspec.json.encode(finding).decode())
+            print_json(finding)
     else:
         console = open_console()
         print_findings(findings, console)
@@ -55,8 +55,7 @@ def _show_plugins(*, as_json: bool) -> int:
     """List what other packages add; return 1 if any of it can't be used."""
     every = list(every_plugin())
     for plugin in every if as_json else ():
-        shown = {name: getattr(plugin, name) for name in ("group", "name", "package", "fault")}
-        typer.echo(msgspec.json.encode(shown).decode())
+        print_json({name: getattr(plugin, name) for name in ("group", "name", "package", "fault")})
     if not as_json:
         console = open_console()
         for plugin in every:

@@ -12,7 +12,7 @@ import typer
 from milepost.config import FOLDER, Config
 from milepost.errors import ConfigError
 from milepost.files import write_whole
-from milepost.replaying.metrics_in_logs import survey
+from milepost.replaying.metrics_in_logs import metrics_in_logs
 from milepost.tracking.thresholds import PerformanceThreshold
 
 HEAD = """\
@@ -73,7 +73,7 @@ def _from_logs(path: Path, logs: list[str]) -> str:
     """Return a file with a threshold for each metric of logs, at the best that they reached."""
     entries = []
     names: set[str] = set()
-    for seen in list(survey(logs).values())[:MOST_METRICS]:
+    for seen in list(metrics_in_logs(logs).values())[:MOST_METRICS]:
         falls = seen.last < seen.first
         target = _rounded(seen.lowest, math.ceil) if falls else _rounded(seen.highest, math.floor)
         name = _name(seen.metric, target)

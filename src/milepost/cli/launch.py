@@ -2,26 +2,23 @@
 
 from typing import Annotated, Any
 
-import msgspec
 import typer
 from rich.console import Console
-from rich.text import Text
 from typer.core import TyperGroup
 
 from milepost.cli.doctor import print_findings
+from milepost.cli.launch_plan import say_cost, show_tasks
 from milepost.cli.launched import logs, status, stop
 from milepost.cli.options import ConfigName, Provider
 from milepost.doctor.examine import examine_elsewhere
 from milepost.doctor.finding import Finding
 from milepost.errors import ConfigError, require
-from milepost.launch.launches import Launched, keep
-from milepost.launch.plan import Estimate, Plan, make_plan
-from milepost.launch.request import Order, parse_duration
+from milepost.launch.launches import keep
+from milepost.launch.plan import Plan, make_plan
+from milepost.launch.request import Request, parse_duration
 from milepost.launch.sky import find_sky, launch_command, start
 from milepost.launch.template import find_template
 from milepost.money.instance import Instance
-from milepost.money.quote import Quote
-from milepost.report.amounts import usd
 
 
 class _Group(TyperGroup):
@@ -92,7 +89,7 @@ def start_runs(
     if as_json and not dry_run:
         raise ConfigError("launch: expected --dry-run beside --json")
     find_template(task)  # a command that is misspelt is named before what follows it is looked at
-    order = Order(
+    request = Request(
         task=task,
         arguments=tuple(arguments or ()),
         nodes=nodes,
@@ -116,11 +113,12 @@ def start_runs(
         group=group,
         bucket=bucket,
     )
-    plan = make_plan(order)
+    plan = make_plan(request)
     findings = _doctor(plan)
     if dry_run:
-        _show_tasks(plan, as_json)
-    _say(plan, findings)
+        show_tasks(plan, as_json=as_json)
+    say_cost(plan)
+    print_findings(findings, Console(stderr=True, soft_wrap=True))
     if dry_run:
         return
     sky = find_sky()
@@ -138,84 +136,19 @@ def _several(option: str, given: list[str]) -> tuple[str, ...]:
 
 
 def _doctor(plan: Plan) -> list[Finding]:
-    """Return what would spoil the runs, on the dearest machine that is allowed."""
+    """Return what is wrong with the runs' setup, on the dearest machine that is allowed."""
     quote, task = plan.estimate.dearest, plan.tasks[0]
-    wish = plan.wish
+    node = plan.requirements
     instance = Instance.known(
         "launch",
-        provider=wish.provider,
-        instance_type=wish.instance_type,
-        region=wish.regions[0] if len(wish.regions) == 1 else None,
-        market=wish.market,
+        provider=node.provider,
+        instance_type=node.instance_type,
+        region=node.regions[0] if len(node.regions) == 1 else None,
+        market=node.market,
         num_nodes=plan.estimate.nodes,
     )
     environ = {**task.task.get("envs", {}), **task.secrets}
     return examine_elsewhere(plan.settings, instance, quote, environ)
-
-
-def _show_tasks(plan: Plan, as_json: bool) -> None:
-    for at, task in enumerate(plan.tasks):
-        command = f"sky {' '.join(launch_command(Launched.of(task), detach=len(plan.tasks) > 1))}"
-        if as_json:
-            estimate = plan.estimate
-            typer.echo(
-                msgspec.json.encode(
-                    {"run": task.run, "group": task.group, "seed": task.seed, "managed": task.managed}
-                    | {"command": command, "task": task.task, "secrets": sorted(task.secrets)}
-                    | {"nodes": estimate.nodes, "max_runtime_seconds": estimate.max_runtime_seconds}
-                    | {"cheapest": _figures(estimate, estimate.cheapest)}
-                    | {"dearest": _figures(estimate, estimate.dearest)}
-                ).decode()
-            )
-            continue
-        typer.echo(f"{'---' + chr(10) if at else ''}# {command}")
-        typer.echo(task.as_yaml, nl=False)
-
-
-def _figures(estimate: Estimate, quote: Quote | None) -> dict[str, Any] | None:
-    """Return what a run costs at an offer."""
-    if quote is None:
-        return None
-    names = ("provider", "instance_type", "region", "market", "usd_per_hour", "source", "as_of", "assumed")
-    of_one = msgspec.structs.replace(estimate, copies=1)
-    return {name: getattr(quote, name) for name in names} | {
-        "run_usd_per_hour": of_one.usd_per_hour(quote),
-        "run_usd_for_max_runtime": of_one.usd_for_max_runtime(quote),
-    }
-
-
-def _say(plan: Plan, findings: list[Finding]) -> None:
-    """Say on standard error what the launch will cost, and what would spoil it."""
-    estimate, console = plan.estimate, Console(stderr=True, soft_wrap=True)
-    runs = f"{estimate.copies} runs, " if estimate.copies > 1 else ""
-    nodes = f"{estimate.nodes} node{'s' * (estimate.nodes > 1)}"
-    kind = "a managed job on spot machines" if plan.tasks[0].managed else "a cluster of on-demand machines"
-    console.print(Text(f"{plan.name}: {runs}{nodes}{' each' if runs else ''}, {kind}"))
-    if estimate.cheapest is None or estimate.dearest is None:
-        console.print(Text(f"cost: not known: {estimate.unknown_because}", "yellow"))
-    else:
-        offers = {"cheapest": estimate.cheapest, "dearest": estimate.dearest}
-        if estimate.cheapest == estimate.dearest:
-            offers = {"cost": estimate.cheapest}
-        for name, quote in offers.items():
-            console.print(_price_line(name, estimate, quote))
-    for note in plan.notes:
-        console.print(Text(f"note: {note}", "cyan"))
-    print_findings(findings, console)
-
-
-def _price_line(name: str, estimate: Estimate, quote: Quote) -> Text:
-    most = estimate.usd_for_max_runtime(quote)
-    limit = "" if most is None else f", {usd(most, assumed=quote.assumed)} for --max-runtime"
-    source = ", as of ".join(filter(None, (f"source: {quote.source}", quote.as_of)))
-    what = " ".join(
-        filter(None, (quote.provider, quote.instance_type, (quote.market or "").replace("_", "-"), quote.region))
-    )
-    times = " × ".join(str(each) for each in (estimate.nodes, estimate.copies) if each > 1)
-    return Text(
-        f"{name}: {usd(estimate.usd_per_hour(quote), assumed=quote.assumed)}/h{limit}  "
-        f"({usd(quote.usd_per_hour)}/h{f' × {times}' if times else ''}, {what}; {source})"
-    )
 
 
 def _launch(plan: Plan, sky: str, *, detach: bool) -> int:

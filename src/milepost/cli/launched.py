@@ -2,19 +2,18 @@
 
 from typing import Annotated, Any
 
-import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from milepost.cli.printing import plain_table, print_json
 from milepost.cli.stores import StoreOption, open_store
 from milepost.errors import MilepostError
 from milepost.launch.launches import find_launched
 from milepost.launch.sky import find_sky, follow_logs, statuses_of
 from milepost.launch.sky import stop as stop_run
 from milepost.money.costs import billed_cost
-from milepost.report.amounts import UNKNOWN, usd
+from milepost.report.amounts import usd
 from milepost.report.terminal import open_console
 
 DIFFERENCE = (
@@ -22,6 +21,8 @@ DIFFERENCE = (
     "the prices of each moment, under the provider's billing rule; SkyPilot counts whole clusters, from launch to "
     "teardown, at its catalog's price."
 )
+
+COLUMNS = ("run", "group", "seed", "status", "where", "recoveries", "USD billed (ledger)", "USD (SkyPilot)")
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or the beginning of it; or a group.")]
 
@@ -39,10 +40,7 @@ def status(
     sky = find_sky()
     with Console(stderr=True).status("asking SkyPilot …"):
         answers = list(zip(launches, statuses_of(sky, launches), strict=True))
-    table = Table(title="Launched", title_justify="left")
-    for column in ("run", "group", "seed", "status", "where", "recoveries", "USD billed (ledger)", "USD (SkyPilot)"):
-        table.add_column(column, overflow="fold")
-    reasons = []
+    rows, reasons = [], []
     for launched, answer in answers:
         by_ledger, because = _ledger_usd(launched.run, store)
         if as_json:
@@ -50,16 +48,15 @@ def status(
             row |= {name: getattr(answer, name) for name in ("status", "where", "recoveries")}
             row |= {"ledger_usd": by_ledger, "ledger_usd_because": because}
             row |= {"skypilot_usd": answer.usd, "skypilot_usd_because": answer.usd_because}
-            typer.echo(msgspec.json.encode(row).decode())
+            print_json(row)
             continue
         reasons.append(f"{launched.run}: ledger: {because}; SkyPilot: {answer.usd_because}")
         of_run = (launched.run, launched.group, launched.seed, answer.status or "unknown", answer.where)
-        cells = (*of_run, answer.recoveries, usd(by_ledger), usd(answer.usd))
-        table.add_row(*(Text(UNKNOWN if cell is None else str(cell)) for cell in cells))
+        rows.append((*of_run, answer.recoveries, usd(by_ledger), usd(answer.usd)))
     if as_json:
         return
     console = open_console()
-    console.print(table)
+    console.print(plain_table(COLUMNS, rows, "Launched"))
     for reason in reasons:
         console.print(Text(reason), soft_wrap=True)
     console.print(Text(DIFFERENCE))

@@ -100,35 +100,38 @@ class Before(NamedTuple):
 
 
 def with_log_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command each field of its parameter ``logs`` (`LogOptions`, or what inherits it) as an option there.
+    """Give a command each field of its `LogOptions`, or of what inherits it, as an option where that parameter stands.
 
         @with_log_options
         def best(paths: Paths, *, logs: LogOptions) -> None: ...
 
     Typer reads the parameters of a command by `inspect.signature`, which believes ``__signature__``.
     """
-    own = inspect.signature(command).parameters
-    options: type[LogOptions] = own["logs"].annotation
-    early: dict[str | None, list[inspect.Parameter]] = {}
-    for each in own.values():
-        marks = [mark.field for mark in getattr(each.annotation, "__metadata__", ()) if isinstance(mark, Before)]
-        early.setdefault(marks[0] if marks else None, []).append(each)
-    parameters = []
-    for each in early[None]:
-        if each.name != "logs":
-            parameters.append(each)
-            continue
-        for field in msgspec.structs.fields(options):
-            of_field = each.replace(name=field.name, default=field.default, annotation=field.type)
-            parameters += [*early.get(field.name, ()), of_field]
+    parameters = list(inspect.signature(command).parameters.values())
+    place = next(each for each in parameters if _is_log_options(each.annotation))
+    options: type[LogOptions] = place.annotation
+    at = parameters.index(place)
+    parameters[at : at + 1] = [
+        place.replace(name=field.name, default=field.default, annotation=field.type)
+        for field in msgspec.structs.fields(options)
+    ]
+    for each in parameters[:]:
+        for mark in getattr(each.annotation, "__metadata__", ()):
+            if isinstance(mark, Before):
+                parameters.remove(each)
+                parameters.insert([other.name for other in parameters].index(mark.field), each)
 
     @wraps(command)
     def called(**given: Any) -> None:
-        logs = options(**{name: given.pop(name) for name in options.__struct_fields__})
-        command(**given, logs=logs)
+        told = options(**{name: given.pop(name) for name in options.__struct_fields__})
+        command(**given, **{place.name: told})
 
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return called
+
+
+def _is_log_options(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, LogOptions)
 
 
 def _bytes_of(size: str) -> int:

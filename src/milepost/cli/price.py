@@ -12,6 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.text import Text
 
 from milepost.cli.options import Provider, Region
+from milepost.cli.printing import print_json
 from milepost.errors import ConfigError
 from milepost.money.instance import Instance, Market
 from milepost.money.quote import PriceStep, Quote
@@ -93,7 +94,7 @@ def _fits(quote: Quote, where: Instance, gpu: str | None, max_usd: float | None)
 def _show(quotes: list[Quote], as_json: bool, *, reasons: bool = True) -> None:
     if as_json:
         for quote in quotes:
-            typer.echo(msgspec.json.encode({key: getattr(quote, key) for key in KEYS}).decode())
+            print_json({key: getattr(quote, key) for key in KEYS})
         return
     console = open_console()
     console.print(quotes_table(quotes) if quotes else "nothing is known that fits")
@@ -107,9 +108,7 @@ def _show_history(history: Mapping[str, Sequence[PriceStep]], since: datetime, a
         for zone, steps in sorted(history.items()):
             for step in steps:
                 when = datetime.fromtimestamp(step.since, UTC).isoformat()
-                typer.echo(
-                    msgspec.json.encode({"zone": zone, "since": when, "usd_per_hour": step.usd_per_hour}).decode()
-                )
+                print_json({"zone": zone, "since": when, "usd_per_hour": step.usd_per_hour})
         return
     console = open_console()
     moments = (since.timestamp(), datetime.now(UTC).timestamp())

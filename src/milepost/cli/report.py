@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Sequence
-from glob import glob
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,8 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from milepost.cli.log_options import LogOptions, with_log_options
-from milepost.cli.logs import replay_shown, summarise
-from milepost.cli.stores import StoreOption, find_runs, has_store, open_store
+from milepost.cli.runs_or_logs import RunsOrLogs, load_runs
+from milepost.cli.stores import StoreOption
 from milepost.errors import ConfigError
 from milepost.files import write_whole
 from milepost.report.figures import NAMES, chart_of, draw
@@ -26,10 +25,7 @@ Format = Literal["html", "png", "svg"]
 
 @with_log_options
 def report(
-    what: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[RUN|PATH]...", help="Kept runs, or logs that are replayed first; every kept run."),
-    ] = None,
+    what: RunsOrLogs = None,
     group: Annotated[list[str] | None, typer.Option(help="Kept runs of this group; may be repeated.")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The file; report.html.")] = None,
     format: Annotated[Format, typer.Option(help="One HTML file of everything, or single pictures.")] = "html",
@@ -51,15 +47,8 @@ def report(
     require_altair()
     if out is not None and out.is_dir():
         raise ConfigError(f"-o {out}: found a folder, expected a file")
-    paths, runs = _sorted(what or [], store)
-    if not paths:
-        _refuse_log_options(logs)
-    busy = Console(stderr=True)
-    with busy.status("reading …"):
-        every = _kept(runs, group or [], store, is_all=not paths)
-    if paths:
-        summarise(replay_shown(paths, logs, on_kept=every.append))
-    with busy.status("drawing …"):
+    every = load_runs(what or [], group or [], store, logs)
+    with Console(stderr=True).status("drawing …"):
         if format == "html":
             written = [_write_page(every, out or Path("report.html"))]
         else:
@@ -82,45 +71,6 @@ def _check(format: Format, picture: str | None, over: str | None, metric: str | 
             raise ConfigError(f"{flag}: found {value!r} without --picture, expected the one picture that it is for")
     if picture is not None and picture not in NAMES:
         raise ConfigError(f"--picture: found {picture!r}, expected one of {', '.join(NAMES)}")
-
-
-def _refuse_log_options(logs: LogOptions) -> None:
-    """Refuse what says how logs are replayed, where there are none: kept runs have their thresholds and prices.
-
-    Raises:
-        ConfigError: Says what.
-    """
-    for name, value in logs.given.items():
-        flag = "--" + name.replace("_", "-")
-        raise ConfigError(f"{flag}: found {value!r} without a log, expected PATH…: kept runs are shown as they are")
-
-
-def _sorted(what: Sequence[str], store: str | None) -> tuple[list[str], list[str]]:
-    """Tell logs from runs: what is kept under just that name is a run, else what lies there is a log."""
-    known: set[str] = set()
-    if what and has_store(store):
-        opened = open_store(store)
-        known = {run.id for run in opened.runs()}
-        opened.close()
-    logs = [each for each in what if each not in known and ("://" in each or Path(each).exists() or glob(each))]
-    if len(logs) < len(what) and not has_store(store):
-        missing = next(each for each in what if each not in logs)
-        raise ConfigError(f"RUN or PATH: found no file {missing!r}, and no store with runs: name one with --store")
-    return logs, [each for each in what if each not in logs]
-
-
-def _kept(runs: Sequence[str], groups: Sequence[str], store: str | None, *, is_all: bool) -> list[RunRecord]:
-    """Return runs of the store, each once: those named, those of groups, or all where nothing is asked for."""
-    if not runs and not groups and not is_all:
-        return []
-    opened = open_store(store)
-    try:
-        found = [record for group in groups for record in find_runs(opened, (), group, curves=True)]
-        if runs or not groups:
-            found += find_runs(opened, runs, curves=True)
-    finally:
-        opened.close()
-    return list({record.run.id: record for record in found}.values())
 
 
 def _write_page(every: Sequence[RunRecord], out: Path) -> Path:

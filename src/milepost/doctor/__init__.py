@@ -1,1 +1,1 @@
-"""Says what would spoil a run, before it costs money: `examine` runs every check, one file for each family of them."""
+"""Checks a setup before it costs money: `examine` runs every check, one file for each family of them."""

@@ -13,7 +13,7 @@ from milepost.instances.detect import Detection
 from milepost.money.instance import Instance
 from milepost.money.quote import Quote
 from milepost.pricing import Pricer, detect_for
-from milepost.replaying.metrics_in_logs import Survey, survey
+from milepost.replaying.metrics_in_logs import LoggedMetric, metrics_in_logs
 
 CHECKS: tuple[Check, ...] = (
     thresholds.check,
@@ -33,7 +33,7 @@ def examine(
     logs: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
 ) -> list[Finding]:
-    """Return what would spoil a run with this configuration on this machine, the worst first. Takes seconds.
+    """Return what is wrong with a setup, a configuration on this machine, the worst first. Takes seconds.
 
     Args:
         settings: The configuration of the run; only the machine is looked at where not given.
@@ -45,7 +45,7 @@ def examine(
         ConfigError: The configuration's prices are wrong.
         HistoryError: Nothing could be read of the logs.
     """
-    known = survey(logs) if logs else None
+    known = metrics_in_logs(logs) if logs else None
     case = _case(settings or Config(thresholds=()), checkpoints, os.environ if environ is None else environ, known)
     checks = CHECKS if settings is not None else [check for check in CHECKS if check is not thresholds.check]
     findings = [finding for check in checks for finding in check(case)]
@@ -58,7 +58,7 @@ def examine_elsewhere(
     quote: Quote | None,
     environ: Mapping[str, str],
 ) -> list[Finding]:
-    """Return what would spoil a run on another machine, the worst first; what only that machine knows is left out.
+    """Return what is wrong with a setup on another machine, the worst first; what only that machine knows is left out.
 
     Args:
         settings: The configuration of the run.
@@ -80,7 +80,7 @@ def examine_elsewhere(
 
 
 def _case(
-    settings: Config, checkpoints: Path | None, environ: Mapping[str, str], known: Mapping[str, Survey] | None
+    settings: Config, checkpoints: Path | None, environ: Mapping[str, str], known: Mapping[str, LoggedMetric] | None
 ) -> Case:
     pricer = Pricer(settings)
     priced = pricer.ask(pricer.detection.instance, datetime.now(UTC))

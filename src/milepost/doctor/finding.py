@@ -9,17 +9,17 @@ import msgspec
 from milepost.config import Config
 from milepost.instances.detect import Detection
 from milepost.money.quote import Quote
-from milepost.replaying.metrics_in_logs import Survey
+from milepost.replaying.metrics_in_logs import LoggedMetric
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Something that would spoil a run.
+    """Something that is wrong with a setup.
 
     Attributes:
-        severity: An ``error`` spoils it, a ``warning`` may, a ``note`` is worth knowing.
+        severity: An ``error`` spoils a run, a ``warning`` may, a ``note`` is worth knowing.
         check: Which check found it.
         what: What will happen, in a sentence.
         do: What to do about it, in a sentence.
@@ -54,7 +54,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     live_fault: str | None = None
     checkpoints: Path | None = None
     environ: Mapping[str, str] = {}
-    logs: Mapping[str, Survey] | None = None
+    logs: Mapping[str, LoggedMetric] | None = None
 
 
 Check = Callable[[Case], Iterable[Finding]]

@@ -6,7 +6,7 @@ import msgspec
 
 from milepost.data import machines
 from milepost.errors import ConfigError, nearest
-from milepost.launch.requirements import Model, Wish
+from milepost.launch.requirements import Model, Requirements
 from milepost.money.quote import Quote
 from milepost.prices.book import PriceBook
 
@@ -25,7 +25,7 @@ OWN = ("user", "skypilot")
 REFRESH = "`milepost price --refresh` fetches the catalogs of all clouds"
 
 
-class Shelf:
+class KnownOffers:
     """All offers that are known here.
 
     Args:
@@ -38,77 +38,77 @@ class Shelf:
         # What a cloud's catalog lacks, SkyPilot can't launch, whatever the bundled tables say.
         self._quotes = [each for each in known if each.source in OWN or each.provider not in self._catalogs]
 
-    def checked(self, wish: Wish) -> Wish:
-        """Return a wish with its words as the providers write them.
+    def checked(self, node: Requirements) -> Requirements:
+        """Return requirements with the names as the providers write them.
 
         Raises:
             ConfigError: A cloud, GPU, type or region is not known; names the nearest.
         """
-        if wish.provider is not None:
-            _known(wish.provider, CLOUDS, "--cloud")
-            if not self._of(wish):
-                return wish  # a cluster of one's own, or a cloud whose catalog does not lie here: SkyPilot knows
-        models = tuple((self._gpu(model, wish), number) for model, number in wish.models)
+        if node.provider is not None:
+            _known(node.provider, CLOUDS, "--cloud")
+            if not self._of(node):
+                return node  # a cluster of one's own, or a cloud whose catalog does not lie here: SkyPilot knows
+        models = tuple((self._gpu(model, node), number) for model, number in node.models)
         for model, number in models:
-            self._require_number(model, number, wish)
-        if wish.instance_type is not None:
-            bundled = {kind for kind, each in machines().items() if wish.provider in (None, each.provider)}
-            types = {quote.instance_type for quote in self._of(wish)} | bundled
-            _known(wish.instance_type, types, "--instance-type", self._hint(wish))
-        provider = wish.provider
-        if provider is None and wish.instance_type is not None:
-            owners = {quote.provider for quote in self._quotes if quote.instance_type == wish.instance_type}
+            self._require_number(model, number, node)
+        if node.instance_type is not None:
+            bundled = {kind for kind, each in machines().items() if node.provider in (None, each.provider)}
+            types = {quote.instance_type for quote in self._of(node)} | bundled
+            _known(node.instance_type, types, "--instance-type", self._hint(node))
+        provider = node.provider
+        if provider is None and node.instance_type is not None:
+            owners = {quote.provider for quote in self._quotes if quote.instance_type == node.instance_type}
             provider = owners.pop() if len(owners) == 1 else None
-        wish = msgspec.structs.replace(wish, models=models, provider=provider)
-        return msgspec.structs.replace(wish, regions=tuple(self._region(each, wish) for each in wish.regions))
+        node = msgspec.structs.replace(node, models=models, provider=provider)
+        return msgspec.structs.replace(node, regions=tuple(self._region(each, node) for each in node.regions))
 
-    def allowed(self, wish: Wish) -> list[Quote]:
-        """Return the offers that a wish allows, the cheapest first; none where no price is known.
+    def allowed(self, node: Requirements) -> list[Quote]:
+        """Return the offers that a node may be, the cheapest first; none where no price is known.
 
         Where only bundled tables know a type, their price stands in for regions that they lack, assumed.
 
         Raises:
             ConfigError: Catalogs lie here, and no zone offers it.
         """
-        if not wish.models and wish.instance_type is None:
+        if not node.models and node.instance_type is None:
             return []
-        of_kind = [quote for quote in self._of(wish) if quote.market == wish.market and _is_of(quote, wish)]
-        of_kind = [quote for quote in of_kind if _has_cpus(quote, wish.cpus)]
-        regions = {each.casefold() for each in wish.regions}
+        of_kind = [quote for quote in self._of(node) if quote.market == node.market and _is_of(quote, node)]
+        of_kind = [quote for quote in of_kind if _has_cpus(quote, node.cpus)]
+        regions = {each.casefold() for each in node.regions}
         there = [quote for quote in of_kind if not regions or (quote.region or "").casefold() in (*regions, "")]
         if not there and of_kind and not any(quote.provider in self._catalogs for quote in of_kind):
-            there = [_standing_in(quote, wish.regions) for quote in of_kind]
-        is_known = bool(self._catalogs) if wish.provider is None else wish.provider in self._catalogs
+            there = [_standing_in(quote, node.regions) for quote in of_kind]
+        is_known = bool(self._catalogs) if node.provider is None else node.provider in self._catalogs
         if not there and (of_kind or is_known):
             where = sorted({quote.region for quote in of_kind if quote.region})
             more = f"; it is offered in {', '.join(where[:8])}" if where else ""
-            raise ConfigError(f"no {_shown(wish)} is offered{more}")
+            raise ConfigError(f"no {_shown(node)} is offered{more}")
         return sorted(there, key=lambda quote: (quote.usd_per_hour, quote.provider or "", quote.region or ""))
 
-    def _of(self, wish: Wish) -> list[Quote]:
-        return [quote for quote in self._quotes if wish.provider in (None, quote.provider)]
+    def _of(self, node: Requirements) -> list[Quote]:
+        return [quote for quote in self._quotes if node.provider in (None, quote.provider)]
 
-    def _gpu(self, model: str, wish: Wish) -> str:
-        of_machines = {each.gpu for each in machines().values() if wish.provider in (None, each.provider)}
-        names = {quote.gpu for quote in self._of(wish) if quote.gpu} | of_machines - {""}
-        return _known(model, names, "--gpu", self._hint(wish))
+    def _gpu(self, model: str, node: Requirements) -> str:
+        of_machines = {each.gpu for each in machines().values() if node.provider in (None, each.provider)}
+        names = {quote.gpu for quote in self._of(node) if quote.gpu} | of_machines - {""}
+        return _known(model, names, "--gpu", self._hint(node))
 
-    def _require_number(self, model: str, number: int, wish: Wish) -> None:
-        quotes = [quote for quote in self._of(wish) if quote.gpu == model and quote.gpus]
+    def _require_number(self, model: str, number: int, node: Requirements) -> None:
+        quotes = [quote for quote in self._of(node) if quote.gpu == model and quote.gpus]
         numbers = {quote.gpus for quote in quotes}
         if numbers and number not in numbers:
             known = ", ".join(str(each) for each in sorted(each for each in numbers if each))
-            raise ConfigError(f"--gpus: found {number} of {model}, expected one of {known}{self._hint(wish)}")
+            raise ConfigError(f"--gpus: found {number} of {model}, expected one of {known}{self._hint(node)}")
 
-    def _region(self, region: str, wish: Wish) -> str:
+    def _region(self, region: str, node: Requirements) -> str:
         """Return a region as its provider writes it; unchecked where no catalog of the provider's lies here."""
-        catalogs = self._catalogs if wish.provider is None else self._catalogs & {wish.provider}
+        catalogs = self._catalogs if node.provider is None else self._catalogs & {node.provider}
         if not catalogs:
             return region
-        return _known(region, {quote.region for quote in self._of(wish) if quote.region}, "--region")
+        return _known(region, {quote.region for quote in self._of(node) if quote.region}, "--region")
 
-    def _hint(self, wish: Wish) -> str:
-        return "" if wish.provider in self._catalogs else f"; {REFRESH}"
+    def _hint(self, node: Requirements) -> str:
+        return "" if node.provider in self._catalogs else f"; {REFRESH}"
 
 
 def _known(found: str, names: Iterable[str | None], option: str, hint: str = "") -> str:
@@ -124,11 +124,11 @@ def _known(found: str, names: Iterable[str | None], option: str, hint: str = "")
     raise ConfigError(f"{option}: found {found!r}, which is not known{near or '; nothing known is like it'}{hint}")
 
 
-def _is_of(quote: Quote, wish: Wish) -> bool:
-    if wish.instance_type is not None:
-        return quote.instance_type == wish.instance_type
+def _is_of(quote: Quote, node: Requirements) -> bool:
+    if node.instance_type is not None:
+        return quote.instance_type == node.instance_type
     model: Model = (quote.gpu or "", quote.gpus or 0)
-    return model in wish.models
+    return model in node.models
 
 
 def _has_cpus(quote: Quote, cpus: str | None) -> bool:
@@ -146,9 +146,9 @@ def _standing_in(quote: Quote, regions: Sequence[str]) -> Quote:
     )
 
 
-def _shown(wish: Wish) -> str:
-    what = wish.instance_type or " or ".join(f"{model}:{number}" for model, number in wish.models)
-    where = " or ".join(wish.regions)
-    of = f" of {wish.provider}" if wish.provider else ""
-    cpus = f" with {wish.cpus} CPUs" if wish.cpus else ""
-    return f"{wish.market.replace('_', '-')} {what}{cpus}{of}{f' in {where}' if where else ''}"
+def _shown(node: Requirements) -> str:
+    what = node.instance_type or " or ".join(f"{model}:{number}" for model, number in node.models)
+    where = " or ".join(node.regions)
+    of = f" of {node.provider}" if node.provider else ""
+    cpus = f" with {node.cpus} CPUs" if node.cpus else ""
+    return f"{node.market.replace('_', '-')} {what}{cpus}{of}{f' in {where}' if where else ''}"

@@ -11,9 +11,9 @@ import msgspec
 
 from milepost.config import Config, load_performance_thresholds
 from milepost.errors import ConfigError
-from milepost.launch.offers import Shelf
-from milepost.launch.request import Order
-from milepost.launch.requirements import Wish
+from milepost.launch.offers import KnownOffers
+from milepost.launch.request import Request
+from milepost.launch.requirements import Requirements
 from milepost.launch.secrets import take_secrets
 from milepost.launch.task import CONFIG, RunTask, filled_in, nodes_of, resources_of
 from milepost.launch.template import find_template, read_template
@@ -57,7 +57,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: What people call the run.
-        wish: Which machines are allowed.
+        requirements: Which machines are allowed for a node.
         tasks: A task for each run.
         estimate: What it will cost.
         settings: The configuration that the runs are tracked with; None where the template names none.
@@ -65,64 +65,64 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    wish: Wish
+    requirements: Requirements
     tasks: tuple[RunTask, ...]
     estimate: Estimate
     settings: Config | None
     notes: tuple[str, ...] = ()
 
 
-def make_plan(order: Order, *, shelf: Shelf | None = None, environ: Mapping[str, str] | None = None) -> Plan:
+def make_plan(request: Request, *, known: KnownOffers | None = None, environ: Mapping[str, str] | None = None) -> Plan:
     """Plan a launch. Starts nothing and asks nobody.
 
     Args:
-        order: What is to be launched.
-        shelf: Known offers; those that lie on this machine where not given.
+        request: What is to be launched.
+        known: The offers that are known; those that lie on this machine where not given.
         environ: Variables of this process.
 
     Raises:
-        ConfigError: Something in the order or its template is wrong, or costs too much.
+        ConfigError: Something in the request or its template is wrong, or costs too much.
     """
     environ = os.environ if environ is None else environ
-    name = order.name
-    template = read_template(find_template(order.task))
-    shelf = shelf or Shelf()
-    wish = shelf.checked(Wish.of(order, template["resources"]))
-    offers = shelf.allowed(wish)
-    nodes = nodes_of(order, template)
-    capped = order.max_usd_per_hour is not None
-    if order.max_usd_per_hour is not None:
-        offers = _affordable(offers, order.max_usd_per_hour, nodes)
-    resources = resources_of(template["resources"], order, wish, offers, capped=capped)
-    if order.bucket is None and "BUCKET" in template["envs"]:
-        order = msgspec.structs.replace(order, bucket=environ.get("MILEPOST_BUCKET") or own_bucket())
-    group = order.group or (new_run_id(_plain(name)) if order.copies > 1 else None)
-    secret_names = (*template["secrets"], *order.secrets)
-    if missing := sorted(set(template["secrets"]) - set(order.secrets)):
+    name = request.name
+    template = read_template(find_template(request.task))
+    known = known or KnownOffers()
+    node = known.checked(Requirements.of(request, template["resources"]))
+    offers = known.allowed(node)
+    nodes = nodes_of(request, template)
+    capped = request.max_usd_per_hour is not None
+    if request.max_usd_per_hour is not None:
+        offers = _affordable(offers, request.max_usd_per_hour, nodes)
+    resources = resources_of(template["resources"], request, node, offers, capped=capped)
+    if request.bucket is None and "BUCKET" in template["envs"]:
+        request = msgspec.structs.replace(request, bucket=environ.get("MILEPOST_BUCKET") or own_bucket())
+    group = request.group or (new_run_id(_plain(name)) if request.copies > 1 else None)
+    secret_names = (*template["secrets"], *request.secrets)
+    if missing := sorted(set(template["secrets"]) - set(request.secrets)):
         raise ConfigError(f"secrets.{missing[0]}: the template wants it, expected --secret {missing[0]}")
     tasks = []
-    for run, seed in zip(_new_ids(name, order.copies), range(order.seed, order.seed + order.copies), strict=True):
-        task = filled_in(template, order, run=run, group=group, seed=seed, resources=resources)
-        secrets = take_secrets(task["envs"], order.arguments, secret_names, environ)
+    for seed, run in enumerate(_new_ids(name, request.copies), request.seed):
+        task = filled_in(template, request, run=run, group=group, seed=seed, resources=resources)
+        secrets = take_secrets(task["envs"], request.arguments, secret_names, environ)
         task["envs"] = {name: value for name, value in task["envs"].items() if name not in secrets}
-        said = None if order.gives_seed else seed
-        managed = wish.market == "spot"
+        said = None if request.gives_seed else seed
+        managed = node.market == "spot"
         tasks.append(RunTask(run=run, group=group, seed=said, task=task, secrets=secrets, managed=managed))
     estimate = Estimate(
         cheapest=offers[0] if offers else None,
         dearest=offers[-1] if offers else None,
         nodes=nodes,
-        copies=order.copies,
-        max_runtime_seconds=order.max_runtime_seconds,
-        unknown_because=None if offers else _why_unknown(wish),
+        copies=request.copies,
+        max_runtime_seconds=request.max_runtime_seconds,
+        unknown_because=None if offers else _why_unknown(node),
     )
     return Plan(
         name=name,
-        wish=wish,
+        requirements=node,
         tasks=tuple(tasks),
         estimate=estimate,
-        settings=_settings(order, tasks[0]),
-        notes=tuple(_notes(order, wish, offers)),
+        settings=_settings(request, tasks[0]),
+        notes=tuple(_notes(request, node, offers)),
     )
 
 
@@ -161,7 +161,7 @@ def _plain(name: str) -> str:
     return plain if plain[:1].isalpha() else f"run-{plain}".rstrip("-")
 
 
-def _settings(order: Order, task: RunTask) -> Config | None:
+def _settings(request: Request, task: RunTask) -> Config | None:
     """Return the configuration of the runs, read from the file that the machines will get."""
     named = task.task["envs"].get(CONFIG)
     if not named:
@@ -170,18 +170,18 @@ def _settings(order: Order, task: RunTask) -> Config | None:
     return load_performance_thresholds(f"{folder}/{named}" if isinstance(folder, str) else named, strict=True)
 
 
-def _why_unknown(wish: Wish) -> str:
-    if not wish.models and wish.instance_type is None:
+def _why_unknown(node: Requirements) -> str:
+    if not node.models and node.instance_type is None:
         return "SkyPilot chooses a CPU machine; give --instance-type for a price"
     return "no source on this machine knows it; `milepost price --refresh` fetches the catalogs of all clouds"
 
 
-def _notes(order: Order, wish: Wish, offers: Sequence[Quote]) -> list[str]:
+def _notes(request: Request, node: Requirements, offers: Sequence[Quote]) -> list[str]:
     options = {"nodes", "gpus", "gpu", "cloud", "region", "spot", "cpus", "copies", "image"}
-    keys = [each.partition("=")[0] for each in order.arguments]
+    keys = [each.partition("=")[0] for each in request.arguments]
     notes = [f"{key}=… goes to the training script; the launcher's is --{key}" for key in keys if key in options]
-    if wish.cpus is not None and any(quote.vcpus is None for quote in offers):
+    if node.cpus is not None and any(quote.vcpus is None for quote in offers):
         notes.append("how many CPUs some of these machines have is not known here: not all may be allowed")
-    if order.max_runtime_seconds is None:
+    if request.max_runtime_seconds is None:
         notes.append("no --max-runtime: a run that never ends never stops costing")
     return notes

@@ -15,7 +15,7 @@ BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be launched. What is None is as the task's template has it.
 
     Attributes:

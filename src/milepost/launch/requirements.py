@@ -1,4 +1,4 @@
-"""What a node is to be: the order's word before the template's ``resources``."""
+"""What a node is to be: the request's word before the template's ``resources``."""
 
 import re
 from collections.abc import Mapping
@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 
 from milepost.errors import ConfigError, require
-from milepost.launch.request import Order
+from milepost.launch.request import Request
 from milepost.money.instance import Market
 
 Model = tuple[str, int]
 """A GPU's model, and how many of it a node has."""
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
+class Requirements(msgspec.Struct, frozen=True, kw_only=True):
     """Which machines are allowed for a node.
 
     Attributes:
@@ -34,8 +34,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     cpus: str | None = None
 
     @classmethod
-    def of(cls, order: Order, resources: Mapping[str, Any]) -> "Wish":
-        """Put an order over a template's resources.
+    def of(cls, request: Request, resources: Mapping[str, Any]) -> "Requirements":
+        """Put a request over a template's resources.
 
         Raises:
             ConfigError: The template's resources are none that can be filled in.
@@ -46,18 +46,18 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
                 "given with --gpu A,B and --region"
             )
         provider, region = _place(resources)
-        spot = bool(resources.get("use_spot")) if order.spot is None else order.spot
-        has_gpus = bool(order.gpu) or order.gpus is not None
+        spot = bool(resources.get("use_spot")) if request.spot is None else request.spot
+        has_gpus = bool(request.gpu) or request.gpus is not None
         template_type = None if has_gpus else resources.get("instance_type")
-        kind = order.instance_type or template_type
-        other_cloud = order.cloud is not None and order.cloud.lower() != provider
+        kind = request.instance_type or template_type
+        other_cloud = request.cloud is not None and request.cloud.lower() != provider
         return cls(
-            models=() if kind or order.gpus == 0 else _models(order, resources.get("accelerators")),
+            models=() if kind or request.gpus == 0 else _models(request, resources.get("accelerators")),
             instance_type=kind,
-            provider=order.cloud.lower() if order.cloud else provider,
-            regions=order.regions or ((region,) if region and not other_cloud else ()),
+            provider=request.cloud.lower() if request.cloud else provider,
+            regions=request.regions or ((region,) if region and not other_cloud else ()),
             market="spot" if spot else "on_demand",
-            cpus=order.cpus or (str(resources["cpus"]) if resources.get("cpus") is not None else None),
+            cpus=request.cpus or (str(resources["cpus"]) if resources.get("cpus") is not None else None),
         )
 
 
@@ -71,21 +71,21 @@ def _place(resources: Mapping[str, Any]) -> tuple[str | None, str | None]:
     return (provider.lower() if provider else None), region
 
 
-def _models(order: Order, template: Any) -> tuple[Model, ...]:
-    """Return the GPUs that are asked for; what the order leaves open is as in the template."""
+def _models(request: Request, template: Any) -> tuple[Model, ...]:
+    """Return the GPUs that are asked for; what the request leaves open is as in the template."""
     default_model, default_number = next(iter(_template_models(template)), (None, 1))
-    if not order.gpu:
+    if not request.gpu:
         if default_model is None:
-            require(order.gpus is None, "--gpus", order.gpus, "--gpu MODEL beside it: the template has no GPUs")
+            require(request.gpus is None, "--gpus", request.gpus, "--gpu MODEL beside it: the template has no GPUs")
             return ()
-        return ((default_model, default_number if order.gpus is None else order.gpus),)
+        return ((default_model, default_number if request.gpus is None else request.gpus),)
     wanted = []
-    for each in order.gpu:
+    for each in request.gpu:
         model, colon, number = each.partition(":")
         fits = bool(model) and (not colon or re.fullmatch(r"[1-9]\d{0,3}", number) is not None)
         require(fits, "--gpu", each, "a model such as A10G, or with its number such as A10G:4")
-        require(not colon or order.gpus in (None, int(number)), "--gpus", order.gpus, f"the number in --gpu {each}")
-        wanted.append((model, int(number) if colon else order.gpus or default_number))
+        require(not colon or request.gpus in (None, int(number)), "--gpus", request.gpus, f"the number in --gpu {each}")
+        wanted.append((model, int(number) if colon else request.gpus or default_number))
     return tuple(dict.fromkeys(wanted))
 
 

@@ -14,8 +14,8 @@ import yaml
 from milepost.config import FOLDER as CONFIG_FOLDER
 from milepost.config import names_a_file
 from milepost.errors import ConfigError, require
-from milepost.launch.request import Order
-from milepost.launch.requirements import Model, Wish
+from milepost.launch.request import Request
+from milepost.launch.requirements import Model, Requirements
 from milepost.launch.secrets import ARGUMENTS
 from milepost.money.quote import Quote
 from milepost.runs.settings import USER_OF_URL
@@ -58,13 +58,19 @@ class RunTask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def filled_in(
-    template: Mapping[str, Any], order: Order, *, run: str, group: str | None, seed: int, resources: Mapping[str, Any]
+    template: Mapping[str, Any],
+    request: Request,
+    *,
+    run: str,
+    group: str | None,
+    seed: int,
+    resources: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return a template's task, filled in; its ``envs`` may still hold what is to be secret.
 
     Args:
         template: As it was read.
-        order: What is to be launched.
+        request: What is to be launched.
         run: Id of the run.
         group: Its group.
         seed: Its seed.
@@ -75,17 +81,17 @@ def filled_in(
     """
     envs = template["envs"]
     given = {
-        ARGUMENTS: shlex.join(order.arguments) if order.arguments else None,
-        "SEED": str(seed) if order.copies > 1 or order.seed != 1 else None,
-        "BUCKET": order.bucket,
-        "MAX_RUNTIME_SECONDS": None if order.max_runtime_seconds is None else str(order.max_runtime_seconds),
-        CONFIG: config_of(order, template),
+        ARGUMENTS: shlex.join(request.arguments) if request.arguments else None,
+        "SEED": str(seed) if request.copies > 1 or request.seed != 1 else None,
+        "BUCKET": request.bucket,
+        "MAX_RUNTIME_SECONDS": None if request.max_runtime_seconds is None else str(request.max_runtime_seconds),
+        CONFIG: config_of(request, template),
     }
     for name, value in given.items():
         if value is not None and name != CONFIG and name not in envs:
-            raise ConfigError(f"{order.task}: envs: found no {name}, which the call is to set: see devops/skypilot")
-    own = dict(each.split("=", 1) for each in order.envs)
-    for option, names in (("--env", own), ("--secret", order.secrets)):
+            raise ConfigError(f"{request.task}: envs: found no {name}, which the call is to set: see devops/skypilot")
+    own = dict(each.split("=", 1) for each in request.envs)
+    for option, names in (("--env", own), ("--secret", request.secrets)):
         for name in names:
             nearest = get_close_matches(name, OWN_ENVS, n=1, cutoff=0.85 if name.startswith("MILEPOST_") else 1.0)
             require(not nearest, option, name, f"an option in its place: the launcher sets {', '.join(nearest)}")
@@ -102,69 +108,69 @@ def filled_in(
     task = {
         **template,
         "name": run,
-        "num_nodes": nodes_of(order, template),
-        "workdir": workdir_of(order, template),
+        "num_nodes": nodes_of(request, template),
+        "workdir": workdir_of(request, template),
         "resources": dict(resources),
         "envs": filled,
     }
     return {name: value for name, value in task.items() if value not in ({}, None) and name != "secrets"}
 
 
-def nodes_of(order: Order, template: Mapping[str, Any]) -> int:
+def nodes_of(request: Request, template: Mapping[str, Any]) -> int:
     """Return how many nodes a run has."""
-    nodes = template.get("num_nodes") if order.nodes is None else order.nodes
+    nodes = template.get("num_nodes") if request.nodes is None else request.nodes
     require(nodes is None or (isinstance(nodes, int) and nodes >= 1), "num_nodes", nodes, "a whole number, 1 or more")
     return nodes or 1
 
 
 def resources_of(
-    template: Mapping[str, Any], order: Order, wish: Wish, offers: Sequence[Quote], *, capped: bool
+    template: Mapping[str, Any], request: Request, node: Requirements, offers: Sequence[Quote], *, capped: bool
 ) -> dict[str, Any]:
     """Return the ``resources`` of a task.
 
     Args:
         template: The template's own.
-        order: What is to be launched.
-        wish: Which machines are allowed.
+        request: What is to be launched.
+        node: Which machines are allowed for a node.
         offers: What they cost, where that is known.
         capped: Whether no other than these offers are allowed. SkyPilot's own ``max_hourly_cost`` does not hold for an
             instance type, nor for the zone that it chooses.
     """
     filled = {"infra", "cloud", "region", "zone", "accelerators", "instance_type", "use_spot", "cpus"}
     common = {name: value for name, value in template.items() if name not in filled}
-    if order.image is not None:
-        common["image_id"] = order.image
-    if wish.cpus is not None:
-        common["cpus"] = wish.cpus
-    common["use_spot"] = wish.market == "spot"
+    if request.image is not None:
+        common["image_id"] = request.image
+    if node.cpus is not None:
+        common["cpus"] = node.cpus
+    common["use_spot"] = node.market == "spot"
     if capped:
         entries = [
-            _of_quote(quote, region, wish)
+            _of_quote(quote, region, node)
             for quote in offers
-            for region in ((quote.region,) if quote.region or not wish.regions else wish.regions)
+            for region in ((quote.region,) if quote.region or not node.regions else node.regions)
         ]
     else:
-        kind = {"instance_type": wish.instance_type} if wish.instance_type else {}
+        kind = {"instance_type": node.instance_type} if node.instance_type else {}
         entries = [
             {**infra, **kind, **({"accelerators": f"{model[0]}:{model[1]}"} if model else {})}
-            for model in wish.models or (None,)
-            for infra in _places(wish, offers, model)
+            for model in node.models or (None,)
+            for infra in _places(node, offers, model)
         ]
     return {**entries[0], **common} if len(entries) == 1 else {**common, "any_of": entries}
 
 
-def _places(wish: Wish, offers: Sequence[Quote], model: Model | None) -> list[dict[str, str]]:
+def _places(node: Requirements, offers: Sequence[Quote], model: Model | None) -> list[dict[str, str]]:
     """Return where a node may be. SkyPilot refuses a region that several clouds have unless it is told which."""
-    if wish.provider is None and wish.regions:
+    if node.provider is None and node.regions:
         fitting = [quote for quote in offers if model in (None, (quote.gpu, quote.gpus))]
         known = sorted({(quote.provider, quote.region) for quote in fitting if quote.provider and quote.region})
-        if {region for _, region in known} == set(wish.regions):
+        if {region for _, region in known} == set(node.regions):
             return [_infra(provider, region) for provider, region in known]
-    return [_infra(wish.provider, region) for region in wish.regions or (None,)]
+    return [_infra(node.provider, region) for region in node.regions or (None,)]
 
 
-def _of_quote(quote: Quote, region: str | None, wish: Wish) -> dict[str, str]:
-    gpus = {"accelerators": f"{quote.gpu}:{quote.gpus}"} if wish.models else {}
+def _of_quote(quote: Quote, region: str | None, node: Requirements) -> dict[str, str]:
+    gpus = {"accelerators": f"{quote.gpu}:{quote.gpus}"} if node.models else {}
     return {**_infra(quote.provider, region), "instance_type": str(quote.instance_type), **gpus}
 
 
@@ -174,32 +180,31 @@ def _infra(provider: str | None, region: str | None) -> dict[str, str]:
     return {"infra": provider} if provider else {}
 
 
-def config_of(order: Order, template: Mapping[str, Any]) -> str | None:
+def config_of(request: Request, template: Mapping[str, Any]) -> str | None:
     """Return the thresholds' file, as the task finds it: relative to its working directory.
 
     Raises:
         ConfigError: It lies outside, so that the machines would not have it.
     """
-    if order.config is None:
+    if request.config is None:
         named: str | None = template["envs"].get(CONFIG)
         return named
-    file = Path(order.config) if names_a_file(order.config) else CONFIG_FOLDER / f"{order.config}.yaml"
-    folder = order.workdir or template.get("workdir") or "."
+    file = Path(request.config) if names_a_file(request.config) else CONFIG_FOLDER / f"{request.config}.yaml"
+    folder = request.workdir or template.get("workdir") or "."
     is_remote = isinstance(folder, dict) or REPOSITORY.match(folder) is not None
     root = Path.cwd() if is_remote else Path(folder).expanduser().resolve()
-    require(file.is_file(), "--config", order.config, f"a file, or the name of an environment: there is no {file}")
-    require(
-        file.resolve().is_relative_to(root), "--config", order.config, f"a file below {folder}, which the machines get"
-    )
+    require(file.is_file(), "--config", request.config, f"a file, or the name of an environment: there is no {file}")
+    is_below = file.resolve().is_relative_to(root)
+    require(is_below, "--config", request.config, f"a file below {folder}, which the machines get")
     return file.resolve().relative_to(root).as_posix()
 
 
-def workdir_of(order: Order, template: Mapping[str, Any]) -> Any:
+def workdir_of(request: Request, template: Mapping[str, Any]) -> Any:
     """Return what the machines get: a folder's copy, or a commit that they check out."""
-    given = order.workdir or template.get("workdir")
-    if order.git_ref is None:
-        if order.workdir is not None and REPOSITORY.match(order.workdir):
-            return {"url": _plain_url(order.workdir)}
+    given = request.workdir or template.get("workdir")
+    if request.git_ref is None:
+        if request.workdir is not None and REPOSITORY.match(request.workdir):
+            return {"url": _plain_url(request.workdir)}
         require(
             given is None or isinstance(given, dict) or Path(str(given)).expanduser().is_dir(),
             "--workdir",
@@ -210,7 +215,7 @@ def workdir_of(order: Order, template: Mapping[str, Any]) -> Any:
     url = given["url"] if isinstance(given, dict) else str(given or ".")
     if not REPOSITORY.match(url):
         url = _origin_of(Path(url).expanduser())
-    return {"url": _plain_url(url), "ref": order.git_ref}
+    return {"url": _plain_url(url), "ref": request.git_ref}
 
 
 def _plain_url(url: str) -> str:

@@ -16,7 +16,7 @@ class HistoryCurve:
         series: The metric under its smoothing.
 
     Attributes:
-        rows: Rows of the stretch under way that are to be kept, ascending.
+        rows: Rows of the chunk under way that are to be kept, ascending.
     """
 
     def __init__(self, series: Series) -> None:
@@ -28,7 +28,7 @@ class HistoryCurve:
         self._points: list[CurvePoint] = []
 
     def look_at(self, metrics: "polars.DataFrame") -> None:
-        """Find out which rows of a stretch are to be kept."""
+        """Find out which rows of a chunk are to be kept."""
         self.rows, self._raw = [], {}
         if self.series.metric not in metrics.columns:
             return

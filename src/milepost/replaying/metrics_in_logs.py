@@ -16,7 +16,7 @@ MOST_RUNS = 20
 """So many runs are looked at: more tell little that is new."""
 
 
-class Survey(msgspec.Struct):
+class LoggedMetric(msgspec.Struct):
     """What is known of one metric.
 
     Attributes:
@@ -38,7 +38,7 @@ class Survey(msgspec.Struct):
     highest: float
 
 
-def survey(paths: Sequence[str], wanted: Wanted | None = None) -> dict[str, Survey]:
+def metrics_in_logs(paths: Sequence[str], wanted: Wanted | None = None) -> dict[str, LoggedMetric]:
     """Return what is known of each metric that logs bear, by its key, smoothed as thresholds are by default.
 
     Args:
@@ -48,7 +48,7 @@ def survey(paths: Sequence[str], wanted: Wanted | None = None) -> dict[str, Surv
     Raises:
         HistoryError: Nothing could be read.
     """
-    found: dict[str, Survey] = {}
+    found: dict[str, LoggedMetric] = {}
     for history in islice(find_histories(paths, wanted or Wanted()), MOST_RUNS):
         smoothers: dict[str, Smoother] = {}
         try:
@@ -62,7 +62,7 @@ def survey(paths: Sequence[str], wanted: Wanted | None = None) -> dict[str, Surv
     return found
 
 
-def _take(found: dict[str, Survey], smoothers: dict[str, Smoother], metric: str, values: list[float]) -> None:
+def _take(found: dict[str, LoggedMetric], smoothers: dict[str, Smoother], metric: str, values: list[float]) -> None:
     for value in values:
         if value - value != 0.0:
             continue
@@ -70,7 +70,7 @@ def _take(found: dict[str, Survey], smoothers: dict[str, Smoother], metric: str,
             smoothers[metric] = Smoother(Smoothing())
             known = found.get(metric)
             if known is None:
-                found[metric] = Survey(metric, 1, 0, value, value, value, value)
+                found[metric] = LoggedMetric(metric, 1, 0, value, value, value, value)
             else:
                 known.runs += 1
         seen = found[metric]

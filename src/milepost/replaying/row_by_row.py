@@ -24,7 +24,7 @@ class Feed:
         self.curves = [HistoryCurve(series) for series in tracker.series] if with_curves else []
 
     def take_each(self, updates: Updates, first: int, stop: int) -> None:
-        """Take some rows of a stretch, one after the other."""
+        """Take some rows of a chunk, one after the other."""
         tracker = self.tracker
         waiting: dict[int, list[HistoryCurve]] = {}
         for curve in self.curves:

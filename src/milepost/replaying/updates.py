@@ -1,4 +1,4 @@
-"""A stretch of a history as the tracker takes it: one update a row."""
+"""A chunk of a history as the tracker takes it: one update a row."""
 
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,7 +34,7 @@ class Clocks:
         return self.has_elapsed or self.has_wall
 
     def look_at(self, rows: Rows) -> None:
-        """Take note of the clocks of a stretch."""
+        """Take note of the clocks of a chunk."""
         self.has_samples = self.has_samples or rows.samples is not None
         self.has_elapsed = self.has_elapsed or rows.elapsed_seconds is not None
         self.has_wall = self.has_wall or rows.wall_time is not None
@@ -85,7 +85,7 @@ class Updates(NamedTuple):
 
 
 def updates_of(rows: Rows, clocks: Clocks) -> tuple[Updates, int]:
-    """Return a stretch as updates, and how many of its rows tell no position: they are left out.
+    """Return a chunk as updates, and how many of its rows tell no position: they are left out.
 
     A row before the first that tells a clock takes what that tells: sparse logs have a row for each of several loggers.
     A log that counts no samples stands at 0, and one without a clock at its start.

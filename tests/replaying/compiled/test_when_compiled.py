@@ -25,17 +25,17 @@ CHANNELS = 3
 
 @pytest.fixture(autouse=True)
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many rows each stretch had that compiled code took; nothing has been replayed as yet."""
+    """How many rows each chunk had that compiled code took; nothing has been replayed as yet."""
     monkeypatch.setattr(when_compiled._Seen, "points", 0)
-    stretches: list[int] = []
+    chunks: list[int] = []
     take_all = bulk.take_all
 
     def counted(feed: object, updates: object) -> None:
-        stretches.append(len(updates))  # type: ignore[arg-type]
+        chunks.append(len(updates))  # type: ignore[arg-type]
         take_all(feed, updates)  # type: ignore[arg-type]
 
     monkeypatch.setattr(bulk, "take_all", counted)
-    return stretches
+    return chunks
 
 
 def write(path: Path, rows: int) -> Path:

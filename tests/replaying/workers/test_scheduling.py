@@ -162,7 +162,7 @@ def test_small_work_starts_no_process(folder: Path) -> None:
     replay(folder, thresholds=["reward >= 30"], workers=None, on_result=look)
 
 
-def test_little_memory_means_few_workers_and_short_stretches() -> None:
+def test_little_memory_means_few_workers_and_short_chunks() -> None:
     assert scheduling.worker_count(8, None) == 8
     assert scheduling.worker_count(8, 2 * 2**30) == 4
     assert scheduling.worker_count(8, 1) == 1

@@ -57,7 +57,7 @@ class Block(NamedTuple):
 
 
 def take_all(feed: Feed, updates: Updates) -> None:
-    """Take a stretch, as many rows at once as simply follow each other."""
+    """Take a chunk, as many rows at once as simply follow each other."""
     tracker = feed.tracker
     samples = updates.samples.to_numpy()
     told = None if updates.elapsed_seconds is None else updates.elapsed_seconds.to_numpy()

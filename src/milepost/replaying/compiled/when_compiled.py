@@ -16,7 +16,7 @@ class _Seen:
 
 
 def take(feed: Feed, updates: Updates) -> None:
-    """Hand a tracker a stretch of a history: many rows at once by compiled code, where that is worth it."""
+    """Hand a tracker a chunk of a history: many rows at once by compiled code, where that is worth it."""
     for curve in feed.curves:
         curve.look_at(updates.metrics)
     if _is_worth_it(len(updates) * len(feed.tracker.series)) and updates.is_even:

@@ -16,7 +16,7 @@ RETRIES = 2
 """How often Ray tries a task again whose worker or machine was lost."""
 
 
-def outcomes_of_fleet(job: Job, tasks: Iterator[Task], workers: int) -> Iterator[Outcome]:
+def outcomes_of_cluster(job: Job, tasks: Iterator[Task], workers: int) -> Iterator[Outcome]:
     """Yield what comes of each run of the tasks' logs, in their order, as they come.
 
     The cluster is that of ``RAY_ADDRESS``, or one that the program has joined already; else one is started on this

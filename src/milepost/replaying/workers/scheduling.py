@@ -24,10 +24,10 @@ SPLIT_BYTES = 512 * 2**20
 """A log of many runs that is larger than this is split among workers."""
 
 WORKER_BYTES = 512 * 2**20
-"""What a worker takes at least: interpreter, libraries, and the stretch that it reads."""
+"""What a worker takes at least: interpreter, libraries, and the chunk that it reads."""
 
 ROW_BYTES = 512
-"""What a row of a stretch takes while it is read: its columns as they are decoded, converted and smoothed."""
+"""What a row of a chunk takes while it is read: its columns as they are decoded, converted and smoothed."""
 
 FEWEST_ROWS, MOST_ROWS = 2**14, 2**20
 
@@ -72,9 +72,9 @@ def outcomes(job: Job, logs: Iterable[Log], engine: Engine, workers: int) -> Ite
     worker = Worker(job)  # what is wrong with its settings is said before anything is started
     found = iter(logs)
     if engine == "ray":
-        from milepost.replaying.workers.ray_cluster import outcomes_of_fleet
+        from milepost.replaying.workers.ray_cluster import outcomes_of_cluster
 
-        yield from outcomes_of_fleet(job, _tasks(found, workers), workers)
+        yield from outcomes_of_cluster(job, _tasks(found, workers), workers)
         return
     ahead = deque[Log]()
     size, enough = 0, WORTH_BYTES if engine == "auto" and workers > 1 else WORTH_READING_AHEAD
@@ -102,8 +102,8 @@ def _outcomes_here(worker: Worker, logs: Iterable[Log]) -> Iterator[Outcome]:
 
 
 def _outcomes_reading_ahead(worker: Worker, logs: Iterable[Log]) -> Iterator[Outcome]:
-    """Read each run's first stretch while the run before it is taken through: decoders need no lock of Python's."""
-    opened = (each for log in logs for each in worker.opened(Task(log), with_first_stretch=True))
+    """Read each run's first chunk while the run before it is taken through: decoders need no lock of Python's."""
+    opened = (each for log in logs for each in worker.opened(Task(log), with_first_chunk=True))
     with ThreadPoolExecutor(1, "milepost-replay") as reader:
         coming = reader.submit(next, opened, None)
         while (each := coming.result()) is not None:

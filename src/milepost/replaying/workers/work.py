@@ -91,18 +91,18 @@ class Worker:
         """Yield what comes of each run of a log, in their order; of what can't be read, why."""
         return map(self.outcome, self.opened(task))
 
-    def opened(self, task: Task, *, with_first_stretch: bool = False) -> Iterator[History | Skipped]:
+    def opened(self, task: Task, *, with_first_chunk: bool = False) -> Iterator[History | Skipped]:
         """Yield the runs of a log, in their order; of what can't be read, why.
 
         Args:
             task: The log.
-            with_first_stretch: Whether to read the first stretch of each at once, for whoever is to take it up.
+            with_first_chunk: Whether to read the first chunk of each at once, for whoever is to take it up.
         """
         log = task.log
         wanted = msgspec.structs.replace(self._job.wanted, part=task.part)
         try:
             for history in map(encodable, log.reader.histories(log.files, log.run, wanted)):
-                yield _begun(history) if with_first_stretch else history
+                yield _begun(history) if with_first_chunk else history
         except HistoryError as error:
             yield Skipped(log.files[0], str(error))
 
@@ -174,7 +174,7 @@ def encodable(history: History) -> History:
 
 
 def _begun(history: History) -> History:
-    """Return a history whose first stretch is at hand already."""
+    """Return a history whose first chunk is at hand already."""
     rows = history.rows()
     first: list[Rows | HistoryError] = []
     try:
