@@ -2,31 +2,25 @@
 
 import math
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal
 
 import msgspec
-import yaml
 
+from milepost.config_sections import Section, read_section, shown
 from milepost.errors import ConfigError, nearest, require
 from milepost.log import logger
 from milepost.money.extra_costs import Network, Storage
 from milepost.money.instance import Commitment, Instance, Market
 from milepost.tracking.thresholds import PerformanceThreshold, require_unique_names
-
-S = TypeVar("S", bound=msgspec.Struct)
+from milepost.yaml_dialect import read_yaml, write_yaml
 
 FOLDER = Path("configs") / "performance_thresholds"
 """Where the thresholds of an environment are looked for, below the working directory."""
 
 
-class _Section(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
-    """A section of the file: unknown keys are an error, and what is left at its default is not written back."""
-
-
-class AwsDefaults(_Section, frozen=True):
+class AwsDefaults(Section, frozen=True):
     """``aws``: what a node is taken for where nothing else tells.
 
     Attributes:
@@ -38,7 +32,7 @@ class AwsDefaults(_Section, frozen=True):
     use_spot: bool | None = None
 
 
-class InstanceSettings(_Section, frozen=True):
+class InstanceSettings(Section, frozen=True):
     """``instance``: what a node is; wins over what is detected.
 
     Attributes:
@@ -79,7 +73,7 @@ class InstanceSettings(_Section, frozen=True):
         Raises:
             ConfigError: A key or a value is wrong.
         """
-        return _read(dict(fields), cls, "instance")
+        return read_section(dict(fields), cls, "instance")
 
     def to_instance(self, source: str = "instance:") -> Instance:
         """Return the fields that are given, but for a share that is to be worked out."""
@@ -96,7 +90,7 @@ class InstanceSettings(_Section, frozen=True):
         return {name: value for name, value in fields.items() if value is not None}
 
 
-class PriceSettings(_Section, frozen=True):
+class PriceSettings(Section, frozen=True):
     """``prices``: where prices come from.
 
     Attributes:
@@ -123,7 +117,7 @@ class PriceSettings(_Section, frozen=True):
         require(0 <= self.discount < 1, "discount", self.discount, "from 0 up to, and not including, 1")
 
 
-class Budget(_Section, frozen=True):
+class Budget(Section, frozen=True):
     """``budget``: how much the run may cost, and what happens then.
 
     Attributes:
@@ -145,7 +139,7 @@ class Budget(_Section, frozen=True):
             require(0 <= part <= 1, "warn_at", part, "parts of the budget, from 0 to 1, such as 0.8")
 
 
-class Alerts(_Section, frozen=True):
+class Alerts(Section, frozen=True):
     """``alerts``: whom to tell of what.
 
     Attributes:
@@ -157,7 +151,7 @@ class Alerts(_Section, frozen=True):
     on: tuple[Literal["achieved", "budget", "preempted"], ...] = ("achieved", "budget", "preempted")
 
 
-class Config(_Section, frozen=True):
+class Config(Section, frozen=True):
     """A configuration file.
 
     Attributes:
@@ -201,31 +195,21 @@ class Config(_Section, frozen=True):
         Raises:
             ConfigError: It is not valid; says file, key path, what was found and what was expected.
         """
-        try:
-            data = yaml.load(text, _Loader)
-        except RecursionError:
-            raise ConfigError(f"{file}: found lists or mappings nested too deeply, expected a configuration") from None
-        except (yaml.YAMLError, ValueError) as error:
-            # Where, and what is wrong with it, but not the line: it may hold the URL of an alert or a store.
-            mark = getattr(error, "problem_mark", None)
-            where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-            problem = getattr(error, "problem", None) or "found a date or a number that cannot be"
-            raise ConfigError(f"{file}: expected YAML, {problem}{where}") from None
+        data = read_yaml(text, file)
         if data is None:
             raise ConfigError(
                 f"{file}: found nothing in it, expected a mapping with the key 'thresholds', as `milepost init` writes"
             )
         if not isinstance(data, dict):
-            raise ConfigError(f"{file}: found {_shown(data)}, expected a mapping with the key 'thresholds'")
+            raise ConfigError(f"{file}: found {shown(data)}, expected a mapping with the key 'thresholds'")
         for key in ("prices", "store"):
             if data.get(key) is False:  # YAML 1.1 reads `off` as false
                 data[key] = "off"
-        return _read(data, cls, file)
+        return read_section(data, cls, file)
 
     def dumps(self) -> str:
         """Write it as YAML that `loads` reads back to an equal configuration."""
-        data = msgspec.to_builtins(self)
-        return yaml.dump(data, Dumper=_Dumper, sort_keys=False)
+        return write_yaml(msgspec.to_builtins(self))
 
 
 def load_performance_thresholds(path: str | Path, *, strict: bool = False) -> Config:
@@ -292,143 +276,3 @@ def _load_file(file: Path) -> Config:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(f"{file}: expected a readable YAML file, found: {reason}{hint}") from error
     return Config.loads(text, file=str(file))
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as people mean it: keys are text, even ``on``; ``1e6`` is a number; a key given twice is an error.
-
-    So is what YAML 1.1 silently takes for another number than it looks: ``010`` for 8, ``2:30`` for 150
-    (https://yaml.org/type/int.html, https://yaml.org/type/float.html).
-    """
-
-    def construct_plain_number(self, node: yaml.ScalarNode) -> int | float:
-        """Return a number that is what it looks like, such as 10, 0x10 or 1.5."""
-        digits = node.value.lstrip("+-")
-        base = "60" if ":" in digits else "8" if re.fullmatch(r"0[0-7_]+", digits) else None
-        if base is not None:
-            plain = ("-" if node.value.startswith("-") else "") + (digits.replace("_", "").lstrip("0") or "0")
-            hint = "in one unit" if base == "60" else f"plainly, as {plain}"
-            problem = (
-                f"found {node.value}, which YAML reads in base {base}: "
-                f"expected a number written {hint}, or text in quotes, as {node.value!r}"
-            )
-            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
-        is_whole = node.tag == "tag:yaml.org,2002:int"
-        return self.construct_yaml_int(node) if is_whole else self.construct_yaml_float(node)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        self.flatten_mapping(node)
-        mapping: dict[Hashable, Any] = {}
-        for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "found a key that is no text", key_node.start_mark)
-            key = key_node.value
-            if key in mapping:
-                problem = f"found the key {key!r} twice, expected it once"
-                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
-            mapping[key] = self.construct_object(value_node, deep=deep)
-        return mapping
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes what `_Loader` reads: text that looks like a number is quoted."""
-
-
-for _tag in ("int", "float"):
-    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.construct_plain_number)
-
-for _reader_or_writer in (_Loader, _Dumper):
-    _reader_or_writer.add_implicit_resolver(
-        "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+"), list("-+0123456789")
-    )
-
-
-def _read(data: dict[str, Any], kind: type[S], name: str) -> S:
-    """Turn a mapping into a section.
-
-    Raises:
-        ConfigError: It is not valid; says in what, where, what was found and what was expected.
-    """
-    try:
-        _check(data, kind, "")
-        return msgspec.convert(data, kind, strict=True)
-    except ConfigError as error:
-        raise ConfigError(f"{name}: {error}") from None
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{name}: {_explained(error, data, kind)}") from error
-
-
-def _check(data: Any, kind: Any, path: str) -> None:
-    """Raise `ConfigError` for the first unknown key at or below ``path``, and for what a section says of itself."""
-    options = _options(kind)
-    words = [word for option in options if get_origin(option) is Literal for word in get_args(option)]
-    if isinstance(data, str) and words and str not in options and data not in words:
-        hint = nearest(data, words, cutoff=0.4, shown=repr)
-        raise ConfigError(f"{path}: found {_shown(data)}, expected {_named(options)}{hint}")
-    for option in options:
-        if get_origin(option) is tuple and isinstance(data, list):
-            for index, each in enumerate(data):
-                _check(each, get_args(option)[0], f"{path}[{index}]")
-        elif isinstance(data, dict) and isinstance(option, type) and issubclass(option, msgspec.Struct):
-            _check_keys(data, option, path)
-
-
-def _check_keys(data: dict[str, Any], kind: type[msgspec.Struct], path: str) -> None:
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
-    for key, value in data.items():
-        where = f"{path}.{key}" if path else str(key)
-        if key not in fields:
-            hint = nearest(str(key), fields, cutoff=0.4, shown=repr).replace("nearest", "nearest known key", 1)
-            hint = hint or f"; known keys: {', '.join(fields)}"
-            raise ConfigError(f"{where}: found an unknown key{hint}")
-        _check(value, fields[key].type, where)
-    for name, field in fields.items():
-        if field.required and name not in data:
-            raise ConfigError(f"{path}{': ' if path else ''}expected the key {name!r}, found none")
-    if kind is PerformanceThreshold and data.get("half_life") is not None and "smoothing_factor" in data:
-        raise ConfigError(f"{path}: found both smoothing_factor and half_life, expected one of them")
-
-
-def _options(kind: Any) -> tuple[Any, ...]:
-    """Return the types that a union is made of."""
-    return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
-
-
-def _named(options: tuple[Any, ...]) -> str:
-    """Name what is expected as a person would."""
-    names = []
-    for option in options:
-        if get_origin(option) is Literal:
-            names += [repr(word) for word in get_args(option)]
-        elif get_origin(option) is tuple:
-            names.append("a list")
-        elif option is not NoneType:
-            names.append(_NAMES.get(option, "a mapping"))
-    return " or ".join(names)
-
-
-_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-
-
-def _explained(error: msgspec.ValidationError, data: Any, root: Any) -> str:
-    """Say of msgspec's error where it is, what was found there and what was expected."""
-    path = str(error).partition(" - at `$")[2].rstrip("`").lstrip(".")
-    if isinstance(error.__cause__, ConfigError):  # a section that looked at its own fields
-        return f"{path}.{error.__cause__}" if path else str(error.__cause__)
-    found: Any = data
-    kind: Any = root
-    for step in re.findall(r"\w+", path):
-        options = _options(kind)
-        if isinstance(found, list):
-            found = found[int(step)]
-            kind = next(get_args(option)[0] for option in options if get_origin(option) is tuple)
-        else:
-            found = found[step]
-            struct = next(each for each in options if isinstance(each, type) and issubclass(each, msgspec.Struct))
-            kind = next(field.type for field in msgspec.structs.fields(struct) if field.name == step)
-    return f"{path or 'the file'}: found {_shown(found)}, expected {_named(_options(kind))}"
-
-
-def _shown(value: Any) -> str:
-    text = re.sub(r"://[^\s'\"]+", "://…", repr(value))  # a URL may hold a password or a token
-    return text if len(text) <= 80 else text[:77] + "..."

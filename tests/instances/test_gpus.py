@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from milepost.data import machines
-from milepost.instances.gpus import MODELS, GPUProbe, find_gpus, misfit, model_of
+from milepost.instances.gpus import MODELS, GPUProbe, misfit, model_of
 from milepost.instances.probe import ProbeFailed
 from milepost.money.instance import Instance
 
@@ -56,18 +56,16 @@ def program(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", None)
 
 
-def test_program_tells_count_model_and_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_program_tells_count_and_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path, monkeypatch, "print('Tesla T4, 15360\\nTesla T4, 15360')")
-    found = find_gpus(time.monotonic() + 20)
-    assert (found.count, found.model, found.memory_gib, found.source) == (2, "T4", 15.0, "nvidia-smi")
     told = GPUProbe().ask({}, time.monotonic() + 20)
     assert (told.gpus, told.gpu, told.sources) == (2, "T4", {"gpus": "nvidia-smi", "gpu": "nvidia-smi"})
 
 
 def test_several_models_have_no_common_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path, monkeypatch, "print('Tesla T4, 15360\\nNVIDIA L4, 23034')")
-    found = find_gpus(time.monotonic() + 20)
-    assert (found.count, found.model, found.memory_gib) == (2, None, None)
+    told = GPUProbe().ask({}, time.monotonic() + 20)
+    assert (told.gpus, told.gpu) == (2, None)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +84,7 @@ def test_program_that_tells_nothing_is_a_reason(
 ) -> None:
     program(tmp_path, monkeypatch, body)
     with pytest.raises(ProbeFailed, match=said):
-        find_gpus(time.monotonic() + seconds)
+        GPUProbe().ask({}, time.monotonic() + seconds)
 
 
 def test_machine_without_nvidia_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,9 +94,9 @@ def test_machine_without_nvidia_says_so(tmp_path: Path, monkeypatch: pytest.Monk
         pynvml.nvmlInit()
     except pynvml.NVMLError:
         with pytest.raises(ProbeFailed, match=r"NVML: .*; there is no nvidia-smi"):
-            find_gpus(time.monotonic() + 20)
+            GPUProbe().ask({}, time.monotonic() + 20)
     else:
-        assert find_gpus(time.monotonic() + 20).source == "NVML"
+        assert GPUProbe().ask({}, time.monotonic() + 20).sources["gpus"] == "NVML"
 
 
 G5 = Instance(instance_type="g5.12xlarge")

@@ -3,9 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
-from typing import Any, ClassVar
-
-import msgspec
+from typing import ClassVar
 
 from milepost.data import machines
 from milepost.instances.environment import visible_gpus
@@ -36,26 +34,6 @@ MODELS = {
 https://docs.nvidia.com/datacenter/tesla/drivers/supported-drivers-and-cuda-toolkit-versions.html"""
 
 
-class GPUs(msgspec.Struct, frozen=True, kw_only=True):
-    """What this machine has, whatever ``CUDA_VISIBLE_DEVICES`` hides of it.
-
-    Attributes:
-        count: How many.
-        model: As the tables name it; NVIDIA's own name where they don't; None where there are several models.
-        memory_gib: Of one of them.
-        source: Who told.
-    """
-
-    count: int
-    model: str | None
-    memory_gib: float | None
-    source: str
-
-
-Rows = list[tuple[str, float | None]]
-"""Product name and memory (GiB) of each GPU."""
-
-
 class GPUProbe(Probe):
     """Asks NVML (extra ``gpu``), and `nvidia-smi` where only that is there."""
 
@@ -66,41 +44,22 @@ class GPUProbe(Probe):
         return None
 
     def ask(self, environ: Mapping[str, str], deadline: float) -> Instance:
-        """Return count and model.
+        """Return how many this machine has, whatever ``CUDA_VISIBLE_DEVICES`` hides of them, and their one model.
 
         Raises:
             ProbeFailed: There are no NVIDIA GPUs, or nobody tells.
         """
-        found = find_gpus(deadline)
-        return Instance.known(found.source, gpus=found.count, gpu=found.model)
-
-
-def find_gpus(deadline: float) -> GPUs:
-    """Return the GPUs of this machine.
-
-    Args:
-        deadline: When to give up, by `time.monotonic`.
-
-    Raises:
-        ProbeFailed: There are none, or nobody tells; says why.
-    """
-    try:
-        source, rows = "NVML", _by_nvml()
-    except ProbeFailed as no_nvml:
         try:
-            source, rows = "nvidia-smi", _by_nvidia_smi(deadline)
-        except ProbeFailed as no_program:
-            raise ProbeFailed(f"{no_nvml}; {no_program}") from None
-    if not rows:
-        raise ProbeFailed(f"{source} tells of none")
-    names = {name for name, _ in rows}
-    memory = {memory for _, memory in rows}
-    return GPUs(
-        count=len(rows),
-        model=model_of(names.pop()) if len(names) == 1 else None,
-        memory_gib=memory.pop() if len(memory) == 1 else None,
-        source=source,
-    )
+            source, products = "NVML", _by_nvml()
+        except ProbeFailed as no_nvml:
+            try:
+                source, products = "nvidia-smi", _by_nvidia_smi(deadline)
+            except ProbeFailed as no_program:
+                raise ProbeFailed(f"{no_nvml}; {no_program}") from None
+        if not products:
+            raise ProbeFailed(f"{source} tells of none")
+        model = model_of(products[0]) if len(set(products)) == 1 else None
+        return Instance.known(source, gpus=len(products), gpu=model)
 
 
 def model_of(product: str) -> str:
@@ -137,7 +96,8 @@ def misfit(instance: Instance, found: Instance | None, environ: Mapping[str, str
     return f"{what}, and {count} {'is' if count == 1 else 'are'} visible here"
 
 
-def _by_nvml() -> Rows:
+def _by_nvml() -> list[str]:
+    """Return the product name of each GPU."""
     try:
         import pynvml
     except ImportError:
@@ -146,22 +106,19 @@ def _by_nvml() -> Rows:
         pynvml.nvmlInit()
         try:
             handles = [pynvml.nvmlDeviceGetHandleByIndex(at) for at in range(pynvml.nvmlDeviceGetCount())]
-            return [(_text(pynvml.nvmlDeviceGetName(each)), _gib(pynvml, each)) for each in handles]
+            return [_text(pynvml.nvmlDeviceGetName(each)) for each in handles]
         finally:
             pynvml.nvmlShutdown()
     except (pynvml.NVMLError, OSError, AttributeError) as error:
         raise ProbeFailed(f"NVML: {error}") from None
 
 
-def _gib(pynvml: Any, handle: Any) -> float:
-    return round(float(pynvml.nvmlDeviceGetMemoryInfo(handle).total) / 2**30, 1)
-
-
 def _text(name: str | bytes) -> str:
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else name
 
 
-def _by_nvidia_smi(deadline: float) -> Rows:
+def _by_nvidia_smi(deadline: float) -> list[str]:
+    """Return the product name of each GPU; the memory beside it shows that the answer is what was asked for."""
     import shutil
     import subprocess
 
@@ -173,10 +130,10 @@ def _by_nvidia_smi(deadline: float) -> Rows:
         done = subprocess.run(asked, capture_output=True, timeout=max(0.0, deadline - time.monotonic()), check=True)
     except (OSError, subprocess.SubprocessError) as error:
         raise ProbeFailed(f"nvidia-smi: {type(error).__name__}") from None
-    rows: Rows = []
+    products: list[str] = []
     for line in done.stdout.decode("utf-8", "replace").splitlines():
         name, _, memory = line.rpartition(",")
         if not name.strip() or not name.isprintable() or not memory.strip().isdecimal():
             raise ProbeFailed("nvidia-smi: its answer is not of the expected form")
-        rows.append((name, round(int(memory) / 1024, 1)))
-    return rows
+        products.append(name)
+    return products
