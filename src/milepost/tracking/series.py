@@ -36,9 +36,9 @@ class Series(Smoother):
         self.absent = 0
         self.skipped = 0
         self.left_at: Position | None = None
-        self.take_up()
+        self.renew()
 
-    def take_up(self) -> None:
+    def renew(self) -> None:
         """Go on from where smoother and detectors have been brought from outside."""
         self.pending = Pending(self.detectors)
         self.set_bounds()
@@ -97,6 +97,14 @@ class Series(Smoother):
         if self.left_at is None:
             self.left_at = last
             self.set_bounds()
+
+
+def by_metric(detectors: Iterable[Detector]) -> dict[tuple[str, Smoothing], Series]:
+    """Return the series that thresholds are on, by metric and smoothing: those that have both in common share one."""
+    grouped: dict[tuple[str, Smoothing], list[Detector]] = {}
+    for detector in detectors:
+        grouped.setdefault((detector.threshold.metric, detector.threshold.smoothing), []).append(detector)
+    return {key: Series(*key, sharing) for key, sharing in grouped.items()}
 
 
 NO_NUMBER = (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError)

@@ -161,4 +161,4 @@ def restore(saved: TrackerState, every_series: Sequence[Series], timer: Timer) -
                 value = series.value
                 if detector.threshold.name not in known and detector.crossing is None and value is not None:
                     detector.met_before = detector.threshold.satisfied_by(value)
-        series.take_up()
+        series.renew()

@@ -62,11 +62,6 @@ class Timer:
         elapsed_source: Where they come from.
     """
 
-    __slots__ = (
-        *("said", "ledger", "updates", "samples", "elapsed_seconds", "wall_time", "origin", "pauses", "timed_here"),
-        *("elapsed_source", "_clock", "_opened_here", "_paused_at", "_wall_is_given"),
-    )
-
     def __init__(self, ledger: Ledger, clock: Clock, said: Once) -> None:
         self.said = said
         self.ledger = ledger
@@ -81,11 +76,10 @@ class Timer:
         self.timed_here: bool | None = None
         self.elapsed_source: ElapsedSource | None = None
         self._wall_is_given = False
-        self._paused_at = (
-            self.wall_time,
-            self._clock.monotonic(),
-        )  # wall and monotonic time at the first of the pauses
-        self._opened_here = False  # a segment of nobody's, for results that were asked for before there was a ledger
+        # Wall and monotonic time at the first of the pauses under way.
+        self._paused_at = (self.wall_time, clock.monotonic())
+        # Whether the segment is nobody's, for results that were asked for before there was a ledger.
+        self._opened_here = False
 
     def at(self, wall_time: Any) -> Any:
         """Return elapsed seconds at wall times, as the timer has them that goes on as at the last update.
@@ -164,10 +158,10 @@ class Timer:
             self.origin = here.wall_time - here.elapsed_seconds
             self.mark("resume", here)
 
-    def take_up(
+    def judge(
         self, samples: int, elapsed_seconds: float | None, wall: float, wall_is_given: bool
     ) -> tuple[float, bool] | None:
-        """Look at a position that does not simply follow the last one: the first, one that went back, or none at all.
+        """Judge a position that does not simply follow the last one: the first, one that went back, or none at all.
 
         Returns:
             Its elapsed seconds, and whether the run went back to it; None where the update is to be passed over.

@@ -16,8 +16,8 @@ from milepost.tracking.event import Event
 from milepost.tracking.keys import shown
 from milepost.tracking.result import CrossingCosts, ThresholdResult, result_of
 from milepost.tracking.rewind import go_back
-from milepost.tracking.series import Series, as_float
-from milepost.tracking.thresholds import PerformanceThreshold, Smoothing, require_unique_names
+from milepost.tracking.series import Series, as_float, by_metric
+from milepost.tracking.thresholds import PerformanceThreshold, require_unique_names
 from milepost.tracking.timer import SYSTEM_CLOCK, Clock, ElapsedSource, Timer
 
 if TYPE_CHECKING:
@@ -73,12 +73,7 @@ class PerformanceThresholdTracker:
         self._clock_offset = clock.offset
         self._on_event = on_event
         self._detectors = {threshold.name: Detector(threshold) for threshold in self.thresholds}
-        grouped: dict[tuple[str, Smoothing], list[Detector]] = {}
-        for detector in self._detectors.values():
-            grouped.setdefault((detector.threshold.metric, detector.threshold.smoothing), []).append(detector)
-        self._series = {key: Series(*key, detectors) for key, detectors in grouped.items()}
-        self._unsettled: list[Series] = []
-        self._settled: list[Series] = []
+        self._series = by_metric(self._detectors.values())
         self._sort_series()
         self._checkpoints = Checkpoints()
         self._costs = CrossingCosts()
@@ -256,11 +251,7 @@ class PerformanceThresholdTracker:
         return shown(results, cost_so_far, self.ledger.current, self.here.wall_time)
 
     def warn_of_missing(self, names: Iterable[str]) -> None:
-        """Warn, once for each, of metrics that no observation has borne so far and that are not among ``names``.
-
-        Args:
-            names: Names of the metrics that there are.
-        """
+        """Warn, once for each, of metrics that no observation has borne so far and that are not among ``names``."""
         known = set(names)
         for series in self._series.values():
             if series.metric in known or series.observations(self.timer.updates) or series.skipped:
@@ -307,8 +298,6 @@ class PerformanceThresholdTracker:
         logger("tracker").debug("goes on from a saved state, at %s", self.last)
         self._tell(Event("resume", self.last))
 
-    # ── observations ─────────────────────────────────────────────────────────────────────────────────────────────
-
     def _achieve(self, achieved: list[Detector]) -> tuple[ThresholdResult, ...]:
         position = self.last
         self._sort_series()
@@ -327,7 +316,7 @@ class PerformanceThresholdTracker:
             Its elapsed seconds, or None where the update is to be passed over.
         """
         timer = self.timer
-        moved = timer.take_up(samples, elapsed_seconds, wall, wall_is_given)
+        moved = timer.judge(samples, elapsed_seconds, wall, wall_is_given)
         if moved is None:
             return None
         elapsed, goes_back = moved
@@ -345,8 +334,6 @@ class PerformanceThresholdTracker:
         series = self._series[detector.threshold.metric, detector.threshold.smoothing]
         names = {"run": self.run, "group": self.group}
         return result_of(detector, series, self.timer, self._costs, self._checkpoints, **names)
-
-    # ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _sort_series(self) -> None:
         """Tell the series whose values are still to be compared from those whose thresholds are all achieved."""

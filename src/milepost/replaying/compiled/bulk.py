@@ -251,4 +251,4 @@ def _advance(series: Series, states: Any, nulls: int, last_seen_at: Callable[[in
     series.absent += misses
     series.skipped += misses - nulls
     series.left_at = None if left == kernel.FLOWING else last_seen_at(left, series)
-    series.take_up()
+    series.renew()
