@@ -5,7 +5,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from milepost.analysis.curves import lost_of, on_the_way
 from milepost.money.breakdown import spending
 from milepost.money.costs import cost_lines, costs_along
 from milepost.money.extra_costs import Network, Storage
@@ -26,9 +25,8 @@ from milepost.report.pictures.picture import Picture
 from milepost.report.pictures.targets import target_rows
 from milepost.report.pictures.timeline import MOST_RUNS, timeline
 from milepost.report.pictures.utilisation import utilisation
-from milepost.runs.record import Curve, CurvePoint, RunRecord
+from milepost.runs.record import RunRecord
 from milepost.tracking.result import ThresholdResult
-from milepost.tracking.thresholds import Smoothing
 from tests.helpers import START, ledger, quote, threshold
 from tests.report.tracked import HOSTILE, copies
 
@@ -208,13 +206,7 @@ def test_machines_cost_their_price_and_what_is_billed_is_beside_it(every: list[R
     assert (unpriced.charts, unpriced.notes) == ({}, ("price unknown: prices: off",))
 
 
-def test_one_run_shows_what_was_lost_and_each_price_step(every: list[RunRecord]) -> None:
-    points = [(0, 10, 1.0), (1, 20, 2.0), (2, 30, 3.0), (3, 20, 2.5), (4, 30, 3.5)]
-    curve = Curve(
-        "m", Smoothing(), 1, tuple(CurvePoint(at, samples, seconds, 0.0, 0.0) for at, samples, seconds in points)
-    )
-    assert [point.position for point in on_the_way(curve)] == [0, 3, 4]
-    assert [[point.position for point in stretch] for stretch in lost_of(curve)] == [[0, 1, 2]]
+def test_one_run_shows_each_price_step(every: list[RunRecord]) -> None:
     book = ledger(3.6, (60.0, 7.2), num_nodes=2)
     book = book.marked("end", msgspec.structs.replace(_here(book), wall_time=START + 120), "preempted")
     picture = ledger_picture(msgspec.structs.replace(every[0], ledger=book))
