@@ -1,10 +1,43 @@
 """Adapters by name: Milepost's own, and those that other packages add through an entry-point group."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from milepost.errors import ConfigError, nearest
+
+
+class Plugin(NamedTuple):
+    """A class that another package adds.
+
+    Attributes:
+        group: Its entry-point group.
+        name: What it is asked for by.
+        package: The distribution that it comes with, with its version.
+        adapter: The class; None where it can't be loaded.
+        fault: Why it can't.
+    """
+
+    group: str
+    name: str
+    package: str
+    adapter: Callable[[], Any] | None = None
+    fault: str | None = None
+
+
+def plugins(group: str) -> dict[str, Plugin]:
+    """Return what other packages add to a group, by name, in the order of names. Loads each; none of them can raise."""
+    from importlib.metadata import entry_points
+
+    found = {}
+    for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+        package = "an unknown package" if entry.dist is None else f"{entry.dist.name} {entry.dist.version}"
+        known = Plugin(group, entry.name, package)
+        try:
+            found[entry.name] = known._replace(adapter=entry.load())
+        except Exception as error:  # noqa: BLE001 - another package's code
+            found[entry.name] = known._replace(fault=f"{type(error).__name__}: {error}")
+    return found
 
 
 def find_adapter(group: str, own: Mapping[str, str], name: str) -> Any:
