@@ -6,6 +6,7 @@ import os
 import re
 import uuid
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -15,9 +16,10 @@ from milepost.launch.offers import Shelf
 from milepost.launch.request import Order
 from milepost.launch.requirements import Wish
 from milepost.launch.secrets import take_secrets
-from milepost.launch.task import CONFIG, RunTask, filled_in, nodes_of, resources_of
+from milepost.launch.task import RunTask, config_of, filled_in, nodes_of, resources_of, workdir_of
 from milepost.launch.template import find_template, read_template
 from milepost.money.quote import Quote
+from milepost.pricing import Terms
 from milepost.runs.identity import new_run_id
 
 MOST_NAME_CHARACTERS = 40
@@ -86,9 +88,11 @@ def make_plan(order: Order, *, shelf: Shelf | None = None, environ: Mapping[str,
     environ = os.environ if environ is None else environ
     name = order.name
     template = read_template(find_template(order.task))
+    settings = _settings(order, template)
+    terms = Terms(settings or Config(thresholds=()))
     shelf = shelf or Shelf()
     wish = shelf.checked(Wish.of(order, template["resources"]))
-    offers = shelf.allowed(wish)
+    offers = sorted(terms.applied_to(shelf.allowed(wish)), key=lambda offer: offer.usd_per_hour)
     nodes = nodes_of(order, template)
     capped = order.max_usd_per_hour is not None
     if order.max_usd_per_hour is not None:
@@ -114,14 +118,14 @@ def make_plan(order: Order, *, shelf: Shelf | None = None, environ: Mapping[str,
         nodes=nodes,
         copies=order.copies,
         max_runtime_seconds=order.max_runtime_seconds,
-        unknown_because=None if offers else _why_unknown(wish),
+        unknown_because=None if offers else "prices: off" if terms.book is None else _why_unknown(wish),
     )
     return Plan(
         name=name,
         wish=wish,
         tasks=tuple(tasks),
         estimate=estimate,
-        settings=_settings(order, tasks[0]),
+        settings=settings,
         notes=tuple(_notes(order, wish, offers)),
     )
 
@@ -161,12 +165,12 @@ def _plain(name: str) -> str:
     return plain if plain[:1].isalpha() else f"run-{plain}".rstrip("-")
 
 
-def _settings(order: Order, task: RunTask) -> Config | None:
+def _settings(order: Order, template: Mapping[str, Any]) -> Config | None:
     """Return the configuration of the runs, read from the file that the machines will get."""
-    named = task.task["envs"].get(CONFIG)
+    named = config_of(order, template)
     if not named:
         return None
-    folder = task.task.get("workdir")
+    folder = workdir_of(order, template)
     return load_performance_thresholds(f"{folder}/{named}" if isinstance(folder, str) else named, strict=True)
 
 

@@ -99,17 +99,39 @@ class PriceBook:
         quote = self._first_answer(instance, since, kept.of, kept.waiting)
         return msgspec.structs.replace(quote, provisional=bool(kept.waiting))
 
-    def ask(self, instance: Instance, since: datetime | None = None) -> Quote:
+    def ask(self, instance: Instance, since: datetime | None = None, *, stand_in: bool = True) -> Quote:
         """Return the best price there is, live sources asked: may take seconds, so never on the training thread.
 
         Args:
             instance: What is to be priced.
             since: From when on the changes of a spot price are wanted; the price of now where not given.
+            stand_in: Whether the default instance's price stands in where no type is known.
 
         Raises:
             PriceUnavailable: No source knows; says what each answered.
         """
-        return self._first_answer(instance, since, NewAnswers(self._cache, self._apart).of)
+        return self._first_answer(instance, since, NewAnswers(self._cache, self._apart).of, stand_in=stand_in)
+
+    def users_quote(self, instance: Instance) -> Quote | None:
+        """Return the price that the user gave for such an instance; None without one."""
+        try:
+            return self._user.quote(_completed(instance))
+        except PriceUnavailable:
+            return None
+
+    def own_price(self, offer: Quote) -> Quote:
+        """Return what its user pays for what a source lists: the user's own price, else this one less the discount."""
+        instance = Instance(
+            provider=offer.provider,
+            instance_type=offer.instance_type,
+            region=offer.region,
+            zone=offer.zone,
+            market=offer.market,
+        )
+        if (own := self.users_quote(instance)) is None:
+            return self._discounted(offer)
+        fields = {"usd_per_hour": own.usd_per_hour, "source": own.source, "as_of": own.as_of}
+        return msgspec.structs.replace(offer, **fields, assumed=False, assumed_because=None)
 
     def live_source(self, instance: Instance) -> str | None:
         """Return the live source that `ask` would ask about such an instance; None where there is none."""
@@ -161,7 +183,13 @@ class PriceBook:
             self._apart.close()
 
     def _first_answer(
-        self, instance: Instance, since: datetime | None, answer_of: Answer, waiting: Sequence[str] = ()
+        self,
+        instance: Instance,
+        since: datetime | None,
+        answer_of: Answer,
+        waiting: Sequence[str] = (),
+        *,
+        stand_in: bool = True,
     ) -> Quote:
         """Return the answer of the first source that knows.
 
@@ -170,12 +198,13 @@ class PriceBook:
             since: From when on the changes of a spot price are wanted.
             answer_of: Returns what a live source says.
             waiting: Names of the live sources that are yet to be asked, once the others have answered.
+            stand_in: Whether the default instance's price stands in where no type is known.
         """
         instance = _completed(instance)
         answers = []
         for source in self._roster.asked_about(instance):
             try:
-                if reason := self._why_not(source, instance):
+                if reason := self._why_not(source, instance, stand_in):
                     raise PriceUnavailable(reason)
                 if isinstance(source, LivePriceSource):
                     quote = answer_of(source, instance, since)
@@ -196,10 +225,12 @@ class PriceBook:
         said = "; ".join((*answers, *self._left_out(instance)))
         raise PriceUnavailable(f"no price of {what} is known ({said})", waiting=bool(waiting))
 
-    def _why_not(self, source: Source, instance: Instance) -> str | None:
+    def _why_not(self, source: Source, instance: Instance, stand_in: bool) -> str | None:
         """Say why a source is not asked about an instance; None where it is."""
         if source.name == DefaultPrice.name and self._strict:
             return "not asked, pricing is strict"
+        if source.name == DefaultPrice.name and instance.instance_type is None and not stand_in:
+            return "not asked, nothing tells what it is"
         return self._roster.why_not(source, instance)
 
     def _left_out(self, instance: Instance) -> list[str]:
