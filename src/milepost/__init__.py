@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from milepost.money.ledger import Ledger
     from milepost.money.quote import BillingRule, PriceStep, Quote
     from milepost.prices.sources.aws import AWSPricingClient
+    from milepost.pricing import calculate_total_cost
     from milepost.replaying.replay import replay
     from milepost.replaying.results import Results
-    from milepost.total_cost import calculate_total_cost
     from milepost.tracked_run import TrackedRun, track
     from milepost.tracking.result import ThresholdResult
     from milepost.tracking.thresholds import HalfLife, PerformanceThreshold
@@ -50,7 +50,7 @@ _HOMES = {
     "StateError": "errors",
     "ThresholdResult": "tracking.result",
     "TrackedRun": "tracked_run",
-    "calculate_total_cost": "total_cost",
+    "calculate_total_cost": "pricing",
     "environment_from_curriculum": "config",
     "get_default_arena_thresholds": "config",
     "load_performance_thresholds": "config",

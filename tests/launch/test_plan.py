@@ -187,3 +187,26 @@ def test_cluster_of_ones_own_has_no_price_and_no_names_to_check() -> None:
 
 def test_seed_of_the_training_scripts_own_is_not_the_launchers() -> None:
     assert [plan(*arguments).tasks[0].seed for arguments in ((), ("trainer.seed=3",))] == [1, None]
+
+
+@pytest.mark.parametrize(
+    ("prices", "cheapest", "dearest"),
+    [
+        ("{discount: 0.5}", ("us-east-1", 0.5, "skypilot"), ("eu-west-1", 0.6, "skypilot")),
+        ("{price_per_hour: 0.5}", ("us-east-1", 0.5, "user"), ("eu-west-1", 0.5, "user")),
+        ("{table: TABLE}", ("eu-west-1", 0.1, "user"), ("us-east-1", 1.0, "skypilot")),
+        ("off", None, None),
+    ],
+)
+def test_offers_cost_what_the_configuration_says(prices: str, cheapest: Any, dearest: Any, tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("instance_type,region,usd_per_hour\ng5.xlarge,eu-west-1,0.1\n")
+    prices = prices.replace("TABLE", str(tmp_path / "own.csv"))
+    (tmp_path / "mine.yaml").write_text(f"thresholds: []\nprices: {prices}\n")
+    made = plan(config=str(tmp_path / "mine.yaml"), workdir=str(tmp_path), nodes=2)
+    found = [made.estimate.cheapest, made.estimate.dearest]
+    shown = [None if quote is None else (quote.region, quote.usd_per_hour, quote.source) for quote in found]
+    assert shown == [cheapest, dearest]
+    assert made.estimate.unknown_because == ("prices: off" if prices == "off" else None)
+    if cheapest is not None:
+        with pytest.raises(ConfigError, match=r"that is what 2 × g5\.xlarge cost"):
+            plan(config=str(tmp_path / "mine.yaml"), workdir=str(tmp_path), nodes=2, max_usd_per_hour=0.19)

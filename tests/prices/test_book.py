@@ -8,7 +8,6 @@ from milepost.errors import ConfigError, PriceUnavailable
 from milepost.money.instance import Instance
 from milepost.prices import book as book_module
 from milepost.prices.book import PriceBook
-from milepost.total_cost import calculate_total_cost
 
 
 @pytest.fixture(autouse=True)
@@ -153,26 +152,3 @@ def test_everything_known_has_each_type_and_market_once_per_region() -> None:
     assert len(keys) == len(set(keys)) > 150
     assert {quote.source for quote in quotes if quote.instance_type == "g5.4xlarge"} == {"list", "fallback"}
     assert all(quote.market == "spot" for quote in quotes if quote.source == "fallback")
-
-
-def test_total_cost_of_hours() -> None:
-    fallback = calculate_total_cost(2.5, "g5.4xlarge", use_spot=False, num_nodes=2, sources=["fallback"])
-    assert fallback == pytest.approx(12.12)
-    assert calculate_total_cost(2.5, "g5.4xlarge", use_spot=False, num_nodes=2) == pytest.approx(8.12)
-    assert calculate_total_cost(1.0, "g5.xlarge", use_spot=True) == pytest.approx(0.302)
-    assert calculate_total_cost(1.0, "quantum.9xlarge", strict_pricing=True) is None
-    assert calculate_total_cost(1.0, "quantum.9xlarge") == pytest.approx(1.624)
-    assert calculate_total_cost(1.0) == pytest.approx(1.624)
-
-
-def test_total_cost_takes_what_is_not_said_from_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MILEPOST_NUM_NODES", "4")
-    assert calculate_total_cost(1.0, "g5.4xlarge") == pytest.approx(4 * 1.624)
-    monkeypatch.setenv("MILEPOST_INSTANCE_TYPE", "p4d.24xlarge")
-    assert calculate_total_cost(1.0) == pytest.approx(4 * 21.957642)
-
-
-@pytest.mark.parametrize("arguments", [{"hours": -1.0}, {"hours": math.nan}, {"hours": 1.0, "num_nodes": 0}])
-def test_total_cost_of_nonsense_is_refused(arguments: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError):
-        calculate_total_cost(instance_type="g5.4xlarge", **arguments)

@@ -292,7 +292,7 @@ def test_what_an_earlier_process_was_not_told_is_assumed_whatever_this_one_knows
         own = tracked.ledger.segments[-1].quote
     assert quote is not None
     assert (quote.usd_per_hour, quote.assumed, quote.provisional) == (72.0, assumed, False)
-    sentence = "an earlier machine's instance type is not known: taken for p5.48xlarge"
+    sentence = "the machine's instance type is not known: taken for p5.48xlarge"
     assert quote.assumed_because == (sentence if assumed else None)
     assert result.cost_to_threshold == pytest.approx(36.0)
     assert result.price_assumed is assumed

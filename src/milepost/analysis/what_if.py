@@ -1,17 +1,14 @@
 """Corrects the price of a run that is over: every figure follows from its ledger."""
 
-import math
 from datetime import UTC, datetime
 
 import msgspec
 
-from milepost.errors import ConfigError, PriceUnavailable, require
-from milepost.instances.detect import as_assumed
+from milepost.config import Config
+from milepost.errors import ConfigError, PriceUnavailable
 from milepost.money.instance import Instance
 from milepost.money.ledger import Ledger
-from milepost.money.quote import Quote
-from milepost.money.segment import Segment
-from milepost.prices.book import PriceBook
+from milepost.pricing import Terms
 from milepost.runs.record import RunRecord
 from milepost.tracking.result import restated
 
@@ -35,17 +32,14 @@ def reprice(
         raise ConfigError(
             f"run {record.run.id!r}: found it under way, expected one that is over: it restates its own price"
         )
-    fits = price_per_hour is None or 0 <= price_per_hour < math.inf
-    require(fits, "price_per_hour", price_per_hour, "USD an hour, 0 or above")
-    book = PriceBook(sources=None if source is None else [source])
+    terms = Terms(Config(thresholds=()), price_per_hour, source=source)
     ledger = record.ledger
     for segment in ledger.segments:
         instance = _placed(segment.instance, region)
-        if price_per_hour is not None:
-            today = datetime.now(UTC).date().isoformat()
-            quote = Quote(usd_per_hour=price_per_hour, source="user", as_of=today)
-        else:
-            quote = _ask(book, segment, instance)
+        since = datetime.fromtimestamp(segment.billed_from, UTC)
+        _, quote, because, *_ = terms.price(instance, since, stand_in=False)
+        if quote is None:
+            raise PriceUnavailable(f"segment {segment.id} ({instance.instance_type or 'unknown'}): {because}")
         ledger = ledger.restated(segment.id, quote, instance=instance)
     return at_prices_of(record, ledger)
 
@@ -61,11 +55,3 @@ def _placed(instance: Instance, region: str | None) -> Instance:
         return instance
     sources = {name: source for name, source in instance.sources.items() if name != "zone"} | {"region": "reprice"}
     return msgspec.structs.replace(instance, region=region, zone=None, sources=sources)
-
-
-def _ask(book: PriceBook, segment: Segment, instance: Instance) -> Quote:
-    since = datetime.fromtimestamp(segment.billed_from, UTC)
-    try:
-        return as_assumed(book.ask(instance, since), instance)
-    except PriceUnavailable as error:
-        raise PriceUnavailable(f"segment {segment.id} ({instance.instance_type or 'unknown'}): {error}") from error

@@ -20,7 +20,6 @@ from milepost.instances.schedulers.torchrun import from_torchrun
 from milepost.instances.variables import from_variables
 from milepost.log import logger
 from milepost.money.instance import DEFAULT_INSTANCE, Instance
-from milepost.money.quote import Quote
 from milepost.providers import every_provider, load
 
 __all__ = ["Detection", "ProbeFailed", "detect", "find_rank", "preemption_notice"]
@@ -107,19 +106,14 @@ def _detect(
         found = found.completed_by(instance)
     for read_scheduler in SCHEDULERS:
         found = found.completed_by(read_scheduler(variables).instance)
-    found = found.completed_by(_machine(found)).completed_by(gpus or Instance())
+    found = found.completed_by(machine_of(found)).completed_by(gpus or Instance())
     stand_ins = (defaults or Instance()).completed_by(DEFAULT_INSTANCE)
     unknown = unknown_of(found)
     because = _assumption("this machine's", unknown, stand_ins)
-    if found.instance_type is not None:
-        stand_ins = msgspec.structs.replace(stand_ins, provider=None)
-    elif found.provider not in (None, stand_ins.provider):
-        stand_ins = msgspec.structs.replace(stand_ins, instance_type=None)  # no better than none, on another provider
-    elif not _fits(found, stand_ins):
-        stand_ins = msgspec.structs.replace(stand_ins, instance_type=None, provider=None)
+    if found.instance_type is None and found.provider in (None, stand_ins.provider) and not _fits(found, stand_ins):
         because = f"{because}, though it has other GPUs"
-    found = found.completed_by(msgspec.structs.replace(stand_ins, share=None))
-    found = found.completed_by(_machine(found))
+    found = with_stand_ins(found, msgspec.structs.replace(stand_ins, share=None))
+    found = found.completed_by(machine_of(found))
     if share == "gpus":
         found = found.completed_by(_share_of_gpus(found, variables, gpus))
     elif share is not None and 0 < share <= 1:
@@ -154,23 +148,27 @@ def unknown_of(instance: Instance) -> tuple[str, ...]:
 
 
 def assumption_of(instance: Instance) -> str | None:
-    """Say in a sentence what was not known of the machine of an earlier process, and what it was taken for."""
-    return _assumption("an earlier machine's", unknown_of(instance), instance)
+    """Say in a sentence what was not known of a machine, this or another, and what it was taken for."""
+    return _assumption("the machine's", unknown_of(instance), instance)
 
 
-def as_assumed(quote: Quote, instance: Instance, because: str | None = None) -> Quote:
-    """Return a price, marked as assumed where nobody told the type, market or region that it is of.
+def with_stand_ins(found: Instance, stand_ins: Instance) -> Instance:
+    """Return a node with what stands in where nothing tells, as far as that can be: not another provider's type."""
+    if found.instance_type is not None:
+        stand_ins = msgspec.structs.replace(stand_ins, provider=None)
+    elif found.provider not in (None, stand_ins.provider):
+        stand_ins = msgspec.structs.replace(stand_ins, instance_type=None)
+    elif not _fits(found, stand_ins):
+        stand_ins = msgspec.structs.replace(stand_ins, instance_type=None, provider=None)
+    return found.completed_by(stand_ins)
 
-    Args:
-        quote: The price.
-        instance: What it was asked for.
-        because: What was taken for what, in a sentence; as `assumption_of` says it where not given.
-    """
-    unknown = unknown_of(instance)
-    same_everywhere = unknown == ("region",) and quote.region is None
-    if quote.source == "user" or quote.assumed or not unknown or same_everywhere:
-        return quote
-    return msgspec.structs.replace(quote, assumed=True, assumed_because=because or assumption_of(instance))
+
+def machine_of(found: Instance) -> Instance:
+    """Return what a node's type alone tells: provider and GPUs."""
+    machine = machines().get(found.instance_type or "")
+    if machine is None or found.provider not in (None, machine.provider):
+        return Instance()
+    return Instance.known("machines table", provider=machine.provider, gpu=machine.gpu, gpus=machine.gpus)
 
 
 def _lower(configured: Instance) -> Instance:
@@ -200,14 +198,6 @@ def _from_skypilot(environ: Mapping[str, str]) -> Placement:
     name = "SKYPILOT_NODE_RANK"
     rank = read(environ, name, whole, "a whole number, 0 or more")
     return Placement(rank=rank, rank_source=None if rank is None else name)
-
-
-def _machine(found: Instance) -> Instance:
-    """Return what the type alone tells: provider and GPUs."""
-    machine = machines().get(found.instance_type or "")
-    if machine is None or found.provider not in (None, machine.provider):
-        return Instance()
-    return Instance.known("machines table", provider=machine.provider, gpu=machine.gpu, gpus=machine.gpus)
 
 
 def _fits(found: Instance, stand_ins: Instance) -> bool:

@@ -6,6 +6,7 @@ import os
 import re
 import uuid
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -15,9 +16,10 @@ from milepost.launch.offers import KnownOffers
 from milepost.launch.request import Request
 from milepost.launch.requirements import Requirements
 from milepost.launch.secrets import take_secrets
-from milepost.launch.task import CONFIG, RunTask, filled_in, nodes_of, resources_of
+from milepost.launch.task import RunTask, config_of, filled_in, nodes_of, resources_of, workdir_of
 from milepost.launch.template import find_template, read_template
 from milepost.money.quote import Quote
+from milepost.pricing import Terms
 from milepost.runs.identity import new_run_id
 
 MOST_NAME_CHARACTERS = 40
@@ -86,9 +88,11 @@ def make_plan(request: Request, *, known: KnownOffers | None = None, environ: Ma
     environ = os.environ if environ is None else environ
     name = request.name
     template = read_template(find_template(request.task))
+    settings = _settings(request, template)
+    terms = Terms(settings or Config(thresholds=()))
     known = known or KnownOffers()
     node = known.checked(Requirements.of(request, template["resources"]))
-    offers = known.allowed(node)
+    offers = sorted(terms.applied_to(known.allowed(node)), key=lambda offer: offer.usd_per_hour)
     nodes = nodes_of(request, template)
     capped = request.max_usd_per_hour is not None
     if request.max_usd_per_hour is not None:
@@ -114,14 +118,14 @@ def make_plan(request: Request, *, known: KnownOffers | None = None, environ: Ma
         nodes=nodes,
         copies=request.copies,
         max_runtime_seconds=request.max_runtime_seconds,
-        unknown_because=None if offers else _why_unknown(node),
+        unknown_because=None if offers else "prices: off" if terms.book is None else _why_unknown(node),
     )
     return Plan(
         name=name,
         requirements=node,
         tasks=tuple(tasks),
         estimate=estimate,
-        settings=_settings(request, tasks[0]),
+        settings=settings,
         notes=tuple(_notes(request, node, offers)),
     )
 
@@ -161,12 +165,12 @@ def _plain(name: str) -> str:
     return plain if plain[:1].isalpha() else f"run-{plain}".rstrip("-")
 
 
-def _settings(request: Request, task: RunTask) -> Config | None:
+def _settings(request: Request, template: Mapping[str, Any]) -> Config | None:
     """Return the configuration of the runs, read from the file that the machines will get."""
-    named = task.task["envs"].get(CONFIG)
+    named = config_of(request, template)
     if not named:
         return None
-    folder = task.task.get("workdir")
+    folder = workdir_of(request, template)
     return load_performance_thresholds(f"{folder}/{named}" if isinstance(folder, str) else named, strict=True)
 
 

@@ -1,22 +1,23 @@
 """The price book: asks the sources in order, and says who answered. The only way into this folder."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
 from milepost.config import PriceSettings
-from milepost.errors import ConfigError, PriceUnavailable, nearest, require
+from milepost.errors import PriceUnavailable, require
 from milepost.log import logger
 from milepost.money.instance import Instance
 from milepost.money.quote import PriceStep, Quote
-from milepost.prices.cache import Question, QuoteCache
+from milepost.prices.cache import QuoteCache
 from milepost.prices.catalogs.copies import Progress as FetchProgress
 from milepost.prices.catalogs.copies import fetch as fetch_catalogs
-from milepost.prices.lookup import Apart, inline, live_source, own_live_sources
-from milepost.prices.source import LivePriceSource, PriceSource
+from milepost.prices.live import Answer, KeptAnswers, NewAnswers
+from milepost.prices.lookup import Apart
+from milepost.prices.roster import Roster, Source, source_names
+from milepost.prices.source import LivePriceSource
 from milepost.prices.sources.default import DefaultPrice
 from milepost.prices.sources.fallback import FallbackPrices
 from milepost.prices.sources.listed import ListPrices
@@ -26,13 +27,11 @@ from milepost.providers import billing_rule, provider_of
 
 __all__ = ["SOURCES", "SPOT_REFRESH_SECONDS", "FetchProgress", "PriceBook", "billing_rule", "fetch_catalogs"]
 
-SOURCES = ("user", *own_live_sources(), "skypilot", "list", "fallback", "default")
-"""Every source, in the order in which they are asked."""
+SOURCES = source_names()
+"""Milepost's own sources, in the order in which they are asked."""
 
 SPOT_REFRESH_SECONDS = 600.0
 """How often a spot price is asked for anew while a run goes on."""
-
-Ask = Callable[[LivePriceSource, Instance, datetime | None], Quote]
 
 _warned: set[str | None] = set()
 
@@ -66,15 +65,9 @@ class PriceBook:
         cache: QuoteCache | None = None,
     ) -> None:
         require(0 <= discount < 1, "discount", discount, "from 0 up to, and not including, 1")
-        own: list[PriceSource] = [
-            *(UserPrice(price_per_hour, table), SkyPilotCatalog()),
-            *(ListPrices(), FallbackPrices(), DefaultPrice()),
-        ]
-        self._offline = {source.name: source for source in own}
-        names = list(sources or SOURCES)
-        self._names = names if "user" in names else ["user", *names]
-        self._live = {name: _Live(name) for name in self._names if name not in self._offline}
-        self._named = set(sources or ())
+        self._user = UserPrice(price_per_hour, table)
+        own = (self._user, SkyPilotCatalog(), ListPrices(), FallbackPrices(), DefaultPrice())
+        self._roster = Roster(own, sources)
         self._strict = strict
         self._discount = discount
         self._apart = Apart() if apart else None
@@ -102,67 +95,56 @@ class PriceBook:
         Raises:
             PriceUnavailable: No source knows; says what each answered.
         """
-        waiting: list[str] = []
+        kept = KeptAnswers(self._cache)
+        quote = self._first_answer(instance, since, kept.of, kept.waiting)
+        return msgspec.structs.replace(quote, provisional=bool(kept.waiting))
 
-        def look(source: LivePriceSource, instance: Instance, since: datetime | None) -> Quote:
-            kept = self._cache.find(Question.of(source.name, instance), since)
-            if kept and kept[1]:
-                return kept[0]
-            if reason := source.why_not():
-                return _stale(kept, reason)
-            waiting.append(source.name)
-            return _stale(kept, "it is yet to be asked")
-
-        quote = self._first(instance, since, look, waiting)
-        return msgspec.structs.replace(quote, provisional=bool(waiting))
-
-    def ask(self, instance: Instance, since: datetime | None = None) -> Quote:
+    def ask(self, instance: Instance, since: datetime | None = None, *, stand_in: bool = True) -> Quote:
         """Return the best price there is, live sources asked: may take seconds, so never on the training thread.
 
         Args:
             instance: What is to be priced.
             since: From when on the changes of a spot price are wanted; the price of now where not given.
+            stand_in: Whether the default instance's price stands in where no type is known.
 
         Raises:
             PriceUnavailable: No source knows; says what each answered.
         """
+        return self._first_answer(instance, since, NewAnswers(self._cache, self._apart).of, stand_in=stand_in)
 
-        def look_up(source: LivePriceSource, instance: Instance, since: datetime | None) -> Quote:
-            question = Question.of(source.name, instance)
-            kept = self._cache.find(question, since)
-            if kept and kept[1]:
-                return kept[0]
-            if reason := source.why_not():
-                return _stale(kept, reason)
-            with self._cache.asking(question):
-                kept = self._cache.find(question, since)  # another process may have asked meanwhile
-                if kept and kept[1]:
-                    return kept[0]
-                try:
-                    quote = (self._apart or inline)(source.name, instance, since)
-                except PriceUnavailable as error:
-                    logger(f"prices.{source.name}").debug("%s", error)
-                    return _stale(kept, str(error))
-                self._cache.keep(question, quote, since)
-            return quote
+    def users_quote(self, instance: Instance) -> Quote | None:
+        """Return the price that the user gave for such an instance; None without one."""
+        try:
+            return self._user.quote(_completed(instance))
+        except PriceUnavailable:
+            return None
 
-        return self._first(instance, since, look_up, [])
+    def own_price(self, offer: Quote) -> Quote:
+        """Return what its user pays for what a source lists: the user's own price, else this one less the discount."""
+        instance = Instance(
+            provider=offer.provider,
+            instance_type=offer.instance_type,
+            region=offer.region,
+            zone=offer.zone,
+            market=offer.market,
+        )
+        if (own := self.users_quote(instance)) is None:
+            return self._discounted(offer)
+        fields = {"usd_per_hour": own.usd_per_hour, "source": own.source, "as_of": own.as_of}
+        return msgspec.structs.replace(offer, **fields, assumed=False, assumed_because=None)
 
     def live_source(self, instance: Instance) -> str | None:
         """Return the live source that `ask` would ask about such an instance; None where there is none."""
-        instance = _completed(instance)
-        for name in self._names:
-            live = self._live.get(name)
-            if live is not None and self._refused(live, instance) is None and live.source.why_not() is None:
-                return name
-        return None
+        live = self._live_source(_completed(instance))
+        return None if live is None else live.name
 
     def live_fault(self, instance: Instance) -> str | None:
         """Return what goes wrong when an instance's live source is asked; None where nothing does. Takes seconds."""
-        name = self.live_source(instance)
+        instance = _completed(instance)
+        live = self._live_source(instance)
         try:
-            if name is not None:
-                inline(name, _completed(instance), None)
+            if live is not None:
+                live.quote(instance)
         except PriceUnavailable as error:
             return str(error)
         return None
@@ -175,21 +157,23 @@ class PriceBook:
         """
         instance = _completed(instance)
         answers = []
-        for name, live in self._live.items():
-            reason = self._refused(live, instance) or live.source.why_not()
+        for source in self._roster.asked_about(instance):
+            if not isinstance(source, LivePriceSource):
+                continue
+            reason = self._roster.why_not(source, instance) or source.why_not()
             try:
                 if reason is None:
-                    return live.source.history(instance, since)
+                    return source.history(instance, since)
             except PriceUnavailable as error:
                 reason = str(error)
-            answers.append(f"{name}: {reason}")
+            answers.append(f"{source.name}: {reason}")
         raise PriceUnavailable(f"no history of the spot price of {instance.instance_type} ({'; '.join(answers)})")
 
     def every_quote(self) -> Iterable[Quote]:
         """Return all that is known without being asked about a type, each type and market from the first that knows."""
         known: set[tuple[str | None, ...]] = set()
-        for name in self._names:
-            quotes = list(self._offline[name].every_quote()) if name in self._offline else []
+        for source in self._roster.at_once():
+            quotes = list(source.every_quote())
             yield from (self._discounted(each) for each in quotes if _kind(each) not in known)
             known.update(_kind(each) for each in quotes)
 
@@ -198,42 +182,65 @@ class PriceBook:
         if self._apart is not None:
             self._apart.close()
 
-    def _first(self, instance: Instance, since: datetime | None, ask: Ask, waiting: list[str]) -> Quote:
-        """Return the answer of the first source that knows; live ones are asked by ``ask``."""
+    def _first_answer(
+        self,
+        instance: Instance,
+        since: datetime | None,
+        answer_of: Answer,
+        waiting: Sequence[str] = (),
+        *,
+        stand_in: bool = True,
+    ) -> Quote:
+        """Return the answer of the first source that knows.
+
+        Args:
+            instance: What is to be priced.
+            since: From when on the changes of a spot price are wanted.
+            answer_of: Returns what a live source says.
+            waiting: Names of the live sources that are yet to be asked, once the others have answered.
+            stand_in: Whether the default instance's price stands in where no type is known.
+        """
         instance = _completed(instance)
         answers = []
-        for name in self._names:
+        for source in self._roster.asked_about(instance):
             try:
-                quote = self._answer(name, instance, since, ask)
+                if reason := self._why_not(source, instance, stand_in):
+                    raise PriceUnavailable(reason)
+                if isinstance(source, LivePriceSource):
+                    quote = answer_of(source, instance, since)
+                else:
+                    quote = source.quote(instance)
             except PriceUnavailable as error:
-                answers.append(f"{name}: {error}")
+                answers.append(f"{source.name}: {error}")
                 continue
-            if name == DefaultPrice.name and not waiting:
+            if quote.assumed and (left_out := self._left_out(instance)):
+                because = "; ".join(filter(None, (quote.assumed_because, *left_out)))
+                quote = msgspec.structs.replace(quote, assumed_because=because)
+            if source.name == DefaultPrice.name and not waiting:
                 _warn_once(instance, quote)
             return self._discounted(quote)
         what = " ".join(
             filter(None, (instance.market, instance.instance_type or "an unknown instance", instance.region))
         )
-        raise PriceUnavailable(f"no price of {what} is known ({'; '.join(answers)})", waiting=bool(waiting))
+        said = "; ".join((*answers, *self._left_out(instance)))
+        raise PriceUnavailable(f"no price of {what} is known ({said})", waiting=bool(waiting))
 
-    def _answer(self, name: str, instance: Instance, since: datetime | None, ask: Ask) -> Quote:
-        if name == DefaultPrice.name and self._strict:
-            raise PriceUnavailable("not asked, pricing is strict")
-        if name in self._offline:
-            return self._offline[name].quote(instance)
-        live = self._live[name]
-        if reason := self._refused(live, instance):
-            raise PriceUnavailable(reason)
-        return ask(live.source, instance, since)
+    def _why_not(self, source: Source, instance: Instance, stand_in: bool) -> str | None:
+        """Say why a source is not asked about an instance; None where it is."""
+        if source.name == DefaultPrice.name and self._strict:
+            return "not asked, pricing is strict"
+        if source.name == DefaultPrice.name and instance.instance_type is None and not stand_in:
+            return "not asked, nothing tells what it is"
+        return self._roster.why_not(source, instance)
 
-    def _refused(self, live: "_Live", instance: Instance) -> str | None:
-        """Say why a live source has nothing to say of an instance, without asking it."""
-        if instance.instance_type is None:
-            return "no instance type is known"
-        named = live.name in self._named and instance.provider is None
-        if instance.provider != live.provider and not named:
-            return f"it knows {live.provider}'s prices, not those of {instance.provider or 'an unknown provider'}"
-        return None
+    def _left_out(self, instance: Instance) -> list[str]:
+        """Say which sources know an instance's provider and are not asked, since others are named."""
+        names = self._roster.left_out(instance)
+        return [f"{name}: left out, though it knows {instance.provider}'s prices: others are named" for name in names]
+
+    def _live_source(self, instance: Instance) -> LivePriceSource | None:
+        live = (source for source in self._roster.asked_about(instance) if isinstance(source, LivePriceSource))
+        return next((each for each in live if not (self._roster.why_not(each, instance) or each.why_not())), None)
 
     def _discounted(self, quote: Quote) -> Quote:
         if not self._discount or quote.source == UserPrice.name:
@@ -241,26 +248,6 @@ class PriceBook:
         part = 1 - self._discount
         steps = tuple(PriceStep(step.since, step.usd_per_hour * part) for step in quote.steps)
         return msgspec.structs.replace(quote, usd_per_hour=quote.usd_per_hour * part, steps=steps)
-
-
-class _Live:
-    """A live source, imported when it is first asked: Milepost's own bear the name of their provider.
-
-    Raises:
-        ConfigError: There is none of this name.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        try:
-            self.provider = name if name in own_live_sources() else self.source.provider
-        except ConfigError:
-            hint = nearest(name, SOURCES, shown=repr)
-            raise ConfigError(f"sources: found {name!r}, expected one of {', '.join(SOURCES)}{hint}") from None
-
-    @cached_property
-    def source(self) -> LivePriceSource:
-        return live_source(self.name)
 
 
 def _completed(instance: Instance) -> Instance:
@@ -271,13 +258,6 @@ def _completed(instance: Instance) -> Instance:
 
 def _kind(quote: Quote) -> tuple[str | None, ...]:
     return quote.provider, quote.instance_type, quote.market
-
-
-def _stale(kept: tuple[Quote, bool] | None, reason: str) -> Quote:
-    """Return an answer of earlier: a stale one beats none."""
-    if kept is None:
-        raise PriceUnavailable(reason)
-    return kept[0]
 
 
 def _warn_once(instance: Instance, quote: Quote) -> None:

@@ -15,9 +15,8 @@ import msgspec
 from milepost.errors import PriceUnavailable
 from milepost.money.instance import Instance
 from milepost.money.quote import Quote
-from milepost.plugins import find_adapter
+from milepost.prices.roster import find_source
 from milepost.prices.source import LivePriceSource
-from milepost.providers import every_provider
 
 if TYPE_CHECKING:
     import subprocess
@@ -35,20 +34,6 @@ class _Task(msgspec.Struct, frozen=True):
 class _Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     quote: Quote | None = None
     unavailable: str = "the lookup failed"
-
-
-def own_live_sources() -> dict[str, str]:
-    """Return Milepost's own live sources: ``module:class`` by name, which is that of their provider."""
-    return {each.name: each.prices for each in every_provider() if each.prices is not None}
-
-
-def live_source(name: str) -> LivePriceSource:
-    """Return the live source of this name: Milepost's own, or one of the entry-point group ``milepost.prices``.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    return find_adapter("milepost.prices", own_live_sources(), name)()  # type: ignore[no-any-return]
 
 
 class Apart:
@@ -103,7 +88,8 @@ class Apart:
 
 def inline(source: str, instance: Instance, since: datetime | None) -> Quote:
     """Return the price of one such instance, asked for in this process."""
-    return live_source(source).quote(instance, since)
+    found = find_source(source)
+    return found.quote(instance, since) if isinstance(found, LivePriceSource) else found.quote(instance)
 
 
 def _main() -> None:

@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from datetime import datetime
-from typing import ClassVar
 
 from milepost.data import machines
 from milepost.errors import PriceUnavailable
@@ -12,9 +11,15 @@ from milepost.money.quote import PriceStep, Quote
 
 
 class PriceSource(ABC):
-    """Knows what some instances cost, and answers at once: from memory or from a file."""
+    """Knows what some instances cost, and answers at once: from memory or from a file.
+
+    Attributes:
+        name: Name of the source.
+        provider: The provider whose instances it prices; None for those of several.
+    """
 
     name: str
+    provider: str | None = None
 
     @abstractmethod
     def quote(self, instance: Instance) -> Quote:
@@ -38,7 +43,7 @@ class LivePriceSource(ABC):
     """
 
     name: str
-    provider: ClassVar[str]
+    provider: str
 
     @abstractmethod
     def why_not(self) -> str | None:

@@ -42,5 +42,6 @@ def provider_of(instance_type: str) -> str | None:
 
 
 def billing_rule(instance: Instance) -> BillingRule:
-    """Return how an instance is billed; by the instant where its provider's rule is not known."""
-    return find_provider(instance.provider).billing_rule(instance.market)
+    """Return how an instance is billed, as its provider or its type tells; by the instant where neither is known."""
+    provider = instance.provider or provider_of(instance.instance_type or "")
+    return find_provider(provider).billing_rule(instance.market)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from milepost.config import Config, InstanceSettings, load_performance_thresholds
+from milepost.config import Config, load_performance_thresholds
 from milepost.errors import ConfigError, HistoryError, nearest
 from milepost.histories.finding import discovery
 from milepost.histories.finding.logs import Log
 from milepost.histories.history import History, TimeUnit, Wanted
 from milepost.log import logger
 from milepost.money.instance import Instance
+from milepost.pricing import told
 from milepost.replaying.engine import Replayed
 from milepost.replaying.record import record_of
 from milepost.replaying.results import Results, Skipped
@@ -131,7 +132,7 @@ def replay(
             run_column=run_column,
             rows_at_once=rows_at_once(memory_bytes, workers),
         ),
-        instance=_instance(instance),
+        instance=_told(settings, instance),
         price_per_hour=price_per_hour,
         source=source,
         group=group,
@@ -293,11 +294,11 @@ def _settings(config: Config | str | Path | None, thresholds: Iterable[Performan
     return settings
 
 
-def _instance(given: Instance | Mapping[str, Any] | str | None) -> Instance:
-    if given is None or isinstance(given, Instance):
-        return given or Instance()
-    mapping = {"instance_type": given} if isinstance(given, str) else given
-    return InstanceSettings.from_mapping(mapping).to_instance("instance=")
+def _told(settings: Config, given: Instance | Mapping[str, Any] | str | None) -> Instance:
+    instance, share = told(settings, given)
+    if share == "gpus" and instance.share is None:
+        logger("replay").warning("share: gpus: logs don't tell which GPUs a run saw; whole instances are charged for")
+    return instance
 
 
 def _saver(named: str | Path | None, settings: Config) -> "Saver":

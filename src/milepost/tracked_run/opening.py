@@ -194,11 +194,9 @@ def _open_ledger(settings: Config, pricer: Pricer) -> Ledger:
     _runs_opened += 1
     now = SYSTEM_CLOCK.now()
     billed_from = now - (ages[settings.billed_from] or 0.0)
-    instance, quote, because, _ = pricer.now(datetime.fromtimestamp(billed_from, UTC))
+    instance, quote, because, *_ = pricer.now(datetime.fromtimestamp(billed_from, UTC))
     logger("tracked_run").debug("runs on %s; priced by %s", instance, quote or because)
-    prices = settings.prices
-    charged = Ledger() if prices == "off" else Ledger(storage=prices.storage, network=prices.network)
-    return charged.opened(
+    return pricer.terms.open_ledger().opened(
         instance,
         quote,
         wall_time=now,

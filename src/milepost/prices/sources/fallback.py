@@ -8,12 +8,14 @@ from milepost.money.instance import Instance, Market
 from milepost.money.quote import Quote
 from milepost.prices.source import PriceSource, gpus_of
 
+PROVIDER = "aws"
+"""Whose types the table has."""
+
 
 class FallbackPrices(PriceSource):
     """On-demand and spot prices of ten EC2 types, without region or date: always assumed."""
 
     name = "fallback"
-    provider = "aws"
 
     def quote(self, instance: Instance) -> Quote:
         """Return the documented price."""
@@ -21,8 +23,8 @@ class FallbackPrices(PriceSource):
         row = fallback_prices().get(kind or "")
         if row is None:
             raise PriceUnavailable("no instance type is known" if kind is None else f"it does not know {kind!r}")
-        if instance.provider not in (None, self.provider):
-            raise PriceUnavailable(f"it knows {kind} as {self.provider}'s, not as {instance.provider}'s")
+        if instance.provider not in (None, PROVIDER):
+            raise PriceUnavailable(f"it knows {kind} as {PROVIDER}'s, not as {instance.provider}'s")
         if instance.market not in (None, "on_demand", "spot"):
             raise PriceUnavailable(f"it has no {instance.market} prices")
         return _quote(row, instance.market or "on_demand")
@@ -40,7 +42,7 @@ def _quote(row: FallbackPrice, market: Market) -> Quote:
         assumed=True,
         assumed_because=f"the {market.replace('_', '-')} price of {row.instance_type} is that of the documented "
         "fallback table, which has no region and no date",
-        provider=FallbackPrices.provider,
+        provider=PROVIDER,
         instance_type=row.instance_type,
         market=market,
         **gpus_of(row.instance_type),  # type: ignore[arg-type]

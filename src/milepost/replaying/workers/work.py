@@ -28,7 +28,7 @@ class Job(NamedTuple):
     Attributes:
         settings: Thresholds and prices.
         wanted: What is wanted of the logs.
-        instance: The call's word on what a node was.
+        instance: What the call, else the configuration, says that a node was.
         price_per_hour: Its word on the price, USD an hour of one node.
         source: The one price source to ask.
         group: Group of all the runs.
