@@ -8,24 +8,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from milepost import report as report
     from milepost.config import (
-        Config,
-        environment_from_curriculum,
-        get_default_arena_thresholds,
-        load_performance_thresholds,
+        Config as Config,
+        environment_from_curriculum as environment_from_curriculum,
+        get_default_arena_thresholds as get_default_arena_thresholds,
+        load_performance_thresholds as load_performance_thresholds,
     )
-    from milepost.errors import ConfigError, HistoryError, MilepostError, MissingExtra, PriceUnavailable, StateError
-    from milepost.instances.schedulers.skypilot import SkyPilotInstanceInfo
-    from milepost.money.instance import Instance
-    from milepost.money.ledger import Ledger
-    from milepost.money.quote import BillingRule, PriceStep, Quote
-    from milepost.prices.sources.aws import AWSPricingClient
-    from milepost.pricing import calculate_total_cost
-    from milepost.replaying.replay import replay
-    from milepost.replaying.results import Results
-    from milepost.tracked_run import TrackedRun, track
-    from milepost.tracking.result import ThresholdResult
-    from milepost.tracking.thresholds import HalfLife, PerformanceThreshold
-    from milepost.tracking.tracker import PerformanceThresholdTracker
+    from milepost.errors import (
+        ConfigError as ConfigError,
+        HistoryError as HistoryError,
+        MilepostError as MilepostError,
+        MissingExtra as MissingExtra,
+        PriceUnavailable as PriceUnavailable,
+        StateError as StateError,
+    )
+    from milepost.instances.schedulers.skypilot import SkyPilotInstanceInfo as SkyPilotInstanceInfo
+    from milepost.money.instance import Instance as Instance
+    from milepost.money.ledger import Ledger as Ledger
+    from milepost.money.quote import BillingRule as BillingRule, PriceStep as PriceStep, Quote as Quote
+    from milepost.prices.sources.aws import AWSPricingClient as AWSPricingClient
+    from milepost.pricing import calculate_total_cost as calculate_total_cost
+    from milepost.replaying.replay import replay as replay
+    from milepost.replaying.results import Results as Results
+    from milepost.tracked_run import TrackedRun as TrackedRun, track as track
+    from milepost.tracking.result import ThresholdResult as ThresholdResult
+    from milepost.tracking.thresholds import HalfLife as HalfLife, PerformanceThreshold as PerformanceThreshold
+    from milepost.tracking.tracker import PerformanceThresholdTracker as PerformanceThresholdTracker
 
 __version__ = "0.1.0"
 
@@ -58,37 +65,10 @@ _HOMES = {
     "track": "tracked_run",
 }
 
+__all__ = sorted(_HOMES)
+
 _FOLDERS = ("report",)
 """Reached as they stand: ``milepost.report.figure``."""
-
-__all__ = [
-    "AWSPricingClient",
-    "BillingRule",
-    "Config",
-    "ConfigError",
-    "HalfLife",
-    "HistoryError",
-    "Instance",
-    "Ledger",
-    "MilepostError",
-    "MissingExtra",
-    "PerformanceThreshold",
-    "PerformanceThresholdTracker",
-    "PriceStep",
-    "PriceUnavailable",
-    "Quote",
-    "Results",
-    "SkyPilotInstanceInfo",
-    "StateError",
-    "ThresholdResult",
-    "TrackedRun",
-    "calculate_total_cost",
-    "environment_from_curriculum",
-    "get_default_arena_thresholds",
-    "load_performance_thresholds",
-    "replay",
-    "track",
-]
 
 
 def __getattr__(name: str) -> Any:

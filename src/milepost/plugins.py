@@ -18,32 +18,18 @@ from milepost.errors import ConfigError, nearest
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-    from milepost.errors import HistoryError, MissingExtra, PriceUnavailable
-    from milepost.histories.history import History, Rows, Wanted
-    from milepost.histories.reader import File, Reader
-    from milepost.money.instance import Instance
-    from milepost.money.quote import PriceStep, Quote
-    from milepost.prices.source import LivePriceSource, PriceSource
-    from milepost.sinks.sink import Sink
-    from milepost.tracked_run.part import Part
-
-__all__ = [
-    "File",
-    "History",
-    "HistoryError",
-    "Instance",
-    "LivePriceSource",
-    "MissingExtra",
-    "Part",
-    "PriceSource",
-    "PriceStep",
-    "PriceUnavailable",
-    "Quote",
-    "Reader",
-    "Rows",
-    "Sink",
-    "Wanted",
-]
+    from milepost.errors import (
+        HistoryError as HistoryError,
+        MissingExtra as MissingExtra,
+        PriceUnavailable as PriceUnavailable,
+    )
+    from milepost.histories.history import History as History, Rows as Rows, Wanted as Wanted
+    from milepost.histories.reader import File as File, Reader as Reader
+    from milepost.money.instance import Instance as Instance
+    from milepost.money.quote import PriceStep as PriceStep, Quote as Quote
+    from milepost.prices.source import LivePriceSource as LivePriceSource, PriceSource as PriceSource
+    from milepost.sinks.sink import Sink as Sink
+    from milepost.tracked_run.part import Part as Part
 
 _HOMES = {
     "File": "histories.reader",
@@ -62,6 +48,8 @@ _HOMES = {
     "Sink": "sinks.sink",
     "Wanted": "histories.history",
 }
+
+__all__ = sorted(_HOMES)
 
 GROUPS = {
     "milepost.histories": ("Reader",),

@@ -2,8 +2,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from milepost.instances import probing
 from milepost.instances.detect import detect, find_rank

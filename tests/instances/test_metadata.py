@@ -9,12 +9,12 @@ from http.client import HTTPMessage
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from milepost.instances.metadata import (
     MAX_BYTES,
     MAX_VALUE,
+    Answer as Found,
     Refused,
     TimedOut,
     fetch,
@@ -23,7 +23,6 @@ from milepost.instances.metadata import (
     object_of,
     text_of,
 )
-from milepost.instances.metadata import Answer as Found
 from milepost.instances.probe import Probe, ProbeFailed
 from milepost.instances.probes.aws import AWSMetadata
 from milepost.instances.probes.azure import AzureMetadata

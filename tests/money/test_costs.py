@@ -1,7 +1,6 @@
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from milepost.money.costs import billed_cost, cost, cost_lines, total_cost
 from milepost.money.extra_costs import Network, Storage

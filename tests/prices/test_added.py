@@ -14,8 +14,7 @@ import milepost
 from milepost.errors import ConfigError, PriceUnavailable
 from milepost.money.instance import Instance
 from milepost.prices.book import PriceBook
-from milepost.tracked_run import run as tracked_run
-from milepost.tracked_run import track
+from milepost.tracked_run import run as tracked_run, track
 from tests.cli.test_cli import milepost as call
 from tests.prices.plugin import LIVE, OFFLINE, install
 

@@ -25,8 +25,7 @@ from milepost.report.terminal import print_results
 from milepost.tracked_run import TrackedRun, run, track
 from milepost.tracked_run.price_watch import PriceWatch, Question, restated
 from milepost.tracking.thresholds import PerformanceThreshold
-from tests.prices.server import Answer, PriceServer, serving
-from tests.prices.server import Question as Asked
+from tests.prices.server import Answer, PriceServer, Question as Asked, serving
 from tests.prices.sources.test_aws import history, product
 from tests.tracked_run.test_tracked_run import Shelf
 

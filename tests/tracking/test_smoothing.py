@@ -3,8 +3,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from milepost.tracking.smoothing import Smoother, half_life_decay
 from milepost.tracking.thresholds import HalfLife, PerformanceThreshold, Smoothing

@@ -8,8 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from milepost.cli.printing import plain_table, print_json
-from milepost.instances.detect import Detection
-from milepost.instances.detect import detect as find_out
+from milepost.instances.detect import Detection, detect as find_out
 from milepost.money.instance import FIELDS
 from milepost.report.terminal import open_console
 

@@ -10,8 +10,7 @@ from milepost.cli.printing import plain_table, print_json
 from milepost.cli.stores import StoreOption, open_store
 from milepost.errors import MilepostError
 from milepost.launch.launches import find_launched
-from milepost.launch.sky import find_sky, follow_logs, statuses_of
-from milepost.launch.sky import stop as stop_run
+from milepost.launch.sky import find_sky, follow_logs, statuses_of, stop as stop_run
 from milepost.money.costs import billed_cost
 from milepost.report.amounts import usd
 from milepost.report.terminal import open_console

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from milepost.config import Config
-from milepost.doctor import clock, machine, prices, sinks, store, thresholds
-from milepost.doctor import logs as earlier_logs
+from milepost.doctor import clock, logs as earlier_logs, machine, prices, sinks, store, thresholds
 from milepost.doctor.finding import SEVERITIES, Case, Check, Finding
 from milepost.instances.detect import Detection
 from milepost.money.instance import Instance

@@ -11,8 +11,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from milepost.config import FOLDER as CONFIG_FOLDER
-from milepost.config import names_a_file
+from milepost.config import FOLDER as CONFIG_FOLDER, names_a_file
 from milepost.errors import ConfigError, require
 from milepost.launch.request import Request
 from milepost.launch.requirements import Model, Requirements

@@ -12,8 +12,7 @@ from milepost.log import logger
 from milepost.money.instance import Instance
 from milepost.money.quote import PriceStep, Quote
 from milepost.prices.cache import QuoteCache
-from milepost.prices.catalogs.copies import Progress as FetchProgress
-from milepost.prices.catalogs.copies import fetch as fetch_catalogs
+from milepost.prices.catalogs.copies import Progress as FetchProgress, fetch as fetch_catalogs
 from milepost.prices.live import Answer, KeptAnswers, NewAnswers
 from milepost.prices.lookup import Apart
 from milepost.prices.roster import Roster, Source, source_names

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import polars
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding import files

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from milepost.instances.detect import SCHEDULERS, detect, find_rank
 from milepost.instances.probes.sagemaker import from_sagemaker

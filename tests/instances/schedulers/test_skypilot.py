@@ -3,8 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from milepost.errors import ConfigError
 from milepost.instances.schedulers.skypilot import SkyPilotInstanceInfo

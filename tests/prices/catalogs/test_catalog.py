@@ -2,8 +2,7 @@ import csv
 import io
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from milepost.errors import PriceUnavailable
 from milepost.prices.catalogs.catalog import Catalog
