@@ -1,10 +1,14 @@
 """What an update of the tracker costs, and what importing it costs."""
 
+import importlib
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from benchmarks.timing import Ratio, Work, side_by_side
 from milepost.tracking.thresholds import PerformanceThreshold
@@ -16,17 +20,18 @@ CALLS = 200
 METRICS = {f"env_agent/metric_{index}": index + 0.5 for index in range(5)}
 
 
-def thresholds(number: int, metrics: int = 5, first_target: float = 100.0) -> list[PerformanceThreshold]:
+def thresholds(
+    number: int, metrics: int = 5, first_target: float = 100.0, make: Any = PerformanceThreshold
+) -> list[PerformanceThreshold]:
     """Return thresholds spread over metrics; at 100 and above none is reached, below 0 all are at once."""
-    return [
-        PerformanceThreshold(f"t{index}", f"env_agent/metric_{index % metrics}", first_target + index)
-        for index in range(number)
-    ]
+    return [make(f"t{index}", f"env_agent/metric_{index % metrics}", first_target + index) for index in range(number)]
 
 
-def updates(wanted: list[PerformanceThreshold], metrics: dict[str, float]) -> Work:
+def updates(
+    wanted: list[PerformanceThreshold], metrics: dict[str, float], make: Any = PerformanceThresholdTracker
+) -> Work:
     """Return a piece of work: `CALLS` updates of a tracker that goes on from piece to piece."""
-    tracker = PerformanceThresholdTracker(wanted)
+    tracker = make(wanted)
     samples = 0
 
     def work() -> None:
@@ -79,6 +84,40 @@ def of_updates() -> Iterator[Ratio]:
     yield side_by_side(
         "all 20 thresholds crossed against none", crossed, updates(twenty, METRICS), bound=1.0, calls=calls, rounds=400
     )
+
+
+def against_another(tree: Path) -> Iterator[Ratio]:
+    """Updates against those of another checkout, such as that of the commit before: both in this process, in turns."""
+    make_threshold, make_tracker = _of_another(tree)
+    for number in (1, 20, 200):
+        theirs = updates(thresholds(number, make=make_threshold), METRICS, make_tracker)
+        yield side_by_side(
+            f"`update()`, {number} thresholds on 5 metrics, against that of {tree}",
+            *(updates(thresholds(number), METRICS), theirs),
+            bound=1.03,
+            rounds=41,
+            calls=(CALLS, CALLS),
+            best_of=100,
+        )
+
+
+def _of_another(tree: Path) -> tuple[Any, Any]:
+    """Return the classes of thresholds and trackers of another checkout."""
+    mine = _loaded()
+    sys.path.insert(0, str(tree / "src"))
+    try:
+        milepost = importlib.import_module("milepost")
+        return milepost.PerformanceThreshold, milepost.PerformanceThresholdTracker
+    finally:
+        sys.path.pop(0)
+        _loaded()
+        sys.modules.update(mine)
+
+
+def _loaded() -> dict[str, ModuleType]:
+    """Return the modules of Milepost that are loaded, and forget them."""
+    names = [name for name in sys.modules if name.partition(".")[0] == "milepost"]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 TRACKER = "import milepost\nmilepost.PerformanceThresholdTracker([milepost.PerformanceThreshold('a', 'm', 1.0)])"

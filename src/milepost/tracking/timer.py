@@ -46,10 +46,9 @@ class Timer:
     Args:
         ledger: What the run is on; its last segment is the one under way, at whose start the run stands.
         clock: Wall and training time, where the caller gives none.
-        said: What has been warned of.
 
     Attributes:
-        said: Likewise.
+        said: Warnings, each of which is given once.
         ledger: The ledger as it stands.
         updates: Updates that were taken.
         samples: Where the last of them stood.
@@ -62,8 +61,8 @@ class Timer:
         elapsed_source: Where they come from.
     """
 
-    def __init__(self, ledger: Ledger, clock: Clock, said: Once) -> None:
-        self.said = said
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self.said = Once("tracker")
         self.ledger = ledger
         self._clock = clock
         start = ledger.current.marks[0] if ledger.current else None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from milepost.errors import nearest
-from milepost.log import Once, logger
+from milepost.log import logger
 from milepost.money.costs import billed_cost, cost_lines, total_cost
 from milepost.money.ledger import Ledger
 from milepost.money.position import Position
@@ -13,9 +13,7 @@ from milepost.money.segment import MarkKind
 from milepost.tracking.checkpoints import Checkpoints
 from milepost.tracking.crossing import Crossing, Detector
 from milepost.tracking.event import Event
-from milepost.tracking.keys import shown
 from milepost.tracking.result import CrossingCosts, ThresholdResult, result_of
-from milepost.tracking.rewind import go_back
 from milepost.tracking.series import Series, as_float, by_metric
 from milepost.tracking.thresholds import PerformanceThreshold, require_unique_names
 from milepost.tracking.timer import SYSTEM_CLOCK, Clock, ElapsedSource, Timer
@@ -23,6 +21,7 @@ from milepost.tracking.timer import SYSTEM_CLOCK, Clock, ElapsedSource, Timer
 if TYPE_CHECKING:
     from milepost.tracking.state import TrackerState
 
+# `keys`, `rewind` and `state` are imported where they are used: making a tracker costs little.
 
 INF = math.inf
 
@@ -67,8 +66,7 @@ class PerformanceThresholdTracker:
         require_unique_names(self.thresholds)
         self.run: str | None = None
         self.group: str | None = None
-        self._once = Once("tracker")
-        self.timer = Timer(ledger or Ledger(), clock, self._once)
+        self.timer = Timer(ledger or Ledger(), clock)
         self._monotonic = clock.monotonic
         self._clock_offset = clock.offset
         self._on_event = on_event
@@ -247,6 +245,8 @@ class PerformanceThresholdTracker:
 
     def get_wandb_metrics(self) -> dict[str, float | bool | str]:
         """Return what is known, under the keys that sinks use (``performance_threshold/…``)."""
+        from milepost.tracking.keys import shown
+
         results, cost_so_far = self.get_results(), self.calculate_total_cost()
         return shown(results, cost_so_far, self.ledger.current, self.here.wall_time)
 
@@ -257,7 +257,7 @@ class PerformanceThresholdTracker:
             if series.metric in known or series.observations(self.timer.updates) or series.skipped:
                 continue
             hint = nearest(series.metric, known, most=3, cutoff=0.5)
-            self._once.warn(f"missing {series.metric}", "metric %r was never observed%s", series.metric, hint)
+            self.timer.said.warn(f"missing {series.metric}", "metric %r was never observed%s", series.metric, hint)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a later process needs to go on from here: JSON-able, versioned, ledger included."""
@@ -316,12 +316,14 @@ class PerformanceThresholdTracker:
             Its elapsed seconds, or None where the update is to be passed over.
         """
         timer = self.timer
-        moved = timer.judge(samples, elapsed_seconds, wall, wall_is_given)
-        if moved is None:
+        judged = timer.judge(samples, elapsed_seconds, wall, wall_is_given)
+        if judged is None:
             return None
-        elapsed, goes_back = moved
-        if not goes_back:
+        elapsed, went_back = judged
+        if not went_back:
             return elapsed
+        from milepost.tracking.rewind import go_back
+
         for series in self._series.values():
             series.leave(timer.last)
         if samples < timer.samples:
