@@ -63,11 +63,10 @@ def breakdown(every: Sequence[RunRecord]) -> Breakdown:
         for each in spent:
             parts.setdefault((each.purpose, each.name), []).append(each)
     together = [
-        Spent(
-            each[0].purpose,
-            each[0].name,
-            None if each[0].seconds is None else sum(part.seconds or 0.0 for part in each),
-            total_usd(each),
+        msgspec.structs.replace(
+            each[0],
+            seconds=None if each[0].seconds is None else sum(part.seconds or 0.0 for part in each),
+            usd=total_usd(each),
         )
         for each in parts.values()
     ]

@@ -36,8 +36,8 @@ def efficiency(every: Sequence[RunRecord]) -> Picture:
         for at, member in enumerate(ordered):
             result = member.result
             named = {"run": result.run, "group": group.name, "threshold": threshold, "y": lanes[(at + 1) % LANES]}
-            bound = {"bound": bound_of(result)}
-            data["reached" if result.achieved else "open"].append(named | fields_of(member.reach) | bound)
+            dot = {**named, **fields_of(member.reach), "bound": bound_of(result)}
+            data["reached" if result.achieved else "open"].append(dot)
     data["labels"] = rows.labels
     charts: dict[tuple[str, ...], Any] = {
         (name,): _chart(quantity, rows, sorted(set(map(group_of, every))))
