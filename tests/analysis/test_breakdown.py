@@ -95,9 +95,9 @@ def test_segments_that_share_a_machine_pay_for_their_time_once_and_stand_in_thei
     book = stretch(instance_start="x")
     book = stretch(FLEET, before=book, since=60.0, lasted=40.0, instance_start="y")
     book = stretch(before=book, since=70.0, lasted=30.0, billed_from=START + 50, instance_start="x")
-    costs = [(cost.start - START, cost.end - START, cost.usd) for cost in segment_costs(book)]
+    costs = [(use.start - START, use.end - START, usd) for use, usd in segment_costs(book)]
     assert costs == [(0.0, 60.0, 60.0), (60.0, 100.0, 80.0), (60.0, 100.0, 40.0)]
-    assert [cost.segment.id for cost in segment_costs(book)] == [segment.id for segment in book.segments]
+    assert [use.segment.id for use, _ in segment_costs(book)] == [segment.id for segment in book.segments]
     assert segment_costs(Ledger()) == []
 
 
@@ -105,7 +105,7 @@ def test_segment_costs_nothing_where_its_machine_was_taken_back_for_free() -> No
     rule = BillingRule(free_if_reclaimed_within_seconds=3600.0)
     book = stretch(why="preempted", billing=rule)
     book = stretch(price=None, before=book, since=60.0, lasted=10.0)
-    assert [cost.usd for cost in segment_costs(book)] == [0.0, None]
+    assert [usd for _, usd in segment_costs(book)] == [0.0, None]
 
 
 def test_machines_are_told_apart_by_type_market_and_place_the_dearest_first() -> None:

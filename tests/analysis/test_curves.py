@@ -42,7 +42,6 @@ def test_points_bear_the_dollars_that_led_to_them() -> None:
     record = run_of("a", [1.0, 2.0, 3.0])
     points = on_the_way(record.curves[0])
     assert with_usd(record, points) == [Level(points[0], 1.0), Level(points[1], 2.0), Level(points[2], 3.0)]
-    assert [level.value for level in with_usd(record, points)] == [1.0, 2.0, 3.0]
     unpriced = run_of("a", [1.0, 2.0], usd_per_hour=None)
     assert [level.usd for level in with_usd(unpriced, on_the_way(unpriced.curves[0]))] == [None, None]
 

@@ -18,7 +18,7 @@ def test_lines_are_those_whose_dollars_are_known() -> None:
         "m (raw)": ["a", "b"],
         "m": ["smooth"],
     }
-    assert [(level.usd, level.value) for level in by_metric["m (raw)"][0].levels] == [
+    assert [(level.usd, level.point.smoothed) for level in by_metric["m (raw)"][0].levels] == [
         (1.0, 1.0),
         (2.0, 4.0),
         (3.0, 3.0),

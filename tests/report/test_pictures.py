@@ -14,6 +14,7 @@ from milepost.money.position import Position
 from milepost.money.quote import BillingRule
 from milepost.report.amounts import usd
 from milepost.report.cells import row
+from milepost.report.figures import NAMES
 from milepost.report.pictures import OF_ONE_RUN, PICTURES
 from milepost.report.pictures.cost_performance import cost_performance
 from milepost.report.pictures.curves import curves
@@ -269,6 +270,10 @@ def test_labels_of_targets_stand_clear_of_one_another_and_of_the_lines() -> None
     rows = target_rows(targets, [(0.0, 0.0), (1.0, 10.0), *crowded_on_the_left])
     assert [row["side"] for row in rows] == ["left", "right", "", "right"]
     assert rows[0]["label"] == "t1: >= 1"
+
+
+def test_pictures_are_named_without_altair_as_they_are_with_it() -> None:
+    assert (*PICTURES, *OF_ONE_RUN) == NAMES
 
 
 @pytest.mark.parametrize("name", [*PICTURES, *OF_ONE_RUN])

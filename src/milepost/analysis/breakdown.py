@@ -1,12 +1,11 @@
 """Where the money of runs went: by purpose, by machine, segment by segment. Facts of their ledgers, added up."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import msgspec
 
 from milepost.money.breakdown import PURPOSES, Spent, spending
-from milepost.money.costs import billed_use, uses
+from milepost.money.costs import Use, billed_use, uses
 from milepost.money.ledger import Ledger
 from milepost.money.segment import Segment
 from milepost.runs.record import RunRecord
@@ -64,11 +63,10 @@ def breakdown(every: Sequence[RunRecord]) -> Breakdown:
         for each in spent:
             parts.setdefault((each.purpose, each.name), []).append(each)
     together = [
-        Spent(
-            each[0].purpose,
-            each[0].name,
-            None if each[0].seconds is None else sum(part.seconds or 0.0 for part in each),
-            total_usd(each),
+        msgspec.structs.replace(
+            each[0],
+            seconds=None if each[0].seconds is None else sum(part.seconds or 0.0 for part in each),
+            usd=total_usd(each),
         )
         for each in parts.values()
     ]
@@ -76,33 +74,17 @@ def breakdown(every: Sequence[RunRecord]) -> Breakdown:
     return Breakdown(tuple(together), total_usd(together) or 0.0, tuple(unpriced), assumed)
 
 
-class SegmentCost(NamedTuple):
-    """What was used of a segment's machines, after what an earlier segment on them has been billed.
+def segment_costs(ledger: Ledger) -> list[tuple[Use, float | None]]:
+    """Return what was used of each segment's machines, in the order of the segments, and the USD that it cost.
 
-    Attributes:
-        segment: The segment.
-        start: Unix seconds (UTC).
-        end: Unix seconds (UTC).
-        usd: What that cost; 0 where the provider took the machine back early, and bills nothing. None without a price.
+    These are 0 where the provider took the machine back early, and bills nothing; None without a price.
     """
-
-    segment: Segment
-    start: float
-    end: float
-    usd: float | None
-
-
-def segment_costs(ledger: Ledger) -> list[SegmentCost]:
-    """Return what was used of each segment's machines, in the order of the segments."""
-    every = []
+    costs: list[tuple[Use, float | None]] = []
     for of_start in uses(ledger, ledger.here) if ledger.here else ():
         is_free = billed_use(ledger, of_start) == 0
-        every += [
-            SegmentCost(use.segment, use.start, use.end, 0.0 if is_free else use.usd(use.start, use.end))
-            for use in of_start
-        ]
+        costs += [(use, 0.0 if is_free else use.usd(use.start, use.end)) for use in of_start]
     order = {segment.id: at for at, segment in enumerate(ledger.segments)}
-    return sorted(every, key=lambda use: order[use.segment.id])
+    return sorted(costs, key=lambda cost: order[cost[0].segment.id])
 
 
 def machine(segment: Segment) -> str:

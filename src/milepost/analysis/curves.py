@@ -21,11 +21,6 @@ class Level(NamedTuple):
     point: CurvePoint
     usd: float | None
 
-    @property
-    def value(self) -> float:
-        """The smoothed value."""
-        return self.point.smoothed
-
 
 def name_of(watched: Curve | PerformanceThreshold) -> str:
     """Name a metric under a smoothing; the usual one goes without saying."""

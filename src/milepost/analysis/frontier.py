@@ -46,7 +46,7 @@ def frontier(lines: Iterable[Line], thresholds: Iterable[PerformanceThreshold]) 
     if comparisons not in ({">"}, {"<"}):
         return
     sign = 1.0 if comparisons == {">"} else -1.0
-    reached = sorted((level.usd or 0.0, sign * level.value) for line in lines for level in line.levels)
+    reached = sorted((level.usd or 0.0, sign * level.point.smoothed) for line in lines for level in line.levels)
     best: float | None = None
     for (spent, value), (following, _) in pairwise([*reached, (float("inf"), 0.0)]):
         if (best is None or value > best) and spent != following:

@@ -4,7 +4,6 @@ import msgspec
 
 from milepost.money.costs import cost
 from milepost.money.position import Position
-from milepost.money.segment import Mark, Segment
 from milepost.runs.record import REPLAYED, RunRecord
 from milepost.tracking.result import ThresholdResult
 
@@ -41,10 +40,9 @@ def at_end(record: RunRecord) -> Reach:
 
 def stops(record: RunRecord) -> list[tuple[str, Reach]]:
     """Return why and where a run was stopped and had to go on, or was lost: preemptions, kills, failures."""
-    segments = record.ledger.segments
     return [
-        (end.name or "ended", _reach(record, _position(segment, end)))
-        for segment in segments
+        (end.name or "ended", _reach(record, segment.here))
+        for segment in record.ledger.segments
         if (end := segment.end) is not None and end.name not in (None, "closed")
     ]
 
@@ -52,10 +50,6 @@ def stops(record: RunRecord) -> list[tuple[str, Reach]]:
 def has_clock(record: RunRecord) -> bool:
     """Say whether anything tells the run's time: its own clock where it was tracked, else what its log says."""
     return record.run.status != REPLAYED or any(result.elapsed_source is not None for result in record.results)
-
-
-def _position(segment: Segment, end: Mark) -> Position:
-    return Position(end.samples, end.elapsed_seconds, end.wall_time, segment.id, len(segment.marks))
 
 
 def _reach(record: RunRecord, at: Position) -> Reach:

@@ -34,10 +34,7 @@ class Ledger(msgspec.Struct, frozen=True):
     @property
     def here(self) -> Position | None:
         """Where its last mark is: how far the run is known to have come."""
-        if (segment := self.current) is None:
-            return None
-        last = segment.marks[-1]
-        return Position(last.samples, last.elapsed_seconds, last.wall_time, segment.id, len(segment.marks))
+        return None if self.current is None else self.current.here
 
     def segment(self, id: str | None) -> Segment | None:
         """Return the segment of this id; the last one where no id is given."""

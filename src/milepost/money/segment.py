@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from milepost.money.instance import Instance
+from milepost.money.position import Position
 from milepost.money.quote import BillingRule, Quote
 
 MarkKind = Literal["start", "heartbeat", "crossing", "rewind", "pause", "phase", "resume", "end"]
@@ -67,6 +68,12 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     def end(self) -> Mark | None:
         """The mark that ends it, None where there is none as yet."""
         return self.marks[-1] if self.marks[-1].kind == "end" else None
+
+    @property
+    def here(self) -> Position:
+        """Where its last mark is."""
+        last = self.marks[-1]
+        return Position(last.samples, last.elapsed_seconds, last.wall_time, self.id, len(self.marks))
 
     @property
     def is_reclaimed(self) -> bool:

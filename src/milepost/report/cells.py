@@ -1,5 +1,6 @@
 """A result's figures as people read them: ``≤`` before upper bounds, ``*`` at assumed prices, ``–`` where unknown."""
 
+from milepost.analysis.groups import Group
 from milepost.analysis.members import target_of
 from milepost.analysis.reach import Reach, at_crossing
 from milepost.report.amounts import UNKNOWN, usd
@@ -53,6 +54,11 @@ def dollars(result: ThresholdResult, value: float | None, *, assumed: bool = Fal
 def bounded(result: ThresholdResult, value: float | None, form: str, unit: str = "") -> str:
     """Return another figure of a result, in a format and with its unit."""
     return UNKNOWN if value is None else f"{_bound(result)}{value:{form}}{unit}"
+
+
+def reached(group: Group) -> str:
+    """Return how many runs of a group reached their target."""
+    return f"{group.reached:,} of {len(group.members):,}"
 
 
 def number(value: float | None, form: str) -> str:

@@ -8,17 +8,8 @@ from milepost.money.ledger import Ledger
 from milepost.money.segment import Segment
 from milepost.report.amounts import UNKNOWN, lasted, usd
 
-PURPOSES = {
-    "training": "training",
-    "lost": "lost work",
-    "startup": "start-up",
-    "phase": "phase",
-    "pause": "paused",
-    "stalled": "stalled",
-    "rounding": "billing minimum and rounding",
-    "storage": "storage",
-    "network": "network",
-}
+PURPOSES = {"lost": "lost work", "startup": "start-up", "pause": "paused", "rounding": "billing minimum and rounding"}
+"""What purposes are called whose names alone don't tell."""
 
 
 def spending_rows(spent: Sequence[Spent], total: float | None, *, assumed: bool) -> list[tuple[str, str, str, str]]:
@@ -38,7 +29,7 @@ def spending_rows(spent: Sequence[Spent], total: float | None, *, assumed: bool)
 
 def purpose(spent: Spent) -> str:
     """Name what money was for."""
-    return f"{PURPOSES[spent.purpose]} {spent.name}" if spent.name else PURPOSES[spent.purpose]
+    return " ".join(filter(None, (PURPOSES.get(spent.purpose, spent.purpose), spent.name)))
 
 
 def fleet(segment: Segment) -> str:

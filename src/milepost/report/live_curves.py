@@ -21,8 +21,7 @@ class Trail:
     """Smoothed values of a tracked run's thresholds at the moments when its panel was drawn."""
 
     def __init__(self) -> None:
-        self._samples: list[int] = []
-        self._values: list[dict[str, float | None]] = []
+        self._points: list[tuple[int, dict[str, float | None]]] = []
         self._every = 1
         self._until_next = 1
         self._can_plot = find_spec("plotext") is not None
@@ -34,13 +33,12 @@ class Trail:
         if here is None or not self._can_plot or self._until_next > 0:
             return
         self._until_next = self._every
-        while self._samples and self._samples[-1] >= here.samples:
-            self._samples.pop()
-            self._values.pop()
-        self._samples.append(here.samples)
-        self._values.append({name: result.final_smoothed_value for name, result in run.get_results().items()})
-        if len(self._samples) > MOST_POINTS:
-            self._samples, self._values = self._samples[::2], self._values[::2]
+        while self._points and self._points[-1][0] >= here.samples:
+            self._points.pop()
+        values = {name: result.final_smoothed_value for name, result in run.get_results().items()}
+        self._points.append((here.samples, values))
+        if len(self._points) > MOST_POINTS:
+            self._points = self._points[::2]
             self._every *= 2
 
     def plot(self, run: TrackedRun, width: int, height: int) -> Text | None:
@@ -54,16 +52,12 @@ class Trail:
         watched = _under_way(run)
         if not watched or height < LEAST_HEIGHT:
             return None
-        seen = [
-            (samples, value)
-            for samples, values in zip(self._samples, self._values, strict=True)
-            if (value := values.get(watched[0].name)) is not None
-        ]
+        of_first = [(samples, values.get(watched[0].name)) for samples, values in self._points]
+        seen = {samples: value for samples, value in of_first if value is not None}
         if len(seen) < 2:
             return None
-        samples, values = ([point[place] for point in seen] for place in (0, 1))
         size = min(width, MOST_WIDTH), min(height, MOST_HEIGHT)
-        return plot_lines(watched[0].metric, [round(at) for at in samples], {"smoothed": values}, watched, *size)
+        return plot_lines(watched[0].metric, list(seen), {"smoothed": list(seen.values())}, watched, *size)
 
 
 def _under_way(run: TrackedRun) -> list[PerformanceThreshold]:

@@ -98,16 +98,11 @@ class LivePanel:
 
     def line(self) -> str:
         """Return the same in one line, for logs."""
-        values = [
-            f"{result.threshold}: "
-            + (
-                "achieved"
-                if result.achieved
-                else f"{number(result.final_smoothed_value, ',.3f')} of {result.target_value:g}"
-            )
-            for result in self._run.get_results().values()
-        ]
-        return escape("  ".join([self._where(), *values]))
+        shown = [self._where()]
+        for each in self._run.get_results().values():
+            value = f"{number(each.final_smoothed_value, ',.3f')} of {each.target_value:g}"
+            shown.append(f"{each.threshold}: {'achieved' if each.achieved else value}")
+        return escape("  ".join(shown))
 
     def _where(self) -> str:
         here = self._run.here

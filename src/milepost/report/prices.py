@@ -14,7 +14,7 @@ from milepost.report.tables import AIRY, add_figures, add_texts
 
 def quotes_table(quotes: Sequence[Quote]) -> Table:
     """Return a table of quotes, in their order; ``*`` marks assumed prices."""
-    table = Table(**AIRY)
+    table = Table(**AIRY, caption="* assumed" if any(quote.assumed for quote in quotes) else None)
     add_texts(table, "type")
     for name in ("provider", "region", "market", "GPUs"):
         table.add_column(name, no_wrap=True)
@@ -31,8 +31,6 @@ def quotes_table(quotes: Sequence[Quote]) -> Table:
             f"{quote.usd_per_hour / quote.gpus:,.4f}{mark}" if quote.gpus else UNKNOWN,
             " ".join(filter(None, (quote.source, as_of, "(cached)" if quote.cached else ""))),
         )
-    if any(quote.assumed for quote in quotes):
-        table.caption = "* assumed"
     return table
 
 

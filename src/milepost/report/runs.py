@@ -14,7 +14,7 @@ from milepost.money.ledger import Ledger
 from milepost.report.amounts import UNKNOWN, lasted, moment, usd
 from milepost.report.cells import figures, status
 from milepost.report.ledgers import ended, fleet, price_notes, source, spending_rows
-from milepost.report.tables import AIRY, ASSUMED, add_figures, add_texts
+from milepost.report.tables import AIRY, add_figures, add_texts, assumed_note
 from milepost.report.terminal import WIDE, results_table
 from milepost.runs.record import Run, RunRecord
 
@@ -23,35 +23,29 @@ STATUS_STYLES = {"running": "cyan", "closed": "green", "failed": "red"}
 
 def runs_table(every: Iterable[RunRecord]) -> Table:
     """Return a table of runs with what each of their thresholds took, a row each."""
-    table = Table(**AIRY)
     every = list(every)
+    table = Table(**AIRY, caption=assumed_note(is_assumed(each.ledger) for each in every))
     groups = any(each.run.group for each in every)
     add_texts(table, "run", *(["group"] if groups else []), "started (UTC)", "status")
     add_figures(table, "samples", "USD\nbilled")
     add_texts(table, "threshold")
     add_figures(table, "at\nsamples", "minutes", "USD")
-    assumed = False
     for each in every:
         run, here = each.run, each.ledger.here
-        at_assumed = is_assumed(each.ledger)
-        assumed |= at_assumed
         spent = cost_lines(each.ledger, here)["compute"] if here else None
         started = moment(run.started_at) if has_wall_clock(each.ledger) else UNKNOWN
         row: list[RenderableType] = [
             *(Text(run.id), *([Text(run.group or UNKNOWN)] if groups else []), Text(started), _status(run)),
             f"{here.samples:,}" if here else UNKNOWN,
-            usd(spent, assumed=at_assumed),
+            usd(spent, assumed=is_assumed(each.ledger)),
         ]
-        for result in each.results or (None,):
-            if result is None:
-                table.add_row(*row, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
-                continue
+        if not each.results:
+            table.add_row(*row, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
+        for result in each.results:
             samples, minutes, dollars = figures(result)
             reached: RenderableType = samples if samples != UNKNOWN else Text(status(result), "yellow")
             table.add_row(*row, Text(result.threshold), reached, minutes, dollars)
             row = [""] * len(row)
-    if assumed:
-        table.caption = ASSUMED
     return table
 
 
@@ -84,7 +78,7 @@ def ledger_table(ledger: Ledger, width: int = WIDE) -> Table:
         add_texts(table, "price from")
     add_figures(table, "USD")
     add_texts(table, "ended")
-    for use in segment_costs(ledger):
+    for use, cost in segment_costs(ledger):
         segment = use.segment
         first, last = segment.marks[0], segment.marks[-1]
         quote = segment.quote
@@ -98,7 +92,7 @@ def ledger_table(ledger: Ledger, width: int = WIDE) -> Table:
             f"{lasted(first.elapsed_seconds)}–{lasted(last.elapsed_seconds)}",
             f"{first.samples:,}–{last.samples:,}",
             *(() if narrow else (Text(machines), price, Text(named_by))),
-            usd(use.usd, assumed=quote is not None and quote.assumed),
+            usd(cost, assumed=quote is not None and quote.assumed),
             Text(ended(segment)),
         )
     return table

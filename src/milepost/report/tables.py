@@ -1,5 +1,6 @@
 """Tables in a terminal: what text may do, and what figures must not."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -8,8 +9,10 @@ from rich.table import Table
 AIRY: dict[str, Any] = {"box": SIMPLE_HEAD, "pad_edge": False, "padding": (0, 1, 0, 0), "caption_justify": "left"}
 """A table without lines between its columns."""
 
-ASSUMED = "* at an assumed price"
-"""Below a table with such a price."""
+
+def assumed_note(are_assumed: Iterable[bool | None]) -> str | None:
+    """Return what stands below a table of prices some of which are assumed, None where none is."""
+    return "* at an assumed price" if any(are_assumed) else None
 
 
 def add_texts(table: Table, *names: str) -> None:

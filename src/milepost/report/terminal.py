@@ -13,13 +13,12 @@ from milepost.money.segment import Segment
 from milepost.report.amounts import UNKNOWN, usd
 from milepost.report.cells import dollars, figures, number, status
 from milepost.report.ledgers import price_note
-from milepost.report.tables import AIRY, ASSUMED, add_figures, add_texts
+from milepost.report.tables import AIRY, add_figures, add_texts, assumed_note
 from milepost.tracked_run import TrackedRun
 from milepost.tracking.result import ThresholdResult
 
 WIDE = 120
 """Columns where there is no terminal to ask."""
-
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 """Characters that a terminal obeys, but for the end of a line."""
@@ -45,13 +44,12 @@ def open_console() -> Console:
 def results_table(results: Iterable[ThresholdResult]) -> Table:
     """Return a table of one run's results: what each threshold took. ``≤`` marks figures that are upper bounds."""
     results = list(results)
-    table = Table(title="What it took", title_justify="left", caption_justify="left")
+    note = assumed_note(result.price_assumed for result in results)
+    table = Table(title="What it took", title_justify="left", caption=note, caption_justify="left")
     add_texts(table, "threshold", "target", "status")
     add_figures(table, *FIGURES)
     for result in results:
         table.add_row(Text(result.threshold), Text(str(target_of(result))), _status(result), *_figures(result))
-    if any(result.price_assumed for result in results):
-        table.caption = ASSUMED
     return table
 
 
@@ -62,15 +60,13 @@ def runs_results_table(results: Iterable[ThresholdResult]) -> Table:
     names = (*FIGURES, "run min")
     known = [at for at in range(len(names)) if any(shown[at] != UNKNOWN for _, shown in rows)]
     groups = any(result.group is not None for result in results)
-    table = Table(**AIRY)
+    table = Table(**AIRY, caption=assumed_note(result.price_assumed for result in results))
     add_texts(table, "run", *(["group"] if groups else []), "threshold")
     table.add_column("status", no_wrap=True)
     add_figures(table, *(names[at] for at in known))
     for result, shown in rows:
         named = (result.run, result.group, result.threshold) if groups else (result.run, result.threshold)
         table.add_row(*(Text(name or UNKNOWN) for name in named), _status(result), *(shown[at] for at in known))
-    if any(result.price_assumed for result in results):
-        table.caption = ASSUMED
     return table
 
 

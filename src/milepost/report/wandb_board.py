@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from milepost.errors import ConfigError, MissingExtra
-from milepost.sinks.wandb import SAMPLES
+from milepost.tracking.keys import PREFIX, SAMPLES
 from milepost.tracking.thresholds import PerformanceThreshold
 
-PREFIX = "performance_threshold"
 COST = f"{PREFIX}/cost_so_far"
 TITLE = "What it took"
 

@@ -3,40 +3,18 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-import msgspec
-
 from milepost.analysis.groups import Group, groups_of
 from milepost.report.amounts import UNKNOWN
-from milepost.report.cells import bounded, dollars
+from milepost.report.cells import bounded, dollars, reached
 from milepost.runs.record import RunRecord
 
 
-class Reached(msgspec.Struct, frozen=True):
-    """What runs have to say of one threshold, in words.
-
-    Attributes:
-        threshold: Its name, target and metric.
-        count: How many of how many reached it.
-        cheapest: USD and run of the one that took the fewest.
-        fastest: Minutes and run of the one that took the fewest.
-    """
-
-    threshold: str
-    count: str
-    cheapest: str
-    fastest: str
-
-
-def summary(every: Sequence[RunRecord]) -> Iterator[Reached]:
-    """Yield what the runs have to say of each threshold, whatever group they belong to."""
+def summary(every: Sequence[RunRecord]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield a row a threshold, whatever group runs belong to: its name, how many reached it, cheapest and fastest."""
     for group in groups_of(every, by=lambda record: ""):
         name, target = group.target.threshold, str(group.target)
-        yield Reached(
-            threshold=name if target == name else f"{name} ({target})",
-            count=f"{group.reached:,} of {len(group.members):,}",
-            cheapest=_least(group, "usd"),
-            fastest=_least(group, "minutes"),
-        )
+        shown = name if target == name else f"{name} ({target})"
+        yield shown, reached(group), _least(group, "usd"), _least(group, "minutes")
 
 
 def _least(group: Group, field: Literal["minutes", "usd"]) -> str:

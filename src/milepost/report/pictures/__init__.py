@@ -1,10 +1,10 @@
 """Pictures: functions from what is known of runs to Altair charts, and the table that says the same.
 
-A picture knows neither page nor theme: `page` puts pictures into one HTML file, `images` draws them for a paper. Its
-charts name their data sets instead of holding them, so that a page which lives can put others in their place.
+A picture knows neither page nor theme: `page` puts pictures into one HTML file, `figures` draws single ones. Its charts
+name their data sets instead of holding them, so that a page which lives can put others in their place.
 
-`picture` is what they have in common, `reach` how far a run had come, `axes` and `rows` what their charts are made of,
-`themes` how they look. Then a file a picture.
+`picture` is what they have in common, `data` and `axes` are what their charts are made of, `labelled_rows`, `targets`
+and `notes` what several of them show, `themes` how they look. Then a file a picture.
 """
 
 from collections.abc import Callable, Sequence

@@ -59,7 +59,7 @@ def _chart(
     thresholds = list(dict.fromkeys(each for line in lines for each in watching(line.record, line.curve)))
     names = {part: f"{part}{at}" for part in ("lines", "crossings", "targets", "frontier")}
     data[names["lines"]] = [
-        _named(line) | {"usd": short(level.usd), "value": short(level.value)}
+        _named(line) | {"usd": short(level.usd), "value": short(level.point.smoothed)}
         for line in lines
         for level in thinned(line.levels, most)
     ]
@@ -110,7 +110,7 @@ def _cells(metric: str, line: Line) -> tuple[str, ...]:
     last = line.levels[-1]
     return (
         *(line.record.run.id, line.record.run.group or UNKNOWN, metric, ", ".join(at_usd) or UNKNOWN),
-        *(f"{last.value:.4g}", usd(last.usd, assumed=assumed)),
+        *(f"{last.point.smoothed:.4g}", usd(last.usd, assumed=assumed)),
     )
 
 

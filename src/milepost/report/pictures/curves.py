@@ -91,10 +91,12 @@ def _chart(metric: str, quantity: Quantity, at: int, *, is_smoothed: bool) -> al
     read = said("threshold", f"{field}:,.6~g")
     told = tooltip(("threshold", "threshold", ""), (field, quantity.title, ",.6~g"), ("smoothed", metric, ",.4~g"))
     order = alt.Order(f"{field}:Q")
+    raw = led.mark_line(style="raw", description=f"{metric}, raw").encode(x=x, y=values("raw", metric), order=order)
     layers = [
         known(chart(f"crossings{at}"), field, f"after_{field}")
         .mark_rect(style="bracket", aria=False)
         .encode(x=alt.X(f"after_{field}:Q"), x2=alt.X2(f"{field}:Q")),
+        *([raw] if is_smoothed else []),
         target_lines(f"targets{at}", metric),
         led.mark_line(style="smoothed", description=f"{metric}, smoothed").encode(x=x, y=y, order=order),
         crossings.mark_point(style="crossing", filled=True, size=100, opacity=1, description=read).encode(
@@ -102,11 +104,6 @@ def _chart(metric: str, quantity: Quantity, at: int, *, is_smoothed: bool) -> al
         ),
         bounds(crossings, x, y),
     ]
-    if is_smoothed:
-        layers.insert(
-            1,
-            led.mark_line(style="raw", description=f"{metric}, raw").encode(x=x, y=values("raw", metric), order=order),
-        )
     if quantity is not QUANTITIES["dollars"]:
         lost = known(chart(f"lost{at}"), field).mark_line(style="lost", description="lost work")
         layers.append(lost.encode(x=x, y=y, detail=alt.Detail("stretch:N"), order=order))

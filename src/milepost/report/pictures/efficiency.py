@@ -8,7 +8,7 @@ import altair as alt
 from milepost.analysis.groups import Group, group_of, groups_of
 from milepost.analysis.members import names_of
 from milepost.report.amounts import UNKNOWN
-from milepost.report.cells import bound_of, figures, status
+from milepost.report.cells import bound_of, figures, reached, status
 from milepost.report.pictures.axes import along, bounds, chart, colour, known, said, tooltip
 from milepost.report.pictures.data import QUANTITIES, Datum, Quantity, fields_of
 from milepost.report.pictures.labelled_rows import LabelledRows
@@ -31,13 +31,13 @@ def efficiency(every: Sequence[RunRecord]) -> Picture:
     rows, data = LabelledRows(), dict[str, list[Datum]](reached=[], open=[])
     for group in groups:
         threshold = names[group.target]
-        lanes = rows.add(f"{threshold} · {group.name}", f"{_reached(group)} reached it", lanes=LANES)
+        lanes = rows.add(f"{threshold} · {group.name}", f"{reached(group)} reached it", lanes=LANES)
         ordered = sorted(group.members, key=lambda each: (not each.result.achieved, each.reach.samples or 0))
         for at, member in enumerate(ordered):
             result = member.result
             named = {"run": result.run, "group": group.name, "threshold": threshold, "y": lanes[(at + 1) % LANES]}
-            bound = {"bound": bound_of(result)}
-            data["reached" if result.achieved else "open"].append(named | fields_of(member.reach) | bound)
+            dot = {**named, **fields_of(member.reach), "bound": bound_of(result)}
+            data["reached" if result.achieved else "open"].append(dot)
     data["labels"] = rows.labels
     charts: dict[tuple[str, ...], Any] = {
         (name,): _chart(quantity, rows, sorted(set(map(group_of, every))))
@@ -65,25 +65,21 @@ def _chart(quantity: Quantity, rows: LabelledRows, groups: Sequence[str]) -> alt
     hues = colour("group", groups, has_legend=False)
     told = tooltip(("run", "run", ""), ("group", "group", ""), (field, quantity.title, ",.6~g"))
     read = said("run", "threshold", f"{field}:,.6~g")
-    reached, open_ends = known(chart("reached"), field), known(chart("open"), field)
+    dots, open_dots = known(chart("reached"), field), known(chart("open"), field)
     return rows.layer(
-        reached.mark_circle(size=70, opacity=0.8, description=read).encode(x=x, y=y, color=hues, tooltip=told),
-        bounds(reached, x, y),
-        open_ends.mark_point(size=70, filled=False, strokeWidth=1.8, description=read).encode(
+        dots.mark_circle(size=70, opacity=0.8, description=read).encode(x=x, y=y, color=hues, tooltip=told),
+        bounds(dots, x, y),
+        open_dots.mark_point(size=70, filled=False, strokeWidth=1.8, description=read).encode(
             x=x, y=y, color=hues, tooltip=told
         ),
     )
-
-
-def _reached(group: Group) -> str:
-    return f"{group.reached:,} of {len(group.members):,}"
 
 
 def _cells(group: Group, threshold: str) -> Iterator[tuple[str, ...]]:
     for member in group.members:
         result = member.result
         yield (
-            *(threshold, group.name, _reached(group), result.run or UNKNOWN),
+            *(threshold, group.name, reached(group), result.run or UNKNOWN),
             "crossed" if result.achieved else f"{status(result)}, stopped at",
             *figures(result, member.reach, minutes=",.2f"),
         )

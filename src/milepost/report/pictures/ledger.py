@@ -52,7 +52,7 @@ def _free_note(pieces: Sequence[Datum]) -> Iterator[str]:
 
 def _pieces(record: RunRecord) -> Iterator[Datum]:
     """Yield the stretches of time at one price."""
-    for use in segment_costs(record.ledger):
+    for use, cost in segment_costs(record.ledger):
         segment, quote = use.segment, use.segment.quote
         inside = [step.since for step in quote.steps if use.start < step.since < use.end] if quote else []
         for left, right in pairwise([use.start, *inside, use.end]):
@@ -65,7 +65,7 @@ def _pieces(record: RunRecord) -> Iterator[Datum]:
                 "fleet": fleet(segment),
                 "source": source(segment),
                 "priced": quote is not None,
-                "free": use.usd == 0 < rate,
+                "free": cost == 0 < rate,
             }
 
 
@@ -135,12 +135,12 @@ def _chart(time_format: str | None, is_priced: bool) -> alt.LayerChart:
 
 
 def _cells(record: RunRecord) -> Iterator[tuple[str, ...]]:
-    for use in segment_costs(record.ledger):
+    for use, cost in segment_costs(record.ledger):
         segment, quote = use.segment, use.segment.quote
         rate = None if quote is None else quote.mean_usd_per_hour(use.start, use.end) * segment.instance.nodes_charged
         assumed = quote is not None and quote.assumed
         yield (
             moment(use.start) if segment.has_wall_clock else UNKNOWN,
             *(fleet(segment), source(segment), ended(segment), lasted(use.end - use.start)),
-            *(usd(each, assumed=assumed) for each in (rate, use.usd)),
+            *(usd(each, assumed=assumed) for each in (rate, cost)),
         )

@@ -62,9 +62,8 @@ def _add(record: RunRecord, rows: LabelledRows, data: dict[str, list[Datum]]) ->
         named = {"run": run.id, "threshold": result.threshold, "y": y}
         data["extents"].append(named | fields_of(end) | {"zero": 0})
         if result.achieved:
-            bracket = fields_of(before_crossing(result), "after_")
-            bound = {"bound": bound_of(result)}
-            data["crossings"].append(named | fields_of(at_crossing(result)) | bracket | bound)
+            bracket = fields_of(before_crossing(result), "after_") | {"bound": bound_of(result)}
+            data["crossings"].append(named | fields_of(at_crossing(result)) | bracket)
         else:
             data["open"].append(named | fields_of(end))
     for why, where in stops(record):

@@ -46,11 +46,8 @@ def utilisation(every: Sequence[RunRecord]) -> Picture:
 
 def _chart(rows: LabelledRows) -> alt.LayerChart:
     told = tooltip(("machine", "machine", ""), ("usd_per_hour", PER_HOUR.title, "$,.4~f"), ("usd", "billed", "$,.4~f"))
-    return rows.layer(
-        from_zero("bars", PER_HOUR, style="bar", description=said("machine", "usd_per_hour:$,.4f")).encode(
-            y=rows.y(), tooltip=told
-        )
-    )
+    bars = from_zero("bars", PER_HOUR, style="bar", description=said("machine", "usd_per_hour:$,.4f"))
+    return rows.layer(bars.encode(y=rows.y(), tooltip=told))
 
 
 def _detail(used: MachineUse) -> str:
