@@ -2,7 +2,7 @@
 
     from milepost.plugins import File, History, Reader, Rows, Wanted    # a format of logs: group milepost.histories
     from milepost.plugins import Instance, PriceSource, Quote           # a price source: group milepost.prices
-    from milepost.plugins import Sink                                   # a sink: group milepost.sinks
+    from milepost.plugins import Figure, Sink                           # a sink: group milepost.sinks
     from milepost.plugins import Part                                   # whatever else hangs on a tracked run
 
 A package names its classes in an entry-point group (``[project.entry-points."milepost.sinks"]``); ``docs/plugins.md``
@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     from milepost.money.instance import Instance as Instance
     from milepost.money.quote import PriceStep as PriceStep, Quote as Quote
     from milepost.prices.source import LivePriceSource as LivePriceSource, PriceSource as PriceSource
-    from milepost.sinks.sink import Sink as Sink
+    from milepost.sinks.sink import Figure as Figure, Sink as Sink
     from milepost.tracked_run.part import Part as Part
 
 _HOMES = {
+    "Figure": "sinks.sink",
     "File": "histories.reader",
     "History": "histories.history",
     "HistoryError": "errors",
