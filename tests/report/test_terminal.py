@@ -46,7 +46,7 @@ def test_assumed_price_is_shown_as_such_wherever_it_is_shown() -> None:
     table = shown(results_table(run.get_results().values()))
     assert "* at an assumed price" in table
     assert "*" in next(line for line in table.splitlines() if "achieved" in line)
-    assert "assumed price: this machine's instance type, market and region are not known" in panel
+    assert "assumed price: the machine's instance type, market and region are not known" in panel
     assert "* so far" in panel
 
 
