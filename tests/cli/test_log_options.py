@@ -9,14 +9,15 @@ import typer
 from typer.testing import CliRunner
 
 import milepost
-from milepost.cli.log_options import Before, LogOptions, Paths, ReplayOptions, with_log_options
+from milepost.cli.log_options import LogOptions, Paths, ReplayOptions
+from milepost.cli.signature import Before, with_options
 
 LOG = "at,seconds,reward,seed\n" + "".join(
     f"{at * 100},{at * 60},{at / seed},{seed}\n" for seed in (1, 2) for at in range(9)
 )
 
 
-@with_log_options
+@with_options
 def soonest(
     paths: Paths, *, logs: LogOptions, top: Annotated[int, typer.Option(help="So many."), Before("config")] = 1
 ) -> None:

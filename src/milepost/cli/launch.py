@@ -7,15 +7,15 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from milepost.cli.doctor import print_findings
+from milepost.cli.launch_options import LaunchOptions
 from milepost.cli.launch_plan import say_cost, show_tasks
 from milepost.cli.launched import logs, status, stop
-from milepost.cli.options import ConfigName, Provider
+from milepost.cli.signature import with_options
 from milepost.doctor.examine import examine_elsewhere
 from milepost.doctor.finding import Finding
-from milepost.errors import ConfigError, require
+from milepost.errors import ConfigError
 from milepost.launch.launches import keep
 from milepost.launch.plan import Plan, make_plan
-from milepost.launch.request import Request, parse_duration
 from milepost.launch.sky import find_sky, launch_command, start
 from milepost.launch.template import find_template
 from milepost.money.instance import Instance
@@ -43,41 +43,14 @@ for command in (status, logs, stop):
 
 
 @launch.command("start")
+@with_options
 def start_runs(
     task: Annotated[str, typer.Argument(metavar="TASK", help="A template: devops/skypilot/TASK.yaml, or a path.")],
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="key=value", help="Goes to the training script, untouched.")
     ] = None,
-    nodes: Annotated[int | None, typer.Option(help="Nodes of a run.", min=1)] = None,
-    gpus: Annotated[int | None, typer.Option(help="GPUs of a node; 0 is a CPU machine.", min=0)] = None,
-    gpu: Annotated[str | None, typer.Option(help="Models, any of which will do: A10G,L4 or A100:8.")] = None,
-    instance_type: Annotated[
-        str | None, typer.Option(help="The provider's name of a machine, such as g5.12xlarge.")
-    ] = None,
-    cloud: Provider = None,
-    region: Annotated[list[str] | None, typer.Option(help="Give several, or a,b: any of them will do.")] = None,
-    spot: Annotated[
-        bool | None, typer.Option("--spot/--no-spot", help="Spot machines, as a job that SkyPilot recovers.")
-    ] = None,
-    cpus: Annotated[str | None, typer.Option(help="Virtual CPUs of a node: 8, or 8+ for at least 8.")] = None,
-    max_usd_per_hour: Annotated[
-        float | None, typer.Option(help="The most that all nodes of a run may cost an hour.", min=0.0)
-    ] = None,
-    max_runtime: Annotated[str | None, typer.Option(help="The longest a run may take: 90m, 24h, 2d.")] = None,
-    config: ConfigName = None,
-    env: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A variable of the task.")] = None,
-    secret: Annotated[
-        list[str] | None, typer.Option(metavar="K", help="A variable that is set here, for the task alone to see.")
-    ] = None,
-    image: Annotated[str | None, typer.Option(help="Image of the machines, or docker:NAME.")] = None,
-    workdir: Annotated[str | None, typer.Option(help="Folder for the machines, or a git repository's URL.")] = None,
-    git_ref: Annotated[str | None, typer.Option(help="Branch, tag or commit for them, in place of a copy.")] = None,
-    copies: Annotated[int, typer.Option(help="Runs that differ by their seed.", min=1)] = 1,
-    seed: Annotated[int, typer.Option(help="Seed of the first of them.", min=0)] = 1,
-    group: Annotated[str | None, typer.Option(help="What the runs belong to.")] = None,
-    bucket: Annotated[
-        str | None, typer.Option(help="Bucket of the checkpoints; else MILEPOST_BUCKET, else one of your own.")
-    ] = None,
+    *,
+    options: LaunchOptions,
     detach: Annotated[bool, typer.Option("--detach", help="Don't follow the logs; several runs never do.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show task and cost; start nothing, ask nobody.")] = False,
@@ -89,31 +62,7 @@ def start_runs(
     if as_json and not dry_run:
         raise ConfigError("launch: expected --dry-run beside --json")
     find_template(task)  # a command that is misspelt is named before what follows it is looked at
-    request = Request(
-        task=task,
-        arguments=tuple(arguments or ()),
-        nodes=nodes,
-        gpus=gpus,
-        gpu=_several("--gpu", [gpu] if gpu is not None else []),
-        instance_type=instance_type,
-        cloud=cloud,
-        regions=_several("--region", region or []),
-        spot=spot,
-        cpus=cpus,
-        max_usd_per_hour=max_usd_per_hour,
-        max_runtime_seconds=None if max_runtime is None else parse_duration(max_runtime),
-        config=config,
-        envs=tuple(env or ()),
-        secrets=tuple(secret or ()),
-        image=image,
-        workdir=workdir,
-        git_ref=git_ref,
-        copies=copies,
-        seed=seed,
-        group=group,
-        bucket=bucket,
-    )
-    plan = make_plan(request)
+    plan = make_plan(options.request(task, arguments or ()))
     findings = _doctor(plan)
     if dry_run:
         show_tasks(plan, as_json=as_json)
@@ -126,13 +75,7 @@ def start_runs(
         raise typer.Exit(1)
     if not yes:
         typer.confirm("Launch?", abort=True, err=True)
-    raise typer.Exit(_launch(plan, sky, detach=detach or copies > 1))
-
-
-def _several(option: str, given: list[str]) -> tuple[str, ...]:
-    parts = tuple(part.strip() for each in given for part in each.split(","))
-    require(all(parts), option, ",".join(given), "one name or more, with a comma between two")
-    return parts
+    raise typer.Exit(_launch(plan, sky, detach=detach or options.copies > 1))
 
 
 def _doctor(plan: Plan) -> list[Finding]:

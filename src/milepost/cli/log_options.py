@@ -1,10 +1,7 @@
-"""Options of commands over logs: one frozen struct, whose fields a decorator puts into a command's signature."""
+"""Options of commands over logs: a struct that `signature.with_options` puts into a command's signature."""
 
-import inspect
 import re
-from collections.abc import Callable
-from functools import wraps
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -91,47 +88,6 @@ class ReplayOptions(LogOptions, frozen=True, kw_only=True):
         size = keywords.pop("memory")
         keywords["memory_bytes"] = None if size is None else _bytes_of(size)
         return keywords
-
-
-class Before(NamedTuple):
-    """Beside a command's own option: help shows it before a field of its `LogOptions`."""
-
-    field: str
-
-
-def with_log_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command each field of its `LogOptions`, or of what inherits it, as an option where that parameter stands.
-
-        @with_log_options
-        def best(paths: Paths, *, logs: LogOptions) -> None: ...
-
-    Typer reads the parameters of a command by `inspect.signature`, which believes ``__signature__``.
-    """
-    parameters = list(inspect.signature(command).parameters.values())
-    place = next(each for each in parameters if _is_log_options(each.annotation))
-    options: type[LogOptions] = place.annotation
-    at = parameters.index(place)
-    parameters[at : at + 1] = [
-        place.replace(name=field.name, default=field.default, annotation=field.type)
-        for field in msgspec.structs.fields(options)
-    ]
-    for each in parameters[:]:
-        for mark in getattr(each.annotation, "__metadata__", ()):
-            if isinstance(mark, Before):
-                parameters.remove(each)
-                parameters.insert([other.name for other in parameters].index(mark.field), each)
-
-    @wraps(command)
-    def called(**given: Any) -> None:
-        told = options(**{name: given.pop(name) for name in options.__struct_fields__})
-        command(**given, **{place.name: told})
-
-    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return called
-
-
-def _is_log_options(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, LogOptions)
 
 
 def _bytes_of(size: str) -> int:

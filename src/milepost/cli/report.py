@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from milepost.cli.log_options import LogOptions, with_log_options
+from milepost.cli.log_options import LogOptions
 from milepost.cli.runs_or_logs import RunsOrLogs, load_runs
+from milepost.cli.signature import with_options
 from milepost.cli.stores import StoreOption
 from milepost.errors import ConfigError
 from milepost.files import write_whole
@@ -23,7 +24,7 @@ from milepost.runs.record import RunRecord
 Format = Literal["html", "png", "svg"]
 
 
-@with_log_options
+@with_options
 def report(
     what: RunsOrLogs = None,
     group: Annotated[list[str] | None, typer.Option(help="Kept runs of this group; may be repeated.")] = None,
