@@ -11,25 +11,25 @@ from milepost.tracking.series import Series, as_float
 class _Thinned:
     """One curve as it grows: observations whose position is a multiple of the stride, which doubles when it is full."""
 
-    __slots__ = ("points", "position", "series", "stride")
+    __slots__ = ("full", "metric", "points", "position", "series", "stride")
 
     def __init__(self, series: Series, known: Curve | None) -> None:
         self.series = series
+        self.metric = series.metric
         self.stride = known.stride if known else 1
         self.position = (known.points[-1].position // self.stride + 1) * self.stride if known else 0
+        self.full = MOST_POINTS * self.stride  # the position from which on there would be too many
         self.points: list[CurvePoint] = []
 
-    def add(self, raw: float, at: Position) -> None:
-        """Add the observation at the position, if it is one of those that are kept."""
-        value = self.series.value
-        if raw - raw == 0.0 and value is not None and self.position % self.stride == 0:
-            self.points.append(CurvePoint(self.position, at.samples, at.elapsed_seconds, raw, value))
-
-    def go_on(self, observations: int) -> None:
-        """Go on by so many observations."""
-        self.position += observations
-        while self.position // self.stride >= MOST_POINTS:
+    def take(self, raw: float, at: Position, observations: int) -> None:
+        """Take the observation at the position, if it is one of those that are kept, and go on by so many."""
+        series, position = self.series, self.position
+        if raw - raw == 0.0 and position % self.stride == 0 and series.weight:
+            self.points.append(CurvePoint(position, at.samples, at.elapsed_seconds, raw, series.total / series.weight))
+        self.position = position + observations
+        while self.position >= self.full:
             self.stride *= 2
+            self.full *= 2
             self.points = [point for point in self.points if point.position % self.stride == 0]
 
 
@@ -49,32 +49,42 @@ class Curves:
 
     def __init__(self, every_series: Iterable[Series], known: Iterable[Curve] = ()) -> None:
         left = {(curve.metric, curve.smoothing): curve for curve in known}
-        every = [_Thinned(each, left.get((each.metric, each.smoothing))) for each in every_series]
-        self._steady = every
+        self._steady = [_Thinned(each, left.get((each.metric, each.smoothing))) for each in every_series]
         self._rare: list[_Thinned] = []
         self.rare: tuple[str, ...] = ()
-        self._stride = 1
+        self._stride = self._least_stride()
 
     def sample(self, metrics: Mapping[str, Any], at: Position) -> int:
         """Look at the metrics that every update bears; return after how many updates to do so again."""
-        missing = [curve for curve in self._steady if curve.series.metric not in metrics]
-        if missing:
-            self._steady = [curve for curve in self._steady if curve not in missing]
-            self._rare += missing
-            self.rare = tuple(dict.fromkeys(curve.series.metric for curve in self._rare))
         for curve in self._steady:
-            curve.add(as_float(metrics[curve.series.metric]), at)
-        self._stride = min((curve.stride for curve in self._steady), default=MOST_POINTS)
+            if curve.metric not in metrics:
+                self._tell_rare(metrics)
+                break
+        stride, least = self._stride, 0
         for curve in self._steady:
-            curve.go_on(self._stride)
-        return self._stride
+            raw = metrics[curve.metric]
+            curve.take(raw if type(raw) is float else as_float(raw), at, stride)
+            if not least or curve.stride < least:
+                least = curve.stride
+        self._stride = least or MOST_POINTS
+        return stride
 
     def sample_rare(self, metrics: Mapping[str, Any], at: Position) -> None:
         """Look at the metrics that not every update bears."""
         for curve in self._rare:
-            if curve.series.metric in metrics:
-                curve.add(as_float(metrics[curve.series.metric]), at)
-                curve.go_on(1)
+            if curve.metric in metrics:
+                raw = metrics[curve.metric]
+                curve.take(raw if type(raw) is float else as_float(raw), at, 1)
+
+    def _tell_rare(self, metrics: Mapping[str, Any]) -> None:
+        """Look for those metrics in every update that this one lacks."""
+        self._rare += [curve for curve in self._steady if curve.metric not in metrics]
+        self._steady = [curve for curve in self._steady if curve.metric in metrics]
+        self.rare = tuple(dict.fromkeys(curve.metric for curve in self._rare))
+        self._stride = self._least_stride()
+
+    def _least_stride(self) -> int:
+        return min((curve.stride for curve in self._steady), default=MOST_POINTS)
 
     def take(self) -> tuple[Curve, ...]:
         """Return the points that are new since the last call."""
