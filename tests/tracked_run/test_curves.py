@@ -8,7 +8,6 @@ import pytest
 from milepost.money.position import Position
 from milepost.runs.record import MOST_POINTS, Curve, CurvePoint
 from milepost.tracked_run.curves import Curves
-from milepost.tracking.crossing import Watch
 from milepost.tracking.series import Series
 from milepost.tracking.thresholds import Smoothing
 
@@ -19,7 +18,7 @@ class Run:
     """Updates, looked at when curves say so."""
 
     def __init__(self, *metrics: str, known: tuple[Curve, ...] = ()) -> None:
-        self.series = {metric: Series(metric, RAW, Watch([])) for metric in metrics}
+        self.series = {metric: Series(metric, RAW, []) for metric in metrics}
         self.curves = Curves(self.series.values(), known)
         self.updates = self.looks = 0
         self.due = 1
