@@ -89,11 +89,6 @@ def plugins(group: str) -> dict[str, Plugin]:
     return {entry.name: _loaded(group, entry) for entry in _entries(group)}
 
 
-def plugin_names(group: str) -> tuple[str, ...]:
-    """Return the names of what other packages add to a group, without loading any."""
-    return tuple(dict.fromkeys(entry.name for entry in _entries(group)))
-
-
 def find_adapter(group: str, own: Mapping[str, str], name: str) -> Any:
     """Return the adapter class of this name.
 
