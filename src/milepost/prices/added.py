@@ -57,16 +57,12 @@ def _may_be_any(path: Iterable[str]) -> bool:
 
 
 def _careful(plugin: Plugin) -> PriceSource | LivePriceSource:
-    """Return a plug-in's source, behind what keeps its faults to itself."""
+    """Return a plug-in's source behind what keeps its faults to itself; one that only says why, where it has none."""
     fault = plugin.fault
     if plugin.adapter is not None:
         try:
             source = plugin.adapter()
-            if isinstance(source, LivePriceSource):
-                return _AddedLive(plugin.name, source)
-            if isinstance(source, PriceSource):
-                return _Added(plugin.name, source)
-            fault = f"found {type(source).__name__}, expected a PriceSource or a LivePriceSource"
+            return (_AddedLive if isinstance(source, LivePriceSource) else _Added)(plugin.name, source)
         except Exception as error:  # noqa: BLE001 - another package's code
             fault = f"{type(error).__name__}: {error}"
     logger("prices").warning("the price source %r of %s can't be loaded: %s", plugin.name, plugin.package, fault)

@@ -13,7 +13,7 @@ from milepost.money.instance import Instance
 from milepost.money.quote import PriceStep, Quote
 from milepost.prices.cache import QuoteCache
 from milepost.prices.catalogs.copies import Progress as FetchProgress, fetch as fetch_catalogs
-from milepost.prices.live import Answer, KeptAnswers, NewAnswers
+from milepost.prices.live import Answer, LiveAnswers
 from milepost.prices.lookup import Apart
 from milepost.prices.roster import Roster, Source, source_names
 from milepost.prices.source import LivePriceSource
@@ -94,9 +94,9 @@ class PriceBook:
         Raises:
             PriceUnavailable: No source knows; says what each answered.
         """
-        kept = KeptAnswers(self._cache)
-        quote = self._first_answer(instance, since, kept.of, kept.waiting)
-        return msgspec.structs.replace(quote, provisional=bool(kept.waiting))
+        answers = LiveAnswers(self._cache)
+        quote = self._first_answer(instance, since, answers.at_once, answers.waiting)
+        return msgspec.structs.replace(quote, provisional=bool(answers.waiting))
 
     def ask(self, instance: Instance, since: datetime | None = None, *, stand_in: bool = True) -> Quote:
         """Return the best price there is, live sources asked: may take seconds, so never on the training thread.
@@ -109,7 +109,7 @@ class PriceBook:
         Raises:
             PriceUnavailable: No source knows; says what each answered.
         """
-        return self._first_answer(instance, since, NewAnswers(self._cache, self._apart).of, stand_in=stand_in)
+        return self._first_answer(instance, since, LiveAnswers(self._cache, self._apart).new, stand_in=stand_in)
 
     def users_quote(self, instance: Instance) -> Quote | None:
         """Return the price that the user gave for such an instance; None without one."""

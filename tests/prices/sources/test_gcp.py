@@ -16,7 +16,7 @@ from milepost.data import gcp_shapes, machines
 from milepost.errors import PriceUnavailable
 from milepost.money.instance import Commitment, Instance
 from milepost.money.quote import Quote
-from milepost.prices import http
+from milepost.prices import gcp_skus, http
 from milepost.prices.sources import gcp
 from milepost.prices.sources.gcp import GCPPrices
 from tests.prices.server import Answer, PriceServer, Question, serving
@@ -33,9 +33,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[PriceServer]:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(http, "LONGEST_WAIT_SECONDS", 0.001)
-    monkeypatch.setenv(gcp.KEY_VARIABLE, KEY)
+    monkeypatch.setenv(gcp_skus.KEY_VARIABLE, KEY)
     with serving() as running:
-        monkeypatch.setenv(gcp.URL_VARIABLE, running.url)
+        monkeypatch.setenv(gcp_skus.URL_VARIABLE, running.url)
         yield running
 
 
@@ -56,7 +56,7 @@ def sku(
         "tieredRates": [{"startUsageAmount": 0, "unitPrice": price}],
     }
     return {
-        "name": f"services/{gcp.COMPUTE_ENGINE}/skus/{sku_id}",
+        "name": f"services/{gcp_skus.COMPUTE_ENGINE}/skus/{sku_id}",
         "skuId": sku_id,
         "description": description,
         "category": {
@@ -444,9 +444,9 @@ def test_without_a_key_nothing_is_asked(server: PriceServer, monkeypatch: pytest
     monkeypatch.setattr(http, "find_spec", lambda name: None)
     assert "milepost[prices]" in (GCPPrices().why_not() or "")
     for key in ("", " "):
-        monkeypatch.setenv(gcp.KEY_VARIABLE, key)
+        monkeypatch.setenv(gcp_skus.KEY_VARIABLE, key)
         assert GCPPrices().why_not() == "no API key is set: MILEPOST_GCP_API_KEY"
-    monkeypatch.delenv(gcp.KEY_VARIABLE)
+    monkeypatch.delenv(gcp_skus.KEY_VARIABLE)
     assert GCPPrices().why_not() == "no API key is set: MILEPOST_GCP_API_KEY"
 
 
@@ -484,7 +484,7 @@ def test_faults_are_prices_that_are_not_available(
 def test_key_that_can_be_no_header_is_not_repeated(
     server: PriceServer, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
-    monkeypatch.setenv(gcp.KEY_VARIABLE, key)
+    monkeypatch.setenv(gcp_skus.KEY_VARIABLE, key)
     with pytest.raises(PriceUnavailable, match="could not be asked") as caught:
         ask()
     assert "AIza" not in str(caught.value)

@@ -3,34 +3,22 @@
 The catalog prices vCPUs, GiB of memory, GPUs and GiB of local SSD apart; how many of each a machine type has stands in
 the bundled table of shapes. A price is the sum of all parts, or none at all.
 
-Sources: https://cloud.google.com/billing/docs/reference/rest/v1/services.skus/list (the API, and what a SKU is) and
-https://cloud.google.com/skus/sku-groups (how SKUs are named).
+Source: https://cloud.google.com/skus/sku-groups (how SKUs are named).
 """
 
-import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Any, NamedTuple
-
-import msgspec
+from typing import Any, NamedTuple
 
 from milepost.data import GCPShape, gcp_shapes
 from milepost.errors import PriceUnavailable, nearest
 from milepost.money.instance import Instance, Market
 from milepost.money.quote import Quote
-from milepost.prices.http import get_pages, why_no_http
+from milepost.prices.gcp_skus import KEY_VARIABLE, api_key, every_sku, read
+from milepost.prices.http import why_no_http
 from milepost.prices.source import LivePriceSource
 from milepost.providers.gcp import GCP
-
-URL = "https://cloudbilling.googleapis.com"
-URL_VARIABLE = "MILEPOST_GCP_BILLING_URL"
-KEY_VARIABLE = "MILEPOST_GCP_API_KEY"
-KEY_HEADER = "X-Goog-Api-Key"
-"""Takes the key in place of ``key=`` in the URL, which ends up in logs:
-https://cloud.google.com/docs/authentication/api-keys-use"""
-
-COMPUTE_ENGINE = "6F81-5844-456A"
 
 HOURS_A_MONTH = 730
 """What Google reckons with where a price is per month: https://cloud.google.com/compute/all-pricing"""
@@ -80,81 +68,6 @@ IN_A_PLACE = " running in .+"
 IN_ANY_PLACE = "(?: (?:running )?in .+)?"
 """The oldest regions' local SSD has a SKU that names no place."""
 
-SPOT = re.compile(r"\b(?:Spot|Preemptible)\b", re.IGNORECASE)
-OTHER_OFFERS = re.compile(
-    r"\b(?:Commit|Over-?commit|Custom|Premium|Reserv|Sole|Tenan|DWS|Flex|Calendar|Defined Duration|Upgrade|Suspend|"
-    r"Licens|Windows|Workstation|Year)",
-    re.IGNORECASE,
-)
-"""In a description: not what a plain machine costs that is there until it is deleted or taken back."""
-
-Units = Annotated[str, msgspec.Meta(pattern=r"^\d{1,9}$")]
-Nanos = Annotated[int, msgspec.Meta(ge=0, lt=10**9)]
-
-
-class Money(msgspec.Struct, frozen=True, rename="camel"):
-    """An amount: whole units as text, and billionths. One of the two alone is not taken for the whole."""
-
-    currency_code: str
-    units: Units
-    nanos: Nanos
-
-    @property
-    def usd(self) -> float:
-        """US dollars; 0 for any other currency."""
-        return int(self.units) + self.nanos / 1e9 if self.currency_code == "USD" else 0.0
-
-
-class Rate(msgspec.Struct, frozen=True, rename="camel"):
-    """What a unit costs from an amount of use on."""
-
-    unit_price: Money
-    start_usage_amount: float = 0.0
-
-
-class Expression(msgspec.Struct, frozen=True, rename="camel"):
-    """Rates, and the unit they are for."""
-
-    usage_unit: str
-    tiered_rates: list[Rate]
-
-
-class Pricing(msgspec.Struct, frozen=True, rename="camel"):
-    """A price at one time."""
-
-    pricing_expression: Expression
-
-
-class Category(msgspec.Struct, frozen=True, rename="camel"):
-    """Where a SKU belongs."""
-
-    usage_type: str
-
-
-class Sku(msgspec.Struct, frozen=True, rename="camel"):
-    """One thing that can be bought, in some regions; of its pricing, the last is in force."""
-
-    sku_id: str
-    description: str
-    category: Category
-    service_regions: list[str]
-    pricing_info: Annotated[list[Pricing], msgspec.Meta(min_length=1)]
-
-    @property
-    def market(self) -> Market | None:
-        """How it is paid for: some spot SKUs are marked as on-demand, and only their description says so."""
-        if self.category.usage_type not in ("OnDemand", "Preemptible") or OTHER_OFFERS.search(self.description):
-            return None
-        is_spot = self.category.usage_type == "Preemptible" or SPOT.search(self.description)
-        return "spot" if is_spot else "on_demand"
-
-    def usd_per(self, unit: str) -> float:
-        """Return the USD of one unit from the first on; 0 where it is free or sold by another unit."""
-        expression = self.pricing_info[-1].pricing_expression
-        if expression.usage_unit != unit:
-            return 0.0
-        return next((rate.unit_price.usd for rate in expression.tiered_rates if rate.start_usage_amount == 0), 0.0)
-
 
 class Part(NamedTuple):
     """A part of a machine that is priced by itself: ``amount`` of it at the price of its SKU's ``unit``."""
@@ -185,7 +98,7 @@ class GCPPrices(LivePriceSource):
 
     def why_not(self) -> str | None:
         """Say whether the API key or httpx is missing."""
-        return why_no_http() if _key() else f"no API key is set: {KEY_VARIABLE}"
+        return why_no_http() if api_key() else f"no API key is set: {KEY_VARIABLE}"
 
     def quote(self, instance: Instance, since: datetime | None = None) -> Quote:
         """Return the price of today, whatever ``since``: the catalog is not asked for those of the past.
@@ -211,10 +124,6 @@ class GCPPrices(LivePriceSource):
             gpus=shape.gpus,
             gpu=shape.gpu or None,
         )
-
-
-def _key() -> str:
-    return os.environ.get(KEY_VARIABLE, "").strip()
 
 
 def _shape(kind: str | None) -> GCPShape:
@@ -263,12 +172,12 @@ def _usd_per_hour(shape: GCPShape, market: Market, region: str) -> float:
     """
     parts = list(_parts(shape))
     found: list[dict[float, str]] = [{} for _ in parts]
-    for content in _skus():
+    for content in every_sku():
         description = content.get("description") if isinstance(content, dict) else None
         if not isinstance(description, str):
             continue
         for part, prices in zip(parts, found, strict=True):
-            if part.description.fullmatch(description) and (sku := _read(content)):
+            if part.description.fullmatch(description) and (sku := read(content)):
                 usd = sku.usd_per(part.unit)
                 if usd > 0 and sku.market == market and region in sku.service_regions:
                     prices.setdefault(usd, sku.sku_id[:40])
@@ -287,26 +196,3 @@ def _fault(part: Part, prices: dict[float, str]) -> str | None:
         listed = ", ".join(f"{sku} at {usd:.9g} USD/{part.unit}" for usd, sku in sorted(prices.items()))
         return f"GCP lists more than one of {part.what}: {listed}"
     return None
-
-
-def _skus() -> Iterator[Any]:
-    """Yield every SKU of Compute Engine."""
-    base = (os.environ.get(URL_VARIABLE) or URL).rstrip("/")
-    for page in get_pages(
-        f"{base}/v1/services/{COMPUTE_ENGINE}/skus",
-        {"pageSize": "5000", "currencyCode": "USD"},
-        next_page=lambda page: {"pageToken": str(token)} if (token := page.get("nextPageToken")) else None,
-        headers={KEY_HEADER: _key()},
-    ):
-        skus = page.get("skus", [])
-        if not isinstance(skus, list):
-            raise PriceUnavailable("GCP's answer is not of the expected form: its SKUs are not a list")
-        yield from skus
-
-
-def _read(content: dict[str, Any]) -> Sku | None:
-    """Return a SKU; None where it can't be read as one with a price."""
-    try:
-        return msgspec.convert(content, Sku)
-    except msgspec.ValidationError:
-        return None
