@@ -42,14 +42,7 @@ class Ratio(NamedTuple):
 
 
 def side_by_side(
-    name: str,
-    work: Work,
-    against: Work,
-    *,
-    bound: float,
-    rounds: int = 200,
-    calls: tuple[int, int] = (1, 1),
-    best_of: int = 1,
+    name: str, work: Work, against: Work, *, bound: float, rounds: int = 200, calls: tuple[int, int] = (1, 1)
 ) -> Ratio:
     """Time two pieces of work in turns, so that whatever else the machine does meets both.
 
@@ -60,18 +53,13 @@ def side_by_side(
         bound: The most that the ratio may be.
         rounds: How often each is timed.
         calls: Calls in one piece of each.
-        best_of: How many pieces of each, in turns, the fastest is taken of: what else the machine does only adds.
     """
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds):
-        fastest = [math.inf, math.inf]
-        for _ in range(best_of):
-            for at, each in enumerate((work, against)):
-                start = time.perf_counter()
-                each()
-                fastest[at] = min(fastest[at], (time.perf_counter() - start) / calls[at])
-        for spent, best in zip(times, fastest, strict=True):
-            spent.append(best)
+        for each, spent, number in zip((work, against), times, calls, strict=True):
+            start = time.perf_counter()
+            each()
+            spent.append((time.perf_counter() - start) / number)
     return Ratio(name, statistics.median(times[0]), statistics.median(times[1]), bound)
 
 

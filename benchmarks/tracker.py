@@ -1,14 +1,12 @@
 """What an update of the tracker costs, and what importing it costs."""
 
-import importlib
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 from benchmarks.timing import Ratio, Work, side_by_side
 from milepost.tracking.thresholds import PerformanceThreshold
@@ -20,18 +18,17 @@ CALLS = 200
 METRICS = {f"env_agent/metric_{index}": index + 0.5 for index in range(5)}
 
 
-def thresholds(
-    number: int, metrics: int = 5, first_target: float = 100.0, make: Any = PerformanceThreshold
-) -> list[PerformanceThreshold]:
+def thresholds(number: int, metrics: int = 5, first_target: float = 100.0) -> list[PerformanceThreshold]:
     """Return thresholds spread over metrics; at 100 and above none is reached, below 0 all are at once."""
-    return [make(f"t{index}", f"env_agent/metric_{index % metrics}", first_target + index) for index in range(number)]
+    return [
+        PerformanceThreshold(f"t{index}", f"env_agent/metric_{index % metrics}", first_target + index)
+        for index in range(number)
+    ]
 
 
-def updates(
-    wanted: list[PerformanceThreshold], metrics: dict[str, float], make: Any = PerformanceThresholdTracker
-) -> Work:
+def updates(wanted: list[PerformanceThreshold], metrics: dict[str, float]) -> Work:
     """Return a piece of work: `CALLS` updates of a tracker that goes on from piece to piece."""
-    tracker = make(wanted)
+    tracker = PerformanceThresholdTracker(wanted)
     samples = 0
 
     def work() -> None:
@@ -86,38 +83,42 @@ def of_updates() -> Iterator[Ratio]:
     )
 
 
+UPDATES = """
+import sys, time, milepost
+metrics = {f"env_agent/metric_{index}": index + 0.5 for index in range(5)}
+wanted = [
+    milepost.PerformanceThreshold(f"t{index}", f"env_agent/metric_{index % 5}", 100.0 + index)
+    for index in range(int(sys.argv[1]))
+]
+update = milepost.PerformanceThresholdTracker(wanted).update
+fastest = float("inf")
+for first in range(0, 80_000, 200):
+    start = time.perf_counter()
+    for at in range(first, first + 200):
+        update(metrics, at)
+    fastest = min(fastest, time.perf_counter() - start)
+print(fastest / 200)
+"""
+
+
 def against_another(tree: Path) -> Iterator[Ratio]:
-    """Updates against those of another checkout, such as that of the commit before: both in this process, in turns."""
-    make_threshold, make_tracker = _of_another(tree)
+    """Updates against those of another checkout, such as that of the commit before: in fresh processes, in turns.
+
+    Medians, over processes, of the fastest of 400 pieces: where things lie in memory moves a process by some percent.
+    """
+
+    def fastest(source: Path, number: int) -> float:
+        environ = os.environ | {"PYTHONPATH": str(source)}
+        command = [sys.executable, "-c", UPDATES, str(number)]
+        return float(subprocess.run(command, env=environ, capture_output=True, check=True).stdout)
+
     for number in (1, 20, 200):
-        theirs = updates(thresholds(number, make=make_threshold), METRICS, make_tracker)
-        yield side_by_side(
-            f"`update()`, {number} thresholds on 5 metrics, against that of {tree}",
-            *(updates(thresholds(number), METRICS), theirs),
-            bound=1.03,
-            rounds=41,
-            calls=(CALLS, CALLS),
-            best_of=100,
-        )
-
-
-def _of_another(tree: Path) -> tuple[Any, Any]:
-    """Return the classes of thresholds and trackers of another checkout."""
-    mine = _loaded()
-    sys.path.insert(0, str(tree / "src"))
-    try:
-        milepost = importlib.import_module("milepost")
-        return milepost.PerformanceThreshold, milepost.PerformanceThresholdTracker
-    finally:
-        sys.path.pop(0)
-        _loaded()
-        sys.modules.update(mine)
-
-
-def _loaded() -> dict[str, ModuleType]:
-    """Return the modules of Milepost that are loaded, and forget them."""
-    names = [name for name in sys.modules if name.partition(".")[0] == "milepost"]
-    return {name: sys.modules.pop(name) for name in names}
+        times: tuple[list[float], list[float]] = ([], [])
+        for _ in range(15):
+            for source, spent in zip((Path("src"), tree / "src"), times, strict=True):
+                spent.append(fastest(source.resolve(), number))
+        name = f"`update()`, {number} thresholds on 5 metrics, against that of {tree}"
+        yield Ratio(name, statistics.median(times[0]), statistics.median(times[1]), 1.03)
 
 
 TRACKER = "import milepost\nmilepost.PerformanceThresholdTracker([milepost.PerformanceThreshold('a', 'm', 1.0)])"
@@ -138,8 +139,6 @@ def of_imports() -> Iterator[Ratio]:
         run = timed(code)
         run()  # writes the bytecode
         ratios.append(run)
-    import statistics
-
     inside: tuple[list[float], list[float]] = ([], [])
     for _ in range(40):
         for run, times in zip(ratios, inside, strict=True):

@@ -50,14 +50,9 @@ class TrackerState(msgspec.Struct, frozen=True):
     smoothers: tuple[SmootherState, ...]
     thresholds: tuple[ThresholdState, ...]
 
-    def to_builtins(self) -> dict[str, Any]:
-        """Return it as dictionaries, lists, strings and numbers."""
-        builtins: dict[str, Any] = msgspec.to_builtins(self)
-        return builtins
-
     @classmethod
     def read(cls, state: Mapping[str, Any]) -> "TrackerState":
-        """Read what `to_builtins` wrote.
+        """Read what `state_of` gave.
 
         Raises:
             StateError: It is of another version, or not such a state.
@@ -76,9 +71,9 @@ class TrackerState(msgspec.Struct, frozen=True):
 
 def state_of(
     timer: Timer, here: Position, every_series: Iterable[Series], detectors: Iterable[Detector]
-) -> TrackerState:
-    """Return the state of a run that is ``here``."""
-    return TrackerState(
+) -> dict[str, Any]:
+    """Return the state of a run that is ``here``, as dictionaries, lists, strings and numbers."""
+    state = TrackerState(
         version=STATE_VERSION,
         samples=here.samples,
         elapsed_seconds=here.elapsed_seconds,
@@ -102,6 +97,8 @@ def state_of(
             ThresholdState(each.threshold, each.held, each.candidate, each.crossing) for each in detectors
         ),
     )
+    builtins: dict[str, Any] = msgspec.to_builtins(state)
+    return builtins
 
 
 def join(timer: Timer, saved: TrackerState) -> None:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -191,8 +191,16 @@ class Timer:
         follows = elapsed >= self.elapsed_seconds or (first and self.timed_here)
         return elapsed, samples < self.samples or not follows
 
-    def follow(self, updates: int, last: Position) -> None:
-        """Take up where so many updates led to that simply followed each other, and were taken elsewhere."""
+    def follow(self, updates: int, last: Position, crossed: Iterable[Position]) -> None:
+        """Take up where updates led to that simply followed each other, and were taken outside of the tracker.
+
+        Args:
+            updates: How many there were.
+            last: Where the last of them stands.
+            crossed: Where those stand that achieved thresholds, in order.
+        """
+        for position in crossed:
+            self.mark("crossing", position)
         self.updates += updates
         self.samples, self.elapsed_seconds, self.wall_time = last.samples, last.elapsed_seconds, last.wall_time
 

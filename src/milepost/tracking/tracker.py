@@ -16,7 +16,7 @@ from milepost.tracking.event import Event
 from milepost.tracking.result import CrossingCosts, ThresholdResult, result_of
 from milepost.tracking.series import Series, as_float, by_metric
 from milepost.tracking.thresholds import PerformanceThreshold, require_unique_names
-from milepost.tracking.timer import SYSTEM_CLOCK, Clock, ElapsedSource, Timer
+from milepost.tracking.timer import SYSTEM_CLOCK, Clock, Timer
 
 if TYPE_CHECKING:
     from milepost.tracking.state import TrackerState
@@ -72,7 +72,7 @@ class PerformanceThresholdTracker:
         self._on_event = on_event
         self._detectors = {threshold.name: Detector(threshold) for threshold in self.thresholds}
         self._series = by_metric(self._detectors.values())
-        self._sort_series()
+        self.sort_series()
         self._checkpoints = Checkpoints()
         self._costs = CrossingCosts()
         if available := set(available_metrics):
@@ -153,21 +153,6 @@ class PerformanceThresholdTracker:
         timer.updates += 1
         return () if achieved is None else self._achieve(achieved)
 
-    def follow(self, updates: int, last: Position, crossed: Iterable[Position] = ()) -> None:
-        """Take up where updates led to that simply followed each other, and were taken outside of the tracker.
-
-        Whoever took them has brought the series and detectors there.
-
-        Args:
-            updates: How many there were.
-            last: Where the last of them stands.
-            crossed: Where those stand that achieved thresholds, in order.
-        """
-        for position in crossed:
-            self.timer.mark("crossing", position)
-        self.timer.follow(updates, last)
-        self._sort_series()
-
     def pause(self, name: str | None = None) -> None:
         """Stop the training timer. Pauses may be nested; each is ended by one `resume`.
 
@@ -194,16 +179,6 @@ class PerformanceThresholdTracker:
         self.timer.ledger = ledger
 
     @property
-    def timed_here(self) -> bool | None:
-        """Whether elapsed seconds are reckoned here, and not told by the caller; None before the first update."""
-        return self.timer.timed_here
-
-    @property
-    def elapsed_source(self) -> ElapsedSource | None:
-        """Where elapsed seconds come from."""
-        return self.timer.elapsed_source
-
-    @property
     def here(self) -> Position:
         """Where the run is now; where it ended, once that is marked."""
         return self.timer.here
@@ -222,6 +197,15 @@ class PerformanceThresholdTracker:
     def series(self) -> tuple[Series, ...]:
         """Each metric under each of its smoothings."""
         return tuple(self._series.values())
+
+    def sort_series(self) -> None:
+        """Tell the series whose values are still to be compared from those whose thresholds are all achieved.
+
+        Whoever has brought series and timer on from outside calls this.
+        """
+        every_series = self._series.values()
+        self._settled = [series for series in every_series if series.even and series.pending.is_empty]
+        self._unsettled = [series for series in every_series if series not in self._settled]
 
     def get_results(self) -> dict[str, ThresholdResult]:
         """Return a result for each threshold, by name, as the ledger and its prices stand now."""
@@ -266,7 +250,7 @@ class PerformanceThresholdTracker:
         here = self.here
         self.timer.mark("heartbeat", here)
         self._checkpoints.saved(self.crossings)
-        return state_of(self.timer, here, self.series, self._detectors.values()).to_builtins()
+        return state_of(self.timer, here, self.series, self._detectors.values())
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved state: samples, smoothers and elapsed follow it; the ledgers are merged.
@@ -292,7 +276,7 @@ class PerformanceThresholdTracker:
 
         join(self.timer, saved)
         restore(saved, self.series, self.timer)
-        self._sort_series()
+        self.sort_series()
         if checkpointed is not None:
             self._checkpoints.loaded(self.crossings, {name for name, held in checkpointed.items() if held})
         logger("tracker").debug("goes on from a saved state, at %s", self.last)
@@ -300,7 +284,7 @@ class PerformanceThresholdTracker:
 
     def _achieve(self, achieved: list[Detector]) -> tuple[ThresholdResult, ...]:
         position = self.last
-        self._sort_series()
+        self.sort_series()
         self.timer.mark("crossing", position)
         names = {detector.threshold.name for detector in achieved}
         results = tuple(self._result(detector) for name, detector in self._detectors.items() if name in names)
@@ -336,12 +320,6 @@ class PerformanceThresholdTracker:
         series = self._series[detector.threshold.metric, detector.threshold.smoothing]
         names = {"run": self.run, "group": self.group}
         return result_of(detector, series, self.timer, self._costs, self._checkpoints, **names)
-
-    def _sort_series(self) -> None:
-        """Tell the series whose values are still to be compared from those whose thresholds are all achieved."""
-        every_series = self._series.values()
-        self._settled = [series for series in every_series if series.even and series.pending.is_empty]
-        self._unsettled = [series for series in every_series if series not in self._settled]
 
     def _tell(self, event: Event) -> None:
         if self._on_event is not None:

@@ -72,7 +72,7 @@ def take_all(feed: Feed, updates: Updates) -> None:
     while first < len(samples):
         stop = min(first + window, len(samples))
         count = 0
-        if tracker.timed_here is (told is None):
+        if tracker.timer.timed_here is (told is None):
             elapsed = tracker.timer.at(wall[first:stop]) if told is None else told[first:stop]
             count = _following(tracker, samples[first:stop], elapsed, wall[first:stop])
             window = 2 * window if count == stop - first else FIRST_WINDOW
@@ -155,14 +155,15 @@ def _take(
             return series.left_at or here
         return position(row, bisect_right(crossed, row))
 
-    elapsed_source = tracker.elapsed_source
+    elapsed_source = tracker.timer.elapsed_source
     assert elapsed_source is not None
     for number, series in enumerate(present):
         told = targets[states[number]["first_target"] : states[number + 1]["first_target"]]
         for detector, target in zip(pending[number], told, strict=True):
             _settle(detector, target, series, seen_at, last_seen_at, elapsed_source)
         _advance(series, states[number], block.nulls.get(series.metric, 0), last_seen_at)
-    tracker.follow(rows, position(-1, 0), [position(row, 0) for row in crossed])
+    tracker.timer.follow(rows, position(-1, 0), [position(row, 0) for row in crossed])
+    tracker.sort_series()
     for series, each in zip(present, states, strict=False):
         if by_series:
             curve, kept = by_series[series]
