@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -62,3 +64,15 @@ def test_wall_time_that_goes_back_makes_no_minutes_negative(caplog: pytest.LogCa
     assert (first.minutes_to_threshold, then.minutes_to_threshold) == (0.0, 1.0)
     assert "elapsed time went back from 10.0 s to -110.0 s" not in caplog.text
     assert "elapsed time went back from 10.0 s to 0.0 s" in caplog.text
+
+
+def test_counter_of_numpy_may_go_back_at_the_first_update_after_a_resume() -> None:
+    """Without a state the run stands at its last mark, 100 samples; the trainer goes on from 40, in its own process."""
+    first, _ = tracked()
+    first.update({"m": 1.0}, 100, 10.0)
+    second, clock = resumed(first.state_dict())
+    clock.advance(5)
+    second.update({"m": 1.0}, np.int64(40))
+    json.dumps(second.state_dict())
+    start = second.ledger.segments[-1].marks[0]
+    assert (start.samples, type(start.samples), type(start.elapsed_seconds)) == (40, int, float)

@@ -312,7 +312,7 @@ class PerformanceThresholdTracker:
             series.leave(timer.last)
         if samples < timer.samples:
             self._checkpoints.gone_back(self.crossings, timer.samples, samples)
-        back = go_back(timer, samples, elapsed, float(wall))
+        back = go_back(timer, int(samples), elapsed, float(wall))
         self._tell(Event("rewind", back))
         return back.elapsed_seconds
 
