@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from milepost.money.ledger import Ledger
-from milepost.runs.record import Curve, CurvePoint, Run, RunRecord
+from milepost.runs.record import REPLAYED, Curve, CurvePoint, Run, RunRecord
 from milepost.tracking.thresholds import PerformanceThreshold
 from milepost.tracking.tracker import PerformanceThresholdTracker
 from tests.helpers import START, FakeClock, feed, ledger, threshold
@@ -42,3 +42,14 @@ def run_of(
 def on(book: Ledger, record: RunRecord) -> RunRecord:
     """Return a run on another ledger."""
     return msgspec.structs.replace(record, ledger=book)
+
+
+def untimed(record: RunRecord) -> RunRecord:
+    """Return a run whose results say that nothing told its time."""
+    results = tuple(msgspec.structs.replace(each, elapsed_source=None) for each in record.results)
+    return msgspec.structs.replace(record, results=results)
+
+
+def as_replayed(record: RunRecord) -> RunRecord:
+    """Return a run as if it were read from a log."""
+    return msgspec.structs.replace(record, run=msgspec.structs.replace(record.run, status=REPLAYED))

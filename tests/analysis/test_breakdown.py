@@ -60,7 +60,7 @@ HALF_PRICED = stretch(price=None, before=BOOTED, since=60.0, lasted=40.0)
 
 def test_money_of_runs_is_added_up_by_purpose() -> None:
     unpriced = run("unpriced", HALF_PRICED)
-    found = breakdown([run("booted", BOOTED), unpriced, run("stalled", STALLED)])
+    found = breakdown([run("stalled", STALLED), unpriced, run("booted", BOOTED)])
     assert [each.purpose for each in found.spent] == ["training", "startup", "stalled"]
     assert [each.seconds for each in found.spent] == pytest.approx([90.0, 10.0, 20.0])
     assert [each.usd for each in found.spent] == pytest.approx([150.0, 20.0, 20.0])
@@ -123,6 +123,15 @@ def test_machines_are_told_apart_by_type_market_and_place_the_dearest_first() ->
     assert (single.node_seconds, single.unpriced_seconds) == (50.0, 40.0)
     assert [single.usd, single.billed_usd] == pytest.approx([50.0, 60.0])
     assert (fleet.assumed, single.assumed) == (False, True)
+
+
+def test_time_that_nobody_billed_has_a_price_all_the_same() -> None:
+    rule = BillingRule(free_if_reclaimed_within_seconds=3600.0)
+    free = stretch(Instance(instance_type="a1", market="spot"), why="preempted", billing=rule)
+    uses = machine_uses([run("free", free), run("booted", BOOTED)])
+    assert list(uses) == ["own.8x on-demand here", "a1 spot"]
+    assert uses["a1 spot"].usd_per_hour == pytest.approx(DOLLAR_A_SECOND)
+    assert uses["a1 spot"].billed_usd == 0.0
 
 
 def test_machine_without_a_price_has_no_price_an_hour() -> None:

@@ -4,7 +4,7 @@ import pytest
 from milepost.analysis.curves import Level, crossed, lost_of, name_of, on_the_way, watching, with_usd
 from milepost.runs.record import Curve, CurvePoint
 from milepost.tracking.thresholds import HalfLife, Smoothing
-from tests.analysis.records import run_of
+from tests.analysis.records import as_replayed, run_of, untimed
 from tests.helpers import threshold
 
 
@@ -27,8 +27,9 @@ def places(points: list[CurvePoint]) -> list[int]:
         ([(10, 1.0), (20, 2.0), (15, 1.5), (25, 2.5), (12, 1.2)], [0, 4], [[0, 1], [2, 3]]),
         # Back behind everything: nothing stands before what was lost.
         ([(20, 2.0), (30, 3.0), (10, 1.0)], [2], [[0, 1]]),
-        # Elapsed went back where samples stood still.
+        # Elapsed went back where samples stood still, and samples where elapsed went on.
         ([(10, 1.0), (20, 2.0), (20, 1.5)], [0, 2], [[0, 1]]),
+        ([(10, 1.0), (20, 2.0), (15, 3.0)], [0, 2], [[0, 1]]),
     ],
 )
 def test_what_led_to_the_end_is_told_from_what_was_lost(
@@ -42,8 +43,8 @@ def test_points_bear_the_dollars_that_led_to_them() -> None:
     record = run_of("a", [1.0, 2.0, 3.0])
     points = on_the_way(record.curves[0])
     assert with_usd(record, points) == [Level(points[0], 1.0), Level(points[1], 2.0), Level(points[2], 3.0)]
-    unpriced = run_of("a", [1.0, 2.0], usd_per_hour=None)
-    assert [level.usd for level in with_usd(unpriced, on_the_way(unpriced.curves[0]))] == [None, None]
+    for unknown in (run_of("unpriced", [1.0, 2.0, 3.0], usd_per_hour=None), as_replayed(untimed(record))):
+        assert [level.usd for level in with_usd(unknown, points)] == [None, None, None]
 
 
 @pytest.mark.parametrize(

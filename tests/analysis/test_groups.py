@@ -56,6 +56,15 @@ def test_one_group_has_as_many_as_its_runs_have_targets() -> None:
     ]
 
 
+def test_groups_stand_target_by_target_and_by_name() -> None:
+    thresholds = (threshold(name="near"), threshold(9.0, name="far"))
+    runs = [run_of("b1", [1.0], *thresholds, group="b"), run_of("a1", [1.0], *thresholds, group="a")]
+    assert [(group.target.threshold, group.name) for group in groups_of(runs)] == [
+        *(("near", "a"), ("near", "b")),
+        *(("far", "a"), ("far", "b")),
+    ]
+
+
 @pytest.mark.parametrize(
     ("by", "names"),
     [

@@ -3,8 +3,7 @@ import msgspec
 from milepost.analysis.reach import Reach, at_crossing, at_end, before_crossing, has_clock, stops
 from milepost.money.ledger import Ledger
 from milepost.money.position import Position
-from milepost.runs.record import REPLAYED, RunRecord
-from tests.analysis.records import DOLLAR_A_SECOND, on, run_of
+from tests.analysis.records import DOLLAR_A_SECOND, as_replayed, on, run_of, untimed
 from tests.helpers import START, quote
 
 
@@ -36,15 +35,6 @@ def test_only_a_log_may_lack_a_clock_and_count_no_samples() -> None:
     silent = on(Ledger((start,)), run_of("a", [1.0, 2.0]))
     assert at_end(silent) == Reach(0, 0.0, 0.0)
     assert at_end(as_replayed(silent)) == Reach(None, 0.0, 0.0)
-
-
-def untimed(record: RunRecord) -> RunRecord:
-    results = tuple(msgspec.structs.replace(each, elapsed_source=None) for each in record.results)
-    return msgspec.structs.replace(record, results=results)
-
-
-def as_replayed(record: RunRecord) -> RunRecord:
-    return msgspec.structs.replace(record, run=msgspec.structs.replace(record.run, status=REPLAYED))
 
 
 def test_stops_are_where_a_run_had_to_go_on_or_was_lost() -> None:
