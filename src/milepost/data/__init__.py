@@ -3,10 +3,14 @@
 import csv
 from functools import cache
 from importlib import resources
-from typing import NamedTuple
+from typing import TypeVar
+
+import msgspec
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 
-class Machine(NamedTuple):
+class Machine(msgspec.Struct, frozen=True):
     """What an instance type is.
 
     Attributes:
@@ -22,7 +26,7 @@ class Machine(NamedTuple):
     gpus: int
 
 
-class ListPrice(NamedTuple):
+class ListPrice(msgspec.Struct, frozen=True):
     """An on-demand list price, for Linux.
 
     Attributes:
@@ -40,7 +44,7 @@ class ListPrice(NamedTuple):
     as_of: str
 
 
-class FallbackPrice(NamedTuple):
+class FallbackPrice(msgspec.Struct, frozen=True):
     """A row of the documented fallback table: AWS, Linux, no region, not all of it AWS's list price.
 
     Attributes:
@@ -54,7 +58,7 @@ class FallbackPrice(NamedTuple):
     spot_usd_per_hour: float
 
 
-class GCPShape(NamedTuple):
+class GCPShape(msgspec.Struct, frozen=True, kw_only=True):
     """Out of what a Compute Engine machine type is made up, as far as each part is billed by itself.
 
     Attributes:
@@ -71,26 +75,22 @@ class GCPShape(NamedTuple):
     family: str
     vcpus: int
     memory_gib: float
-    gpu: str
-    gpus: int | None
+    gpu: str = ""
+    gpus: int | None = None
     local_ssd_gib: int
 
 
 @cache
 def machines() -> dict[str, Machine]:
     """Return what is known of instance types, by type."""
-    return {
-        row["instance_type"]: Machine(row["instance_type"], row["provider"], row["gpu"], int(row["gpus"]))
-        for row in _rows("machines.csv")
-    }
+    return {each.instance_type: each for each in _rows("machines.csv", Machine)}
 
 
 @cache
 def list_prices() -> dict[str, list[ListPrice]]:
     """Return list prices by type; the first of each is that of its reference region."""
     prices: dict[str, list[ListPrice]] = {}
-    for row in _rows("list_prices.csv"):
-        price = ListPrice(**{**row, "usd_per_hour": float(row["usd_per_hour"])})  # type: ignore[arg-type]
+    for price in _rows("list_prices.csv", ListPrice):
         prices.setdefault(price.instance_type, []).append(price)
     return prices
 
@@ -98,31 +98,16 @@ def list_prices() -> dict[str, list[ListPrice]]:
 @cache
 def fallback_prices() -> dict[str, FallbackPrice]:
     """Return the documented fallback table, by type."""
-    return {
-        row["instance_type"]: FallbackPrice(
-            row["instance_type"], float(row["on_demand_usd_per_hour"]), float(row["spot_usd_per_hour"])
-        )
-        for row in _rows("fallback_prices.csv")
-    }
+    return {each.instance_type: each for each in _rows("fallback_prices.csv", FallbackPrice)}
 
 
 @cache
 def gcp_shapes() -> dict[str, GCPShape]:
     """Return the shapes of Compute Engine's machine types, by type."""
-    return {
-        row["instance_type"]: GCPShape(
-            row["instance_type"],
-            row["family"],
-            int(row["vcpus"]),
-            float(row["memory_gib"]),
-            row["gpu"],
-            int(row["gpus"]) if row["gpus"] else None,
-            int(row["local_ssd_gib"]),
-        )
-        for row in _rows("gcp_shapes.csv")
-    }
+    return {each.instance_type: each for each in _rows("gcp_shapes.csv", GCPShape)}
 
 
-def _rows(name: str) -> list[dict[str, str]]:
+def _rows(name: str, kind: type[S]) -> list[S]:
     text = resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))
+    rows = csv.DictReader(text.splitlines())
+    return [msgspec.convert({k: v for k, v in row.items() if v}, kind, strict=False) for row in rows]  # numbers as text

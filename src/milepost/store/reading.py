@@ -4,15 +4,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-from sqlalchemy import Connection, Select, select
+from msgspec import convert, json
+from sqlalchemy import Column, Connection, Table, select
 
-from milepost.money.extra_costs import Network, Storage
-from milepost.money.instance import Instance
 from milepost.money.ledger import Ledger
-from milepost.money.position import Position
-from milepost.money.quote import BillingRule, PriceStep, Quote
-from milepost.money.segment import Mark, Segment
+from milepost.money.segment import Mark
 from milepost.runs.record import MOST_POINTS, Curve, CurvePoint, Process, Run, RunEvent, RunRecord
 from milepost.store.schema import (
     CURVES,
@@ -40,23 +36,23 @@ def read_runs(connection: Connection, ids: Sequence[str], group: str | None) -> 
         query = query.where(RUNS.c.id.in_(ids))
     if group is not None:
         query = query.where(RUNS.c.group == group)
-    return [msgspec.convert(_fields(row, Run), Run) for row in _rows(connection, query)]
+    return [convert(row, Run) for row in connection.execute(query).mappings()]
 
 
 def read_record(connection: Connection, run: Run, *, curves: bool = True) -> RunRecord:
     """Return all that is known of a run, with or without curves, its results at the prices that its ledger has now."""
     ledger, opened_by = _read_ledger(connection, run.id)
-    thresholds = _rows(connection, select(THRESHOLDS).where(THRESHOLDS.c.run == run.id).order_by(THRESHOLDS.c.position))
-    results = {row["threshold"]: row for row in _rows(connection, select(RESULTS).where(RESULTS.c.run == run.id))}
+    thresholds = _rows(connection, THRESHOLDS, run.id, THRESHOLDS.c.position)
+    results = {row["threshold"]: row for row in _rows(connection, RESULTS, run.id)}
     crossings = {
-        name: msgspec.convert(row["crossing"], Crossing) for name, row in results.items() if row["crossing"] is not None
+        name: convert(row["crossing"], Crossing) for name, row in results.items() if row["crossing"] is not None
     }
     return RunRecord(
         run=run,
         processes=tuple(read_processes(connection, run.id)),
-        thresholds=tuple(msgspec.convert(row["definition"], PerformanceThreshold) for row in thresholds),
+        thresholds=tuple(convert(row["definition"], PerformanceThreshold) for row in thresholds),
         results=tuple(
-            restated(msgspec.convert(row["result"], ThresholdResult), ledger, crossings.get(row["threshold"]))
+            restated(convert(row["result"], ThresholdResult), ledger, crossings.get(row["threshold"]))
             for threshold in thresholds
             if (row := results.get(threshold["name"])) is not None
         ),
@@ -70,57 +66,28 @@ def read_record(connection: Connection, run: Run, *, curves: bool = True) -> Run
 
 def read_processes(connection: Connection, run: str) -> list[Process]:
     """Return the processes that tracked a run, in order of their starts."""
-    query = select(PROCESSES).where(PROCESSES.c.run == run).order_by(PROCESSES.c.started_at, PROCESSES.c.id)
-    return [msgspec.convert(_fields(row, Process), Process) for row in _rows(connection, query)]
+    return [convert(row, Process) for row in _rows(connection, PROCESSES, run, PROCESSES.c.started_at, PROCESSES.c.id)]
 
 
 def _read_ledger(connection: Connection, run: str) -> tuple[Ledger, dict[str, str]]:
     """Return a run's ledger, and which process opened each segment."""
     charges = connection.execute(select(RUNS.c.charges).where(RUNS.c.id == run)).scalar() or {}
-    rows = _rows(
-        connection, select(SEGMENTS).where(SEGMENTS.c.run == run).order_by(SEGMENTS.c.position, SEGMENTS.c.billed_from)
-    )
-    marks, quotes, steps = (
-        _by_segment(connection, select(table).where(table.c.run == run).order_by(order))
-        for table, order in (
-            (MARKS, MARKS.c.position),
-            (QUOTES, QUOTES.c.position),
-            (PRICE_STEPS, PRICE_STEPS.c.since),
-        )
-    )
-    segments = [_read_segment(row, marks[row["id"]], quotes[row["id"]], steps[row["id"]]) for row in rows]
-    storage, network = charges.get("storage"), charges.get("network")
-    ledger = Ledger(
-        tuple(segments),
-        None if storage is None else msgspec.convert(storage, Storage),
-        None if network is None else msgspec.convert(network, Network),
-    )
+    rows = _rows(connection, SEGMENTS, run, SEGMENTS.c.position, SEGMENTS.c.billed_from)
+    marks = _by_segment(_rows(connection, MARKS, run, MARKS.c.position))
+    quotes = _by_segment(_rows(connection, QUOTES, run, QUOTES.c.position))
+    steps = _by_segment(_rows(connection, PRICE_STEPS, run, PRICE_STEPS.c.since))
+    segments = [_segment_data(row, marks[row["id"]], quotes[row["id"]], steps[row["id"]]) for row in rows]
+    ledger = convert({**charges, "segments": segments}, Ledger)
     return ledger, {row["id"]: row["process"] for row in rows if row["process"] is not None}
 
 
-def _read_segment(row: Row, marks: list[Row], quotes: list[Row], steps: list[Row]) -> Segment:
-    priced = None
+def _segment_data(row: Row, marks: list[Row], quotes: list[Row], steps: list[Row]) -> dict[str, Any]:
+    """Return a segment as `msgspec` reads one; of its prices, the last one counts."""
+    quote = None
     if quotes:
-        last = [step for step in steps if step["position"] == quotes[-1]["position"]]
-        changes = tuple(PriceStep(step["since"], step["usd_per_hour"]) for step in last)
-        priced = msgspec.structs.replace(msgspec.convert(quotes[-1]["quote"], Quote), steps=changes)
-    return Segment(
-        id=row["id"],
-        instance=msgspec.convert(row["instance"], Instance),
-        quote=priced,
-        unpriced_because=row["unpriced_because"],
-        billing=msgspec.convert(row["billing"], BillingRule),
-        instance_start=row["instance_start"],
-        billed_from=row["billed_from"],
-        marks=tuple(_read_mark(mark) for mark in marks),
-        has_wall_clock=row["has_wall_clock"],
-    )
-
-
-def _read_mark(row: Row) -> Mark:
-    resumes = row["resumes"]
-    fields = {name: row[name] for name in Mark.__struct_fields__ if name != "resumes"}
-    return Mark(**fields, resumes=None if resumes is None else tuple(resumes))
+        last = [(step["since"], step["usd_per_hour"]) for step in steps if step["position"] == quotes[-1]["position"]]
+        quote = {**quotes[-1]["quote"], "steps": last}
+    return {**row, "quote": quote, "marks": [[mark[name] for name in Mark.__struct_fields__] for mark in marks]}
 
 
 def _read_curves(connection: Connection, run: str) -> tuple[Curve, ...]:
@@ -133,7 +100,7 @@ def _read_curves(connection: Connection, run: str) -> tuple[Curve, ...]:
     ):
         points[metric, smoothing].append(CurvePoint(*point))
     return tuple(
-        Curve(metric, msgspec.json.decode(smoothing, type=Smoothing), _stride(found[-1].position), tuple(found))
+        Curve(metric, json.decode(smoothing, type=Smoothing), _stride(found[-1].position), tuple(found))
         for (metric, smoothing), found in points.items()
     )
 
@@ -147,29 +114,19 @@ def _stride(last_position: int) -> int:
 
 
 def _read_events(connection: Connection, run: str) -> tuple[RunEvent, ...]:
-    rows = _rows(connection, select(EVENTS).where(EVENTS.c.run == run))
-    rows.sort(key=lambda row: (row["wall_time"], row["kind"] == "stop"))
-    return tuple(
-        RunEvent(
-            id=row["id"],
-            kind=row["kind"],
-            position=Position(row["samples"], row["elapsed_seconds"], row["wall_time"]),
-            detail=row["detail"],
-        )
-        for row in rows
-    )
+    rows = sorted(_rows(connection, EVENTS, run), key=lambda row: (row["wall_time"], row["kind"] == "stop"))
+    return tuple(convert({**row, "position": row}, RunEvent) for row in rows)
 
 
-def _rows(connection: Connection, query: Select[Any]) -> list[Row]:
-    return [dict(row) for row in connection.execute(query).mappings()]
+def _rows(connection: Connection, table: Table, run: str, *order: Column[Any]) -> list[Row]:
+    """Return a run's rows of a table."""
+    rows = connection.execute(select(table).where(table.c.run == run).order_by(*order))
+    names = list(map(str, table.c.keys()))  # SQLAlchemy's own kind of text is none to msgspec
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _by_segment(connection: Connection, query: Select[Any]) -> defaultdict[str, list[Row]]:
-    rows: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in _rows(connection, query):
-        rows[row["segment"]].append(row)
-    return rows
-
-
-def _fields(row: Row, kind: type[msgspec.Struct]) -> Row:
-    return {name: row[name] for name in kind.__struct_fields__}
+def _by_segment(rows: list[Row]) -> defaultdict[str, list[Row]]:
+    of_segments: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        of_segments[row["segment"]].append(row)
+    return of_segments

@@ -1,6 +1,6 @@
 """Turns what is known of a run into rows. Rows bear ids of their writer: what is written twice counts once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from milepost.money.ledger import Ledger
 from milepost.money.segment import Mark, Segment
-from milepost.runs.record import Curve, Run, RunEvent, RunRecord
+from milepost.runs.record import Curve, Run, RunRecord
 from milepost.store.schema import (
     CURVES,
     EVENTS,
@@ -38,33 +38,31 @@ def write_record(connection: Connection, record: RunRecord) -> None:
     processes = [asdict(each) | {"run": run.id} for each in record.processes]
     _put(connection, PROCESSES, processes, replacing=["alive_at", "has_ended"])
     stands = _crossed_before(connection, record)
-    _put(
-        connection,
-        THRESHOLDS,
-        [
-            {"run": run.id, "name": each.name, "position": at, "definition": to_builtins(each)}
-            for at, each in enumerate(record.thresholds)
-        ],
-        replacing=["position", "definition"],
-    )
-    _put(
-        connection,
-        RESULTS,
-        [
-            {
-                "run": run.id,
-                "threshold": each.threshold,
-                "status": each.status,
-                "result": to_builtins(each),
-                "crossing": to_builtins(record.crossings.get(each.threshold)),
-            }
-            for each in record.results
-            if each.threshold not in stands
-        ],
-        replacing=["status", "result", "crossing"],
-    )
+    thresholds = [
+        {"run": run.id, "name": each.name, "position": at, "definition": to_builtins(each)}
+        for at, each in enumerate(record.thresholds)
+    ]
+    _put(connection, THRESHOLDS, thresholds, replacing=["position", "definition"])
+    results = [
+        {
+            "run": run.id,
+            "threshold": each.threshold,
+            "status": each.status,
+            "result": to_builtins(each),
+            "crossing": to_builtins(record.crossings.get(each.threshold)),
+        }
+        for each in record.results
+        if each.threshold not in stands
+    ]
+    _put(connection, RESULTS, results, replacing=["status", "result", "crossing"])
     _write_ledger(connection, record)
-    _put(connection, EVENTS, [_event_row(run.id, each) for each in record.events], replacing=[])
+    moments = ("wall_time", "elapsed_seconds", "samples")
+    events = [
+        {"id": each.id, "run": run.id, "kind": each.kind, "detail": each.detail}
+        | {name: getattr(each.position, name) for name in moments}
+        for each in record.events
+    ]
+    _put(connection, EVENTS, events, replacing=[])
     for curve in record.curves:
         _write_curve(connection, run.id, curve)
 
@@ -99,9 +97,7 @@ def _write_ledger(connection: Connection, record: RunRecord) -> None:
     positions = _positions(connection, run, ledger)
     for segment in ledger.segments:
         is_current = segment is ledger.current
-        row = to_builtins(segment)
-        fields = ("id", "instance", "unpriced_because", "billing", "instance_start", "billed_from", "has_wall_clock")
-        kept = {name: row[name] for name in fields}
+        kept = {name: value for name, value in to_builtins(segment).items() if name not in ("quote", "marks")}
         kept |= {"run": run, "position": positions[segment.id], "process": record.opened_by.get(segment.id)}
         replacing = ["position", "instance", "unpriced_because", "billing", *(["billed_from"] if is_current else [])]
         _put(connection, SEGMENTS, [kept], replacing=replacing)
@@ -188,35 +184,17 @@ def _write_curve(connection: Connection, run: str, curve: Curve) -> None:
     _put(connection, CURVES, points, replacing=[])
 
 
-def _put(connection: Connection, table: Table, rows: Iterable[Row], *, replacing: Sequence[str]) -> None:
+def _put(connection: Connection, table: Table, rows: list[Row], *, replacing: Sequence[str]) -> None:
     """Insert rows; where one is there already, replace these columns of it."""
-    rows = list(rows)
     if not rows:
         return
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     insert = dialect.insert(table).values({name: bindparam(name) for name in rows[0]})
     keys = list(table.primary_key.columns)
-    if replacing:
-        replaced = {name: insert.excluded[name] for name in replacing}
-        connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=replaced), rows)
-    else:
-        connection.execute(insert.on_conflict_do_nothing(index_elements=keys), rows)
+    replaced = {name: insert.excluded[name] for name in replacing}
+    insert = insert.on_conflict_do_update(keys, set_=replaced) if replacing else insert.on_conflict_do_nothing(keys)
+    connection.execute(insert, rows)
 
 
 def _mark_row(mark: Mark) -> Row:
-    row = asdict(mark)
-    row["resumes"] = None if mark.resumes is None else list(mark.resumes)
-    return row
-
-
-def _event_row(run: str, event: RunEvent) -> Row:
-    at = event.position
-    return {
-        "id": event.id,
-        "run": run,
-        "kind": event.kind,
-        "wall_time": at.wall_time,
-        "elapsed_seconds": at.elapsed_seconds,
-        "samples": at.samples,
-        "detail": event.detail,
-    }
+    return dict(zip(Mark.__struct_fields__, to_builtins(mark), strict=True))

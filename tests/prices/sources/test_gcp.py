@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from milepost.data import gcp_shapes, machines
@@ -522,7 +523,7 @@ def test_server_that_never_answers_is_given_up(server: PriceServer, monkeypatch:
 def test_every_shape_can_be_priced() -> None:
     """Each family and GPU of the table has the names of its SKUs."""
     for shape in gcp_shapes().values():
-        whole = shape if shape.gpus is not None else shape._replace(gpus=1, gpu="T4")
+        whole = shape if shape.gpus is not None else msgspec.structs.replace(shape, gpus=1, gpu="T4")
         parts = list(gcp._parts(whole))
         assert parts
         assert all(part.amount > 0 for part in parts)
@@ -535,7 +536,7 @@ def test_smaller_a3_is_a_fraction_of_the_whole_one() -> None:
     whole = gcp_shapes()["a3-highgpu-8g"]
     for gpus in (1, 2, 4):
         part, share = gcp_shapes()[f"a3-highgpu-{gpus}g"], gpus / 8
-        assert part[2:4] == (whole.vcpus * share, whole.memory_gib * share)
+        assert (part.vcpus, part.memory_gib) == (whole.vcpus * share, whole.memory_gib * share)
         assert (part.family, part.gpus, part.local_ssd_gib) == (whole.family, gpus, whole.local_ssd_gib * share)
 
 

@@ -141,14 +141,14 @@ def _with_gpus(shape: GCPShape, instance: Instance) -> GCPShape:
     if instance.gpus is None:
         raise PriceUnavailable(f"GPUs may be attached to {shape.instance_type}: say how many (0 for none), and which")
     if instance.gpus == 0:
-        return shape._replace(gpus=0)
+        return msgspec.structs.replace(shape, gpus=0)
     written = ATTACHED.fullmatch((instance.gpu or "").upper())
     model = written[1] if written else ""
     if instance.gpus not in ATTACHABLE.get(model, ()):
         found = f"{instance.gpus} × {(instance.gpu or 'an unknown GPU')[:80]}"
         known = ", ".join(f"{'/'.join(map(str, counts))} × {name}" for name, counts in ATTACHABLE.items())
         raise PriceUnavailable(f"GPUs of {shape.instance_type}: found {found}, expected one of {known}")
-    return shape._replace(gpu=model, gpus=instance.gpus)
+    return msgspec.structs.replace(shape, gpu=model, gpus=instance.gpus)
 
 
 def _parts(shape: GCPShape) -> Iterator[Part]:
