@@ -1,5 +1,6 @@
 """``milepost launch status``, ``logs`` and ``stop``: what became of what was launched."""
 
+from contextlib import closing
 from typing import Annotated, Any
 
 import typer
@@ -67,12 +68,12 @@ def _ledger_usd(run: str, store: str | None) -> tuple[float | None, str]:
         opened = open_store(store)
     except MilepostError as error:
         return None, str(error)
-    kept = opened.load(run)
-    opened.close()
-    here = None if kept is None else kept.ledger.here
-    if kept is None or here is None:
+    with closing(opened):
+        record = opened.load(run, curves=False)
+    here = None if record is None else record.ledger.here
+    if record is None or here is None:
         return None, "this store does not know the run: give it one that both can reach (--secret MILEPOST_STORE)"
-    return billed_cost(kept.ledger, here), "billed wall-clock time until its last mark"
+    return billed_cost(record.ledger, here), "billed wall-clock time until its last mark"
 
 
 def logs(

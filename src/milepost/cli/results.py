@@ -40,12 +40,12 @@ def results(
     console = open_console()
     width = max(console.width, NARROWEST)
     if delete:
-        for kept in found:
-            if yes or typer.confirm(f"Remove run {kept.run.id!r} ({kept.run.status}) and all that is known of it?"):
-                opened.delete(kept.run.id)
-                typer.echo(f"removed {kept.run.id!r}", err=True)
+        for record in found:
+            if yes or typer.confirm(f"Remove run {record.run.id!r} ({record.run.status}) and all that is known of it?"):
+                opened.delete(record.run.id)
+                typer.echo(f"removed {record.run.id!r}", err=True)
         return
-    every = [result for kept in found for result in kept.results]
+    every = [result for record in found for result in record.results]
     if as_json_lines:
         for result in every:
             typer.echo(as_json(result))
@@ -57,9 +57,9 @@ def results(
         console.print(run_view(found[0], width), width=width, crop=False)
     else:
         console.print(runs_table(found), width=width, crop=False)
-    for kept in found if plot else ():
+    for record in found if plot else ():
         if len(found) > 1:
-            console.print(Text(kept.run.id, "bold"))
-        plots = curve_plots(kept, console.width)
+            console.print(Text(record.run.id, "bold"))
+        plots = curve_plots(record, console.width)
         for plot_of_metric in plots or [Text("nothing to plot: no metric that a threshold watches was logged twice")]:
             console.print(plot_of_metric)

@@ -1,6 +1,7 @@
 """Loads runs for commands that take kept ones and logs alike: ``[RUN|PATH]...``."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from glob import glob
 from pathlib import Path
 from typing import Annotated
@@ -36,7 +37,7 @@ def load_runs(what: Sequence[str], groups: Sequence[str], store: str | None, log
     if not paths:
         _refuse_log_options(logs)
     with Console(stderr=True).status("reading …"):
-        every = _kept(runs, groups, store, is_all=not paths)
+        every = _runs_of_store(runs, groups, store, is_all=not paths)
     if paths:
         summarise(replay_shown(paths, logs, on_kept=every.append))
     return every
@@ -57,9 +58,8 @@ def _sorted(what: Sequence[str], store: str | None) -> tuple[list[str], list[str
     """Tell logs from runs: what is kept under just that name is a run, else what lies there is a log."""
     known: set[str] = set()
     if what and has_store(store):
-        opened = open_store(store)
-        known = {run.id for run in opened.runs()}
-        opened.close()
+        with closing(open_store(store)) as opened:
+            known = {run.id for run in opened.runs()}
     logs = [each for each in what if each not in known and ("://" in each or Path(each).exists() or glob(each))]
     if len(logs) < len(what) and not has_store(store):
         missing = next(each for each in what if each not in logs)
@@ -67,15 +67,12 @@ def _sorted(what: Sequence[str], store: str | None) -> tuple[list[str], list[str
     return logs, [each for each in what if each not in logs]
 
 
-def _kept(runs: Sequence[str], groups: Sequence[str], store: str | None, *, is_all: bool) -> list[RunRecord]:
+def _runs_of_store(runs: Sequence[str], groups: Sequence[str], store: str | None, *, is_all: bool) -> list[RunRecord]:
     """Return runs of the store, each once: those named, those of groups, or all where nothing is asked for."""
     if not runs and not groups and not is_all:
         return []
-    opened = open_store(store)
-    try:
+    with closing(open_store(store)) as opened:
         found = [record for group in groups for record in find_runs(opened, (), group, curves=True)]
         if runs or not groups:
             found += find_runs(opened, runs, curves=True)
-    finally:
-        opened.close()
     return list({record.run.id: record for record in found}.values())

@@ -1,13 +1,14 @@
 """``milepost wandb-board``: the pictures in W&B."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from milepost.cli.options import ConfigName
-from milepost.cli.stores import StoreOption, has_store, open_store
+from milepost.cli.stores import StoreOption, find_runs, has_store, open_store
 from milepost.config import load_performance_thresholds
 from milepost.errors import ConfigError
 from milepost.report.terminal import open_console
@@ -45,9 +46,8 @@ def _thresholds(config: str | None, store: str | None) -> list[PerformanceThresh
         file = Path(config)
         found = list(load_performance_thresholds(file if file.exists() else config, strict=True).thresholds)
     elif has_store(store):
-        opened = open_store(store)
-        found = [each for run in opened.runs() if (kept := opened.load(run.id)) is not None for each in kept.thresholds]
-        opened.close()
+        with closing(open_store(store)) as opened:
+            found = [each for record in find_runs(opened, ()) for each in record.thresholds]
     else:
         found = []
     if not found:

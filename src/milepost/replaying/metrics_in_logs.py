@@ -1,14 +1,16 @@
 """What logs hold, without any threshold: for writing a thresholds file, and for checking one against them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import msgspec
 
 from milepost.errors import HistoryError
-from milepost.histories.history import Wanted
+from milepost.histories.finding.discovery import find_logs
+from milepost.histories.history import History, Wanted
 from milepost.log import logger
-from milepost.replaying.replay import find_histories
+from milepost.replaying.collected import Collected
+from milepost.replaying.workers.work import encodable
 from milepost.tracking.smoothing import Smoother
 from milepost.tracking.thresholds import Smoothing
 
@@ -49,7 +51,7 @@ def metrics_in_logs(paths: Sequence[str], wanted: Wanted | None = None) -> dict[
         HistoryError: Nothing could be read.
     """
     found: dict[str, LoggedMetric] = {}
-    for history in islice(find_histories(paths, wanted or Wanted()), MOST_RUNS):
+    for history in islice(_histories(paths, wanted or Wanted()), MOST_RUNS):
         smoothers: dict[str, Smoother] = {}
         try:
             for rows in history.rows():
@@ -60,6 +62,15 @@ def metrics_in_logs(paths: Sequence[str], wanted: Wanted | None = None) -> dict[
     if not found:
         raise HistoryError(f"{', '.join(paths)}: found no metric, expected logs of runs that are over")
     return found
+
+
+def _histories(paths: Sequence[str], wanted: Wanted) -> Iterator[History]:
+    """Yield the histories under paths; logs that can't be read are passed over."""
+    for log in Collected(()).readable(find_logs(paths)):
+        try:
+            yield from map(encodable, log.reader.histories(log.files, log.run, wanted))
+        except HistoryError as error:
+            logger("replay").debug("%s: %s", log.files[0], error)
 
 
 def _take(found: dict[str, LoggedMetric], smoothers: dict[str, Smoother], metric: str, values: list[float]) -> None:

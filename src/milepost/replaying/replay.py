@@ -1,6 +1,6 @@
-"""Finds logs, replays each of their runs, and goes on where one is broken."""
+"""Replays each run of logs."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -8,27 +8,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from milepost.config import Config, load_performance_thresholds
-from milepost.errors import ConfigError, HistoryError, nearest
-from milepost.histories.finding import discovery
-from milepost.histories.finding.logs import Log
-from milepost.histories.history import History, TimeUnit, Wanted
+from milepost.errors import ConfigError
+from milepost.histories.finding.discovery import find_logs
+from milepost.histories.history import TimeUnit, Wanted
 from milepost.log import logger
 from milepost.money.instance import Instance
 from milepost.pricing import told
+from milepost.replaying.collected import Collected
 from milepost.replaying.engine import Replayed
-from milepost.replaying.record import record_of
 from milepost.replaying.results import Results, Skipped
 from milepost.replaying.workers.scheduling import Engine, outcomes, rows_at_once, worker_count
-from milepost.replaying.workers.work import Job, encodable
+from milepost.replaying.workers.work import Job
 from milepost.runs.record import RunRecord
-from milepost.tracking.result import ThresholdResult
+from milepost.store.where import store_of
 from milepost.tracking.thresholds import PerformanceThreshold, parse_threshold, require_unique_names
 
 if TYPE_CHECKING:
     from milepost.replaying.saving import Saver
-
-MOST_REASONS = 3
-"""So many are given where nothing could be read."""
 
 
 class ReplayProgress(NamedTuple):
@@ -119,7 +115,6 @@ def replay(
     """
     if save and not final:
         raise ConfigError("replay: found --save with --no-final, expected one of them: what is kept is a whole run")
-    named = [paths] if isinstance(paths, str | PathLike) else list(paths)
     settings = _settings(config, thresholds)
     workers = worker_count(workers, memory_bytes)
     job = Job(
@@ -140,141 +135,35 @@ def replay(
         with_curves=save or on_kept is not None,
         final=final,
     )
+    named = [str(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
     saver = _saver(store, settings) if save else None
-    results: list[Any] = []
-    skipped: list[Skipped] = []
-    runs = 0
-    names = set[str]()
-    ids = set[str]()
-    logs = _logs([str(path) for path in named], format, match, skipped, strict)
+    keepers = [keep for keep in (None if saver is None else saver.save, on_kept) if keep is not None]
+    collected = Collected(settings.thresholds, strict=strict, saved=save, keepers=keepers)
+    logs = collected.readable(find_logs(named, format=format, match=match))
     try:
         for done in outcomes(job, logs, engine, workers):
-            if isinstance(done, Skipped):
-                _skip(skipped, done, strict)
-            else:
-                run = done.history.run
-                try:
-                    _refuse_or_warn(run, ids, saved=saver is not None)
-                    if saver is not None or on_kept is not None:
-                        record = record_of(done, settings.thresholds)
-                        if saver is not None:
-                            saver.save(record)
-                        if on_kept is not None:
-                            on_kept(record)
-                except HistoryError as error:
-                    _skip(skipped, Skipped(run, str(error)), strict)
-                    continue
-                runs += 1
-                names.update(done.history.metrics or ())
-                results.extend(done.results)
-                for reason in filter(None, (done.fault, _passed_over(done))):
-                    _skip(skipped, Skipped(run, reason, wholly=False), strict and reason == done.fault)
-                if on_result is not None:
-                    on_result(done)
+            replayed = collected.take(done)
+            if replayed is not None and on_result is not None:
+                on_result(replayed)
             if on_progress is not None:
-                on_progress(ReplayProgress(runs, len(skipped), done.what if isinstance(done, Skipped) else run))
+                run = done.what if isinstance(done, Skipped) else done.history.run
+                on_progress(ReplayProgress(collected.runs, len(collected.skipped), run))
     finally:
         if saver is not None:
             saver.close()
-    if not runs:
-        raise HistoryError(_nothing([str(path) for path in named], skipped))
-    _warn_of_unobserved(settings.thresholds, results, names)
+    collected.require_runs(named)
+    collected.warn_of_unobserved()
 
     def load() -> list[RunRecord]:
         every: list[RunRecord] = []
-        replay(
-            named,
-            config=settings,
-            format=format,
-            match=match,
-            group=group,
-            group_by=group_by,
-            samples_column=samples_column,
-            time_column=time_column,
-            time_unit=time_unit,
-            run_column=run_column,
-            instance=instance,
-            price_per_hour=price_per_hour,
-            source=source,
-            engine=engine,
-            workers=workers,
-            memory_bytes=memory_bytes,
-            on_kept=every.append,
-        )
+        again = Collected(settings.thresholds, keepers=[every.append])
+        logs = again.readable(find_logs(named, format=format, match=match))
+        for done in outcomes(job._replace(with_curves=True, final=True), logs, engine, workers):
+            again.take(done)
+        again.require_runs(named)
         return every
 
-    return Results(results, runs, skipped, load)
-
-
-def find_histories(
-    paths: Sequence[str], wanted: Wanted, *, format: str | None = None, match: str | None = None
-) -> Iterator[History]:
-    """Yield the histories under paths; logs that can't be read are passed over."""
-    for log in _logs(paths, format, match, [], strict=False):
-        try:
-            yield from map(encodable, log.reader.histories(log.files, log.run, wanted))
-        except HistoryError as error:
-            logger("replay").debug("%s: %s", log.files[0], error)
-
-
-def _logs(
-    paths: Sequence[str], format: str | None, match: str | None, skipped: list[Skipped], strict: bool
-) -> Iterator[Log]:
-    """Yield the logs under paths, and put what can't be looked into among what is skipped."""
-    for log in discovery.find_logs(paths, format=format, match=match):
-        if isinstance(log, Log):
-            yield log
-        elif log.broken:
-            _skip(skipped, Skipped(log.path, log.reason), strict)
-
-
-def _skip(skipped: list[Skipped], one: Skipped, strict: bool) -> None:
-    if skipped[-1:] == [one]:
-        return  # said by each worker that had a part of this log
-    if strict:
-        raise HistoryError(one.shown)
-    logger("replay").debug("%s: %s", *one[:2])
-    skipped.append(one)
-
-
-def _nothing(paths: Sequence[str], skipped: Sequence[Skipped]) -> str:
-    """Say why nothing could be read: each reason with the first log that has it."""
-    reasons = {one.reason.replace(one.what, ""): one.shown for one in reversed(skipped)}
-    shown = list(reversed(reasons.values()))
-    more = f"; and {len(shown) - MOST_REASONS} more reasons" if len(shown) > MOST_REASONS else ""
-    return f"nothing could be read of {', '.join(paths)}: {'; '.join(shown[:MOST_REASONS])}{more}"
-
-
-def _refuse_or_warn(run: str, ids: set[str], *, saved: bool) -> None:
-    """Take note of a run's id; of a second run of the same id in one call, say so.
-
-    Raises:
-        HistoryError: It would take the other's place in the store.
-    """
-    if run in ids:
-        hint = "give the folder above both, so that their paths tell them apart"
-        if saved:
-            raise HistoryError(f"{run}: an earlier log of this call has the same id, and is kept; {hint}")
-        logger("replay").warning("%s: several logs of this call have this id; %s", run, hint)
-    ids.add(run)
-
-
-def _warn_of_unobserved(
-    thresholds: Iterable[PerformanceThreshold], results: Iterable[ThresholdResult], names: set[str]
-) -> None:
-    """Warn of each metric that no run observed, with the nearest names of those that their logs tell."""
-    observed = {result.metric for result in results if result.status != "never_observed"}
-    for metric in dict.fromkeys(threshold.metric for threshold in thresholds):
-        if metric in observed:
-            continue
-        hint = "; the logs have it, and never a number" if metric in names else nearest(metric, names, most=3)
-        logger("replay").warning("no run observed the metric %r%s", metric, hint)
-
-
-def _passed_over(done: Replayed) -> str | None:
-    if not done.skipped_rows:
-        return None
-    return f"{done.skipped_rows:,} rows tell no position: they were passed over"
+    return Results(collected.results, collected.runs, collected.skipped, load)
 
 
 def _settings(config: Config | str | Path | None, thresholds: Iterable[PerformanceThreshold | str] | None) -> Config:
@@ -303,7 +192,6 @@ def _told(settings: Config, given: Instance | Mapping[str, Any] | str | None) ->
 
 def _saver(named: str | Path | None, settings: Config) -> "Saver":
     from milepost.replaying.saving import Saver
-    from milepost.store.where import store_of
 
     where = store_of(named, settings.store)
     if where == "off":
