@@ -94,7 +94,18 @@ def masked(data: bytes) -> bytes:
 tags = st.sampled_from([b"a", b"a", b"b", b"b", b"loss/long name", b"", b"\xff", b"x" * 300])
 floats = st.binary(min_size=4, max_size=4)
 doubles = st.binary(min_size=8, max_size=8)
-junk = st.builds(message, st.integers(1, 20), st.sampled_from([2]), st.binary(max_size=9))
+odd = st.sampled_from(
+    [
+        *(b"\x00\x01", b"\x02\x00", b"\x56", b"\x57"),  # field 0; wire types that there are none of
+        *(b"\x53\x10\x01\x54", b"\x53\x10\x01", b"\x53\x5c", b"\x54"),  # groups, whole and not
+        *(b"\x90\x80\x80\x80\x00\x05", b"\x90\x80\x80\x80\x80\x00\x05"),  # keys in five and in six bytes
+        *(b"\xf8\xff\xff\xff\x0f\x05", b"\x90\x80\x80\x80\x10\x05"),  # the largest key, and a larger one
+        *(b"\x10" + b"\xff" * 9 + b"\x7f", b"\x10" + b"\xff" * 10 + b"\x01"),  # numbers of 10 and 11 bytes
+        *(b"\x52\x82\x80\x80\x80\x00ab", b"\x52\x82\x80\x80\x80\x80\x00ab"),  # lengths in five and in six bytes
+        *(b"\x8a\x00\x01b", b"\x8a\x00\x03\x0a\x01a", b"\x52\x7fa", b"\x0d\x00"),
+    ]
+)
+junk = st.one_of(odd, st.builds(message, st.integers(1, 20), st.sampled_from([2]), st.binary(max_size=9)))
 tensors = st.lists(
     st.one_of(
         st.sampled_from([1, 2, 3, 14]).map(lambda dtype: message(1, 0, dtype)),
@@ -218,9 +229,9 @@ numbers = st.one_of(st.floats(allow_nan=False).map(json.dumps), st.integers(-9, 
 keys = st.sampled_from([("a",), ("a",), ("x", "b"), ("x", "c", "d"), ("long" * 300,), ("é",), ("unwanted",), ()])
 
 
-def item(key: tuple[str, ...], value: str) -> bytes:
+def item(key: tuple[str, ...], value: str, rest: bytes = b"") -> bytes:
     names = [message(1 if len(key) == 1 else 2, 2, part.encode()) for part in key]
-    return message(1, 2, b"".join(names) + message(16, 2, value.encode("utf-8", "surrogatepass")))
+    return message(1, 2, b"".join(names) + message(16, 2, value.encode("utf-8", "surrogatepass")) + rest)
 
 
 def row_of(parts: list[bytes]) -> bytes:
@@ -228,7 +239,12 @@ def row_of(parts: list[bytes]) -> bytes:
 
 
 samples_items = st.integers(0, 2**40).map(lambda count: item(("samples",), str(count)))
-odd_rows = st.lists(st.builds(item, keys, json_values), max_size=5)
+item_rests = st.one_of(
+    st.just(b""), junk, st.sampled_from([message(1, 2, b"a"), message(2, 2, b"b"), message(16, 0, 1)])
+)
+odd_rows = st.lists(
+    st.one_of(st.builds(item, keys, json_values), st.builds(item, keys, numbers, item_rests)), max_size=5
+)
 usual_rows = st.lists(st.builds(item, keys, numbers), max_size=3)
 logged = st.builds(
     lambda samples, parts: message(1, 0, 5) + row_of([samples, *parts]),
@@ -242,6 +258,7 @@ others = st.one_of(
     numbers.map(lambda value: message(5, 2, message(1, 2, message(1, 2, b"lr") + message(16, 2, value.encode())))),
     st.integers(0, 3 * BLOCK_BYTES).map(lambda size: message(9, 2, bytes(size))),
     st.binary(max_size=3),
+    st.builds(lambda row, rest: row + rest, logged, odd),
 )
 
 

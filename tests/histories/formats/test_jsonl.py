@@ -109,3 +109,9 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
     file.write_bytes(b'{"samples": 1, "a": 1}\n' + junk)
     with suppress(HistoryError):
         column(one(file), "a")
+
+
+def test_a_metric_without_a_name_stays_without_one(tmp_path: Path) -> None:
+    file = _write(tmp_path, '{"samples": 1, "loss": 2, "": 3}\n{"samples": 2, "": 4}\n')
+    assert [rows.metrics.columns for rows in one(file).rows()] == [["loss", ""]]
+    assert column(one(file), "") == [3.0, 4.0]

@@ -13,7 +13,6 @@ wandb = pytest.importorskip("wandb")
 from wandb.proto import wandb_internal_pb2 as protocol  # noqa: E402
 
 from milepost.errors import HistoryError  # noqa: E402
-from milepost.histories.decoding import wandb_record as reader  # noqa: E402
 from milepost.histories.decoding.leveldb import BLOCK_BYTES, records  # noqa: E402
 from milepost.histories.finding.discovery import find_logs  # noqa: E402
 from milepost.histories.finding.logs import Log  # noqa: E402
@@ -64,22 +63,6 @@ def test_what_was_logged_is_read_to_the_last_bit(path: Path) -> None:
     assert (history.run, history.group, history.seed) == ("abc", "g", 7)
     assert history.config["optimizer.lr"] == 0.1
     assert history.config["optimizer.name"] == "adam"
-
-
-def test_numbers_of_our_own_are_those_of_the_protocol() -> None:
-    for message, names in (
-        (protocol.Record, {"history": reader.HISTORY, "config": reader.CONFIG, "run": reader.RUN}),
-        (
-            protocol.RunRecord,
-            {"run_id": reader.RUN_ID, "config": reader.RUN_CONFIG, "run_group": reader.RUN_GROUP},
-        ),
-        (protocol.ConfigRecord, {"update": reader.UPDATE}),
-        (protocol.HistoryRecord, {"item": reader.ITEM}),
-        (protocol.HistoryItem, {"key": reader.KEY, "nested_key": reader.NESTED_KEY, "value_json": reader.VALUE_JSON}),
-        (protocol.ConfigItem, {"key": reader.KEY, "nested_key": reader.NESTED_KEY, "value_json": reader.VALUE_JSON}),
-    ):
-        fields = message.DESCRIPTOR.fields_by_name
-        assert {name: fields[name].number for name in names} == names
 
 
 def test_every_record_is_one_of_the_protocol(path: Path) -> None:

@@ -9,10 +9,10 @@ from milepost.histories.decoding.checksums import crc32c_address
 from milepost.histories.decoding.compiler import scanners
 from milepost.histories.decoding.event_record import SCALARS, LoggedEvent, read_event
 from milepost.histories.decoding.files import opened, size_of
+from milepost.histories.decoding.messages import BrokenMessage
 from milepost.histories.decoding.names import Names
 from milepost.histories.decoding.restarts import Restarts
 from milepost.histories.decoding.tfrecord import Records
-from milepost.histories.decoding.wire import WireError
 
 if TYPE_CHECKING:
     import numpy
@@ -108,7 +108,7 @@ class EventScan:
                     return
                 try:
                     event = read_event(data, self._wanted, self._plugins)
-                except WireError as error:
+                except BrokenMessage as error:
                     raise HistoryError(
                         f"{path}: found {error} in the record at byte {offset}, expected an event"
                     ) from None

@@ -3,21 +3,43 @@
 https://github.com/tensorflow/tensorflow, ``event.proto`` and ``summary.proto``.
 """
 
-import struct
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
+from milepost.histories.decoding.messages import Messages
 from milepost.histories.decoding.tensors import number_of
-from milepost.histories.decoding.wire import BYTES, FIXED32, FIXED64, VARINT, fields, signed
 
-# Fields of Event, Summary, Summary.Value, SummaryMetadata and SessionLog.
+# Fields of Event, Summary and Summary.Value, and a status of SessionLog.
 WALL_TIME, STEP, FILE_VERSION, SUMMARY, SESSION_LOG = 1, 2, 3, 5, 7
 VALUE = 1
 TAG, SIMPLE_VALUE, NODE_NAME, TENSOR, METADATA = 1, 2, 7, 8, 9
-STATUS, START = 1, 1
-PLUGIN_DATA, PLUGIN_NAME = 1, 1
+START = 1
 SCALARS = b"scalars"
 
 VERSION = b"brain.Event:"
+
+
+@cache
+def protocol() -> Messages:
+    """Return the messages of event files."""
+    value = {"tag": (TAG, "bytes"), "simple_value": (SIMPLE_VALUE, "float"), "node_name": (NODE_NAME, "bytes")}
+    return Messages(
+        "milepost.tensorboard",
+        {
+            "Event": {
+                "wall_time": (WALL_TIME, "double"),
+                "step": (STEP, "int64"),
+                "file_version": (FILE_VERSION, "bytes"),
+                "summary": (SUMMARY, "Summary"),
+                "session_log": (SESSION_LOG, "SessionLog"),
+            },
+            "Summary": {"value": (VALUE, "Value*")},
+            "Value": {**value, "tensor": (TENSOR, "bytes"), "metadata": (METADATA, "bytes")},
+            "SummaryMetadata": {"plugin_data": (1, "PluginData")},
+            "PluginData": {"plugin_name": (1, "bytes")},
+            "SessionLog": {"status": (1, "int32")},
+        },
+    )
 
 
 class LoggedEvent(NamedTuple):
@@ -49,71 +71,33 @@ def read_event(data: bytes, wanted: frozenset[bytes] | None, plugins: dict[bytes
         plugins: Which plugin each tag is of, as earlier events told; what this one tells is added.
 
     Raises:
-        WireError: It is no event.
+        BrokenMessage: It is no event.
     """
-    wall_time, step = 0.0, 0
-    version: float | None = None
-    starts = has_summary = False
+    event = protocol().parse("Event", data)
     values: dict[str, float] = {}
-    for field, kind, start, end in fields(data):
-        if field == WALL_TIME and kind == FIXED64:
-            (wall_time,) = struct.unpack_from("<d", data, start)
-        elif field == STEP and kind == VARINT:
-            step = signed(start)
-        elif field == SUMMARY and kind == BYTES:
-            has_summary = True
-            for inner, inner_kind, at, stop in fields(data, start, end):
-                if inner == VALUE and inner_kind == BYTES:
-                    _read_value(data, at, stop, wanted, plugins, values)
-        elif field == FILE_VERSION and kind == BYTES:
-            version = _version(data[start:end])
-        elif field == SESSION_LOG and kind == BYTES:
-            starts = any(inner == STATUS and at == START for inner, _, at, _ in fields(data, start, end))
-    return LoggedEvent(wall_time, step, values, version, starts, has_summary)
+    for value in event.summary.value:
+        tag = value.tag
+        if wanted is None or not tag or tag in wanted:
+            number = _number(value, tag, plugins)
+            tag = tag or (b"" if value.HasField("simple_value") else value.node_name)
+            if number is not None and (wanted is None or tag in wanted):
+                values[tag.decode("utf-8", errors="replace")] = number
+    version = _version(event.file_version) if event.HasField("file_version") else None
+    starts = event.session_log.status == START
+    return LoggedEvent(event.wall_time, event.step, values, version, starts, event.HasField("summary"))
 
 
-def _read_value(
-    data: bytes,
-    start: int,
-    end: int,
-    wanted: frozenset[bytes] | None,
-    plugins: dict[bytes, bytes],
-    values: dict[str, float],
-) -> None:
-    """Put the number of a summary's value among ``values``, where it has one and its tag is wanted."""
-    tag = node = b""
-    number: float | None = None
-    tensor: tuple[int, int] | None = None
-    for field, kind, at, stop in fields(data, start, end):
-        if field == TAG and kind == BYTES:
-            tag = data[at:stop]
-            if wanted is not None and tag and tag not in wanted:
-                return
-        elif field == SIMPLE_VALUE and kind == FIXED32:
-            (number,) = struct.unpack_from("<f", data, at)
-        elif field == TENSOR and kind == BYTES:
-            tensor = at, stop
-        elif field == NODE_NAME and kind == BYTES:
-            node = data[at:stop]
-        elif field == METADATA and kind == BYTES and tag not in plugins:
-            plugins[tag] = _plugin(data, at, stop)
-    if tensor is not None and number is None:
-        tag = tag or node
+def _number(value: Any, tag: bytes, plugins: dict[bytes, bytes]) -> float | None:
+    """Return the number of a summary's value; None where it has none. Its tag's plugin is taken note of."""
+    if tag not in plugins and value.HasField("metadata"):
         # Writers tell the plugin with a tag's first value only.
-        if plugins.get(tag, SCALARS) == SCALARS:
-            number = number_of(data, *tensor)
-    if number is not None and (wanted is None or tag in wanted):
-        values[tag.decode("utf-8", errors="replace")] = number
-
-
-def _plugin(data: bytes, start: int, end: int) -> bytes:
-    """Return the name of the plugin that a value's metadata tell."""
-    for field, kind, at, stop in fields(data, start, end):
-        if field == PLUGIN_DATA and kind == BYTES:
-            for inner, inner_kind, inner_at, inner_stop in fields(data, at, stop):
-                if inner == PLUGIN_NAME and inner_kind == BYTES:
-                    return data[inner_at:inner_stop]
-    return SCALARS
+        data = protocol().parse("SummaryMetadata", value.metadata).plugin_data
+        plugins[tag] = data.plugin_name if data.HasField("plugin_name") else SCALARS
+    if value.HasField("simple_value"):
+        number: float = value.simple_value
+        return number
+    is_scalar = value.HasField("tensor") and plugins.get(tag or value.node_name, SCALARS) == SCALARS
+    return number_of(value.tensor) if is_scalar else None
 
 
 def _version(told: bytes) -> float | None:

@@ -36,7 +36,8 @@ def frame_of(rows: Sequence[dict[str, Any]]) -> "polars.DataFrame":
     import polars
 
     names = dict.fromkeys(name for row in rows for name in row)
-    return polars.DataFrame([series(as_unicode(name), [row.get(name) for row in rows]) for name in names])
+    columns = [series(as_unicode(name), [row.get(name) for row in rows]) for name in names]
+    return polars.DataFrame({column.name: column for column in columns})  # of a list, Polars names those without a name
 
 
 def series(name: str, values: list[Any]) -> "polars.Series":

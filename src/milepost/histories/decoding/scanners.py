@@ -32,10 +32,15 @@ from milepost.histories.decoding.event_record import (
     WALL_TIME,
 )
 from milepost.histories.decoding.leveldb import BLOCK_BYTES, CHUNK_HEADER_BYTES, FIRST, FULL, LAST
-from milepost.histories.decoding.tensors import CONTENT, DOUBLES, DTYPE, FLOATS
+from milepost.histories.decoding.messages import PLAIN_BYTES
+from milepost.histories.decoding.tensors import CONTENT, DOUBLES, DTYPE, FLOATS, MAX_BYTES
 from milepost.histories.decoding.tfrecord import FOOTER_BYTES, HEADER_BYTES
 from milepost.histories.decoding.wandb_record import CONFIG, HISTORY, ITEM, KEY, NESTED_KEY, RUN, VALUE_JSON
-from milepost.histories.decoding.wire import BYTES, FIXED32, FIXED64, MAX_VARINT_BYTES, VARINT
+
+# Protobuf's wire format: https://protobuf.dev/programming-guides/encoding.
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+MAX_VARINT_BYTES, MAX_LENGTH_BYTES = 10, 5
+FIRST_KEY, KEYS = 8, 2**32
 
 NOTHING, UNUSUAL = -1, -2
 PROBES = 32
@@ -119,15 +124,15 @@ def varint(data, at, end):
 @njit(forceinline=True)
 def field(data, at, end):
     """Return the field at a place: number, wire type, start (of a varint, its value) and end; -1 where it has none."""
-    key, at = varint(data, at, end)
+    key, at = varint(data, at, min(at + MAX_LENGTH_BYTES, end))
     kind = key & 7
-    if at < 0:
-        return key, kind, at, at
+    if at < 0 or not FIRST_KEY <= key < KEYS:
+        return key, kind, at, np.int64(-1)
     if kind == VARINT:
         value, at = varint(data, at, end)
         return key >> 3, kind, value, at
     if kind == BYTES:
-        length, at = varint(data, at, end)
+        length, at = varint(data, at, min(at + MAX_LENGTH_BYTES, end))
     elif kind == FIXED64:
         length = np.int64(8)
     elif kind == FIXED32:
@@ -195,6 +200,8 @@ def tensor(data, at, end):
     dtype, count, value = np.int64(0), 0, 0.0
     content = np.int64(-1)
     length = np.int64(0)
+    if end - at > MAX_BYTES:
+        return False, value
     while at < end:
         number, kind, start, at = field(data, at, end)
         if at < 0:
@@ -228,8 +235,8 @@ def summary_value(data, at, end, names, takes_all):
     if at < 0 or field_number != TAG or kind != BYTES or start == at:
         return np.int64(UNUSUAL), value
     tag = find(names, data, start, at)
-    if tag < 0:
-        return np.int64(UNUSUAL) if takes_all else tag, value
+    if tag == UNUSUAL or (tag == NOTHING and takes_all):
+        return np.int64(UNUSUAL), value
     has_value = False
     tensor_at = tensor_end = np.int64(-1)
     while at < end:
@@ -240,9 +247,9 @@ def summary_value(data, at, end, names, takes_all):
             has_value, value = True, float32(data, start)
         elif field_number == TENSOR and kind == BYTES:
             tensor_at, tensor_end = start, at
-        elif field_number == METADATA and names[3][tag] == UNTOLD_PLUGIN:
+        elif field_number == METADATA and tag >= 0 and names[3][tag] == UNTOLD_PLUGIN:
             return np.int64(UNUSUAL), value
-    if has_value:
+    if has_value or tag == NOTHING:
         return tag, value
     if tensor_at < 0 or names[3][tag] == OTHER_PLUGIN:
         return np.int64(NOTHING), value
@@ -280,7 +287,7 @@ def scan_events(
     while events < len(numbers) and at + HEADER_BYTES <= len(data):
         start = at + HEADER_BYTES
         length = load(data, at, 8)
-        if length < 0 or length > len(data) - start - FOOTER_BYTES:
+        if length < 0 or length > min(len(data) - start - FOOTER_BYTES, PLAIN_BYTES):
             break
         stop = start + length
         if not (is_checked(function, data, at, at + 8, at + 8) and is_checked(function, data, start, stop, stop)):
@@ -405,7 +412,7 @@ def item(data, at, end, names, takes_all, prefixes, scratch):
         if at < 0:
             return np.int64(UNUSUAL), value_at, value_end
         if number == KEY or number == NESTED_KEY:
-            if kind != BYTES or length + at - begin + 1 > len(scratch):
+            if kind != BYTES or (number == KEY and pieces) or length + at - begin + 1 > len(scratch):
                 return np.int64(UNUSUAL), value_at, value_end
             if pieces:
                 scratch[length] = DOT
@@ -414,7 +421,7 @@ def item(data, at, end, names, takes_all, prefixes, scratch):
                 scratch[np.uint64(length)] = data[np.uint64(place)]
                 length += 1
             pieces += 1
-        elif number == VALUE_JSON and kind != VARINT:
+        elif number == VALUE_JSON and kind == BYTES:
             value_at, value_end = begin, at
     name = find(names, scratch, 0, length)
     if name == NOTHING and not takes_all:
@@ -463,7 +470,7 @@ def scan_rows(
     rows, count = counts[0], counts[1]
     while record < records and rows < most_rows:
         place, stop = starts[record], ends[record]
-        first, has_row, usual = count, False, True
+        first, has_row, usual = count, False, stop - place <= PLAIN_BYTES
         while place < stop and usual:
             number, kind, begin, place = field(payload, place, stop)
             if place < 0 or number == RUN or number == CONFIG or (number == HISTORY and (kind != BYTES or has_row)):

@@ -1,12 +1,14 @@
 """TensorFlow's tensors of one number: ``tensor.proto``, ``types.proto`` of https://github.com/tensorflow/tensorflow."""
 
-import math
 import struct
-from collections.abc import Callable
+from functools import cache
 
-from milepost.histories.decoding.wire import BYTES, FIXED32, FIXED64, VARINT, fields, signed, varint
+from milepost.histories.decoding.messages import Messages
 
-DTYPE, CONTENT, FLOATS, DOUBLES, INTS, INT64S, BOOLS, HALVES, UINT32S, UINT64S = 1, 4, 5, 6, 7, 10, 11, 13, 16, 17
+MAX_BYTES = 1024
+"""Of a tensor of one number: with its type, its shape and whatever else it may tell."""
+
+DTYPE, CONTENT, FLOATS, DOUBLES = 1, 4, 5, 6
 
 FORMATS = {
     1: "<f",  # DT_FLOAT
@@ -25,64 +27,51 @@ FORMATS = {
 BFLOAT16 = 14
 HALF = 19
 
-PACKED: dict[int, Callable[[bytes, int], float]] = {
-    FLOATS: lambda data, at: struct.unpack_from("<f", data, at)[0],
-    DOUBLES: lambda data, at: struct.unpack_from("<d", data, at)[0],
-    INTS: lambda data, at: signed(varint(data, at)[0]),
-    INT64S: lambda data, at: signed(varint(data, at)[0]),
-    BOOLS: lambda data, at: varint(data, at)[0],
-    UINT32S: lambda data, at: varint(data, at)[0],
-    UINT64S: lambda data, at: varint(data, at)[0],
+
+VALUES = {
+    "float_val": (FLOATS, "float*"),
+    "double_val": (DOUBLES, "double*"),
+    "int_val": (7, "int32*"),
+    "int64_val": (10, "int64*"),
+    "bool_val": (11, "bool*"),
+    "uint32_val": (16, "uint32*"),
+    "uint64_val": (17, "uint64*"),
 }
+HALVES = {"half_val": (13, "int32*")}
+"""The bits of numbers of 16 bits."""
 
 
-def number_of(data: bytes, start: int, end: int) -> float | None:
+@cache
+def protocol() -> Messages:
+    """Return the messages of tensors."""
+    tensor = {"dtype": (DTYPE, "int32"), "tensor_content": (CONTENT, "bytes"), **VALUES, **HALVES}
+    return Messages("milepost.tensors", {"TensorProto": tensor})
+
+
+def number_of(data: bytes) -> float | None:
     """Return the number that a tensor holds; None where it holds none, or several.
 
     Raises:
-        WireError: It is no tensor.
+        BrokenMessage: It is no tensor.
     """
-    dtype = 0
-    content: tuple[int, int] | None = None
-    values: list[float] = []
-    for field, kind, at, stop in fields(data, start, end):
-        if field == DTYPE and kind == VARINT:
-            dtype = at
-        elif field == CONTENT and kind == BYTES:
-            content = at, stop
-        elif field == HALVES and kind == BYTES and stop > at:
-            bits = varint(data, at)[0]
-            values.append(_half(bits, dtype) if varint(data, at)[1] == stop else math.nan)
-            if varint(data, at)[1] != stop:
-                return None
-        elif field in PACKED and kind == BYTES and stop > at:
-            if not _is_one(data, at, stop, field):
-                return None
-            values.append(PACKED[field](data, at))
-        elif field in PACKED and kind in (FIXED32, FIXED64):
-            values.append(PACKED[field](data, at))
-        elif field in PACKED and kind == VARINT:
-            values.append(signed(at))
-    if content is not None and content[1] > content[0]:
-        return _of_content(data[content[0] : content[1]], dtype)
-    return float(values[0]) if len(values) == 1 else None
+    if len(data) > MAX_BYTES:
+        return None
+    tensor = protocol().parse("TensorProto", data)
+    if tensor.tensor_content:
+        return _of_content(tensor.tensor_content, tensor.dtype)
+    numbers = [value for name in VALUES for value in getattr(tensor, name)]
+    numbers += (_half(bits, tensor.dtype) for bits in tensor.half_val)
+    return float(numbers[0]) if len(numbers) == 1 else None
 
 
-def _is_one(data: bytes, at: int, stop: int, field: int) -> bool:
-    if field in (FLOATS, DOUBLES):
-        return stop - at == (4 if field == FLOATS else 8)
-    return varint(data, at)[1] == stop
-
-
-def _half(bits: int, dtype: int) -> float:
-    if dtype == BFLOAT16:
-        return float(struct.unpack("<f", struct.pack("<I", (bits & 0xFFFF) << 16))[0])
-    return float(struct.unpack("<e", struct.pack("<H", bits & 0xFFFF))[0])
+def _half(bits: int, dtype: int) -> float | None:
+    return _of_content((bits & 0xFFFF).to_bytes(2, "little"), BFLOAT16 if dtype == BFLOAT16 else HALF)
 
 
 def _of_content(content: bytes, dtype: int) -> float | None:
+    """Return the number that bytes of a type are; None where they are several, or of no number."""
     if dtype == BFLOAT16 and len(content) == 2:
-        return _half(int.from_bytes(content, "little"), dtype)
+        content, dtype = b"\0\0" + content, 1
     form = FORMATS.get(dtype)
     if form is None or struct.calcsize(form) != len(content):
         return None

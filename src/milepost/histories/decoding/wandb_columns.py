@@ -182,5 +182,5 @@ class _OpenChunk:
         if columns:
             for column in columns.values():
                 column += [None] * (rows - len(column))
-            data = polars.DataFrame([series(name, column) for name, column in columns.items()])
+            data = polars.DataFrame({name: series(name, column) for name, column in columns.items()})
             yield Frame((first_row - 1) // CHUNK_ROWS, first_row, data)

@@ -4,48 +4,60 @@ https://github.com/wandb/wandb, ``wandb/proto/wandb_internal.proto``.
 """
 
 import json
-from functools import lru_cache
+from collections.abc import Iterable
+from functools import cache, lru_cache
 from typing import Any
 
 from milepost.histories.decoding.json_rows import MAX_DEPTH, SPECIAL, flatten
-from milepost.histories.decoding.wire import BYTES, VARINT, fields
+from milepost.histories.decoding.messages import Messages
 
-# Fields of Record, RunRecord, ConfigRecord, HistoryRecord, and of the items of the last two.
+# Fields of Record, HistoryRecord and its items.
 HISTORY, CONFIG, RUN = 2, 5, 17
-RUN_ID, RUN_CONFIG, RUN_GROUP, DISPLAY_NAME = 1, 4, 6, 8
-UPDATE = 1
 ITEM = 1
 KEY, NESTED_KEY, VALUE_JSON = 1, 2, 16
 
 
-def read_items(data: bytes, start: int, end: int, item: int, wanted: frozenset[str] | None) -> dict[str, Any]:
-    """Return the items of a record by their names, flat: ``{"env.reward": 1.0}``; lists are left out.
+@cache
+def protocol() -> Messages:
+    """Return the messages of W&B's protocol."""
+    return Messages(
+        "milepost.wandb",
+        {
+            "Record": {
+                "history": (HISTORY, "HistoryRecord"),
+                "config": (CONFIG, "ConfigRecord"),
+                "run": (RUN, "RunRecord"),
+            },
+            "RunRecord": {"run_id": (1, "bytes"), "config": (4, "ConfigRecord"), "run_group": (6, "bytes")},
+            "ConfigRecord": {"update": (1, "Item*")},
+            "HistoryRecord": {"item": (ITEM, "Item*")},
+            "Item": {"key": (KEY, "bytes"), "nested_key": (NESTED_KEY, "bytes*"), "value_json": (VALUE_JSON, "bytes")},
+        },
+    )
 
-    Args:
-        data: Of the record.
-        start: Where the part starts that has the items.
-        end: Where it ends.
-        item: Number of its field that holds items.
-        wanted: Names that are wanted; all where None.
+
+def read_record(data: bytes) -> Any:
+    """Return a record, with those of its fields that `protocol` declares.
 
     Raises:
-        WireError: It is no message.
+        BrokenMessage: It is none.
+    """
+    return protocol().parse("Record", data)
+
+
+def read_items(items: Iterable[Any], wanted: frozenset[str] | None) -> dict[str, Any]:
+    """Return the items of a history or a configuration by their names, flat: ``{"env.reward": 1.0}``, without lists.
+
+    Args:
+        items: The items.
+        wanted: Names that are wanted; all where None.
     """
     row: dict[str, Any] = {}
     prefixes = prefixes_of(wanted or frozenset())
-    for field, kind, at, stop in fields(data, start, end):
-        if field != item or kind != BYTES:
-            continue
-        names: list[str] = []
-        value = b""
-        for inner, inner_kind, inner_at, inner_stop in fields(data, at, stop):
-            if inner_kind == VARINT:
-                continue
-            if inner in (KEY, NESTED_KEY):
-                names.append(data[inner_at:inner_stop].decode(errors="replace"))
-            elif inner == VALUE_JSON:
-                value = data[inner_at:inner_stop]
-        name = ".".join(names)
+    for item in items:
+        keys = (item.key, *item.nested_key) if item.HasField("key") else item.nested_key
+        name = b".".join(keys).decode(errors="replace")
+        value = item.value_json
         if wanted is not None and name not in wanted and not (value.startswith(b"{") and name in prefixes):
             continue
         try:

@@ -199,13 +199,13 @@ class _Events:
 
         counts = numpy.bincount(of_tags)
         order = numpy.argsort(of_tags.astype("u2" if len(counts) <= 2**16 else "i8"), kind="stable")
-        columns = []
+        columns: dict[str, polars.Series] = {}
         for tag, at in enumerate(numpy.split(order, numpy.cumsum(counts)[:-1])):
             if not len(at):
                 continue
             column, is_told = numpy.zeros(height), numpy.zeros(height, bool)
             column[rows[at]], is_told[rows[at]] = values[at], True
-            columns.append(_series(self._names[tag], column, is_told))
+            columns[self._names[tag]] = _series(self._names[tag], column, is_told)
         return polars.DataFrame(columns)
 
     def _samples_at(self, steps: "Array") -> "polars.Series":

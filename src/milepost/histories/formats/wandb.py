@@ -11,19 +11,9 @@ from milepost.errors import HistoryError
 from milepost.histories.decoding.compiler import scanners
 from milepost.histories.decoding.files import size_of, stem
 from milepost.histories.decoding.leveldb import MAGIC, Record, records
+from milepost.histories.decoding.messages import BrokenMessage
 from milepost.histories.decoding.wandb_columns import ColumnScan
-from milepost.histories.decoding.wandb_record import (
-    CONFIG,
-    HISTORY,
-    ITEM,
-    RUN,
-    RUN_CONFIG,
-    RUN_GROUP,
-    RUN_ID,
-    UPDATE,
-    read_items,
-)
-from milepost.histories.decoding.wire import BYTES, WireError, fields
+from milepost.histories.decoding.wandb_record import read_items, read_record
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.histories import histories_of
@@ -122,25 +112,18 @@ class WandbFile(RowTable):
     def _rows_of(self, record: Record, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
         """Yield the rows of a record, and take note of what else it tells."""
         try:
-            for field, kind, start, end in fields(record.data):
-                if field == HISTORY and kind == BYTES:
-                    yield read_items(record.data, start, end, ITEM, wanted)
-                elif field == RUN and kind == BYTES:
-                    self._read_run(record.data, start, end)
-                elif field == CONFIG and kind == BYTES:
-                    self._read_config(record.data, start, end)
-        except WireError as error:
+            told = read_record(record.data)
+        except BrokenMessage as error:
             raise HistoryError(f"{self.where}: found {error} in the record at byte {record.offset}") from None
+        if told.HasField("run"):
+            self.run = told.run.run_id.decode(errors="replace") or self.run
+            self.group = told.run.run_group.decode(errors="replace") or self.group
+            self._note_config(told.run.config)
+        if told.HasField("config"):
+            self._note_config(told.config)
+        if told.HasField("history"):
+            yield read_items(told.history.item, wanted)
 
-    def _read_run(self, data: bytes, start: int, end: int) -> None:
-        for field, kind, at, stop in fields(data, start, end):
-            if kind == BYTES and field == RUN_ID:
-                self.run = data[at:stop].decode(errors="replace") or None
-            elif kind == BYTES and field == RUN_GROUP:
-                self.group = data[at:stop].decode(errors="replace") or None
-            elif kind == BYTES and field == RUN_CONFIG:
-                self._read_config(data, at, stop)
-
-    def _read_config(self, data: bytes, start: int, end: int) -> None:
-        told = read_items(data, start, end, UPDATE, None)
+    def _note_config(self, config: Any) -> None:
+        told = read_items(config.update, None)
         self.config |= {name: value for name, value in told.items() if not name.startswith("_wandb")}

@@ -102,7 +102,7 @@ class Chunks:
         names = self.metrics
         if names is None:
             names = tuple(name for name in data.columns if name not in self.chosen.names)
-        metrics = polars.DataFrame([self._metric(data[name]) for name in names if name in data.columns])
+        metrics = polars.DataFrame({name: self._metric(data[name]) for name in names if name in data.columns})
         elapsed = wall = None
         for column in self.chosen.times:
             if column.name in times:
