@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import msgspec
+
 from milepost.data import GCPShape, gcp_shapes
 from milepost.errors import PriceUnavailable, nearest
 from milepost.money.instance import Instance, Market
