@@ -1,27 +1,13 @@
 import io
-from typing import Any
 
 import pytest
-from rich.console import Console, RenderableType
+from rich.console import Console
 
-from milepost.report.amounts import usd
 from milepost.report.live_panel import LivePanel
 from milepost.report.terminal import price_line, print_results, results_table
-from milepost.tracked_run import TrackedRun, track
-from milepost.tracking.tracker import PerformanceThresholdTracker
-from tests.helpers import FakeClock, ledger, quote, threshold
-
-
-def shown(renderable: RenderableType, width: int = 140) -> str:
-    console = Console(file=io.StringIO(), width=width)
-    console.print(renderable)
-    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
-
-
-def run_of(*thresholds: Any, **fields: Any) -> tuple[TrackedRun, FakeClock]:
-    clock = FakeClock()
-    tracker = PerformanceThresholdTracker(thresholds, ledger=ledger(**fields), clock=clock)
-    return TrackedRun(tracker, clock=clock), clock
+from milepost.tracked_run import track
+from tests.helpers import ledger, quote, threshold
+from tests.report.showing import run_of, shown
 
 
 def test_table_shows_what_each_threshold_took() -> None:
@@ -75,72 +61,3 @@ def test_price_line_names_fleet_source_and_date() -> None:
     book = book.restated(book.segments[0].id, price)
     expected = "$1.5/h × 2 nodes × 0.5 of each g5.4xlarge on-demand us-east-1 (source: user, as of 2025)"
     assert " ".join(shown(price_line(book.current)).split()) == expected
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(None, "–"), (0.0, "$0.00"), (0.01234, "$0.0123"), (1234.5, "$1,234.50"), (1e-6, "<$0.0001")]
-)
-def test_dollars(value: float | None, text: str) -> None:
-    assert usd(value) == text
-
-
-def test_panel_shows_progress_to_each_target() -> None:
-    run, clock = run_of(threshold(), threshold(9.0, name="far"), threshold(0.1, "<=", name="loss", metric="loss"))
-    clock.advance(90)
-    run.update({"m": 3.0}, 4_500)
-    panel = LivePanel(run, total_samples=10_000, console=Console(file=io.StringIO()))
-    panel.refresh({"reward": 1.25})
-    text = shown(panel.panel())
-    assert "4,500 of 10,000 samples  1:30 elapsed  $0.0900 so far" in text
-    assert "achieved at 4,500 samples, 1.50 min, $0.0900" in text
-    assert "reward 1.25" in text
-
-
-def test_panel_is_lines_where_there_is_no_terminal() -> None:
-    run, clock = run_of(threshold(), threshold(9.0, name="[bold]far"[6:] + "x"))
-    console = Console(file=io.StringIO(), width=140)
-    clock.advance(90)
-    with LivePanel(run, console=console) as panel:
-        run.update({"m": 3.0}, 4_500)
-        panel.refresh()
-        panel.refresh()
-    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    assert lines[-1] == "4,500 samples  1:30 elapsed  $0.0900 so far  t: achieved  farx: 3.000 of 9"
-    assert len(lines) == 2
-
-
-def test_another_rank_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RANK", "1")
-    console = Console(file=io.StringIO())
-    with track(thresholds=[threshold()]) as run, LivePanel(run, console=console) as panel:
-        panel.refresh()
-    assert console.file.getvalue() == ""  # type: ignore[attr-defined]
-
-
-def test_panel_draws_the_curve_and_its_targets() -> None:
-    run, clock = run_of(threshold(), threshold(9.0, name="far"), threshold(5.0, name="other", metric="n"))
-    console = Console(file=io.StringIO(), width=100, height=40, force_terminal=True)
-    panel = LivePanel(run, console=console)
-    for second in range(1, 40):
-        clock.advance(1.0)
-        run.update({"m": second / 8, "n": 9.0}, second * 1000)
-        panel._drawn = 0.0
-        panel.refresh()
-    text = shown(panel.panel(), width=100)
-    assert "m over samples" in text
-    assert "39,000" in text
-    assert all(name in text for name in ("smoothed", " t >= 2 ", " far >= 9 "))
-    run.update({"m": 1.0}, 10_000)  # it went back
-    panel._trail.add(run)
-    assert "39,000" not in shown(panel.panel(), width=100).partition("m over samples")[2]
-    small = Console(file=io.StringIO(), width=40, height=26, force_terminal=True)
-    narrow = LivePanel(run, console=small)
-    narrow._trail = panel._trail
-    narrow.refresh({"loss": 1.0})
-    lines = [line for line in shown(narrow.panel(), width=40).splitlines() if line.strip()]
-    assert len(lines) < 26  # folded lines are counted: the plot is whole, and nothing below it is cut
-    assert lines[-2].split()[0] == "1,000"
-    assert lines[-1].startswith("loss 1")
-    low = LivePanel(run, console=Console(file=io.StringIO(), width=100, height=12, force_terminal=True))
-    low._trail = panel._trail
-    assert "over samples" not in shown(low.panel())
