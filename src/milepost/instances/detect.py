@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from milepost.data import machines
-from milepost.instances.environment import read, visible_gpus, warn, whole
+from milepost.instances.environment import read, read_number, visible_gpus, warn
 from milepost.instances.gpus import GPUProbe, misfit
 from milepost.instances.probe import Placement, ProbeFailed
 from milepost.instances.probing import ProbeAnswer, preemption_notice, probe_gpus, probe_machine
@@ -195,9 +195,8 @@ def _clouds() -> list[ReadVariables]:
 
 
 def _from_skypilot(environ: Mapping[str, str]) -> Placement:
-    name = "SKYPILOT_NODE_RANK"
-    rank = read(environ, name, whole, "a whole number, 0 or more")
-    return Placement(rank=rank, rank_source=None if rank is None else name)
+    rank, rank_source = read_number(environ, "SKYPILOT_NODE_RANK", least=0)
+    return Placement(rank=rank, rank_source=rank_source)
 
 
 def _fits(found: Instance, stand_ins: Instance) -> bool:
@@ -220,11 +219,10 @@ def _assumption(whose: str, unknown: tuple[str, ...], stand_ins: Instance) -> st
 
 def _share_of_gpus(found: Instance, environ: Mapping[str, str], gpus: Instance | None) -> Instance:
     """Return the share of an instance that the GPUs visible to this process are."""
-    source = "CUDA_VISIBLE_DEVICES"
-    number = read(environ, source, visible_gpus, "indices or UUIDs of whole GPUs")
+    source: str | None = "CUDA_VISIBLE_DEVICES"
+    number = read(environ, "CUDA_VISIBLE_DEVICES", visible_gpus, "indices or UUIDs of whole GPUs")
     if number is None:
-        source = "SKYPILOT_NUM_GPUS_PER_NODE"
-        number = read(environ, source, whole, "a whole number, 0 or more")
+        number, source = read_number(environ, "SKYPILOT_NUM_GPUS_PER_NODE", least=0)
     if number is None and gpus is not None:
         source, number = gpus.sources["gpus"], gpus.gpus
     machine = machines().get(found.instance_type or "")

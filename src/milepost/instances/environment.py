@@ -29,6 +29,15 @@ def read(environ: Mapping[str, str], name: str, parse: Callable[[str], T | None]
     return value
 
 
+def read_number(environ: Mapping[str, str], *names: str, least: int) -> tuple[int | None, str | None]:
+    """Return the whole number, ``least`` (0 or 1) or more, that the first variable to tell one holds, and its name."""
+    for name in names:
+        number = read(environ, name, count if least else whole, f"a whole number, {least} or more")
+        if number is not None:
+            return number, name
+    return None, None
+
+
 def warn(name: str, found: str, expected: str) -> None:
     """Warn that a variable holds something else than expected."""
     shown = repr(found[:80]) + ("…" if len(found) > 80 else "")

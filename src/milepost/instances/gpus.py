@@ -39,10 +39,6 @@ class GPUProbe(Probe):
 
     name: ClassVar[str] = "gpus"
 
-    def why_not(self, environ: Mapping[str, str]) -> str | None:
-        """Nothing forbids it."""
-        return None
-
     def ask(self, environ: Mapping[str, str], deadline: float) -> Instance:
         """Return how many this machine has, whatever ``CUDA_VISIBLE_DEVICES`` hides of them, and their one model.
 

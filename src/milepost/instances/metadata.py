@@ -119,12 +119,9 @@ def object_of(answer: Answer) -> dict[str, Any]:
         ProbeFailed: It is none.
     """
     try:
-        found = msgspec.json.decode(answer.body)
+        return msgspec.json.decode(answer.body, type=dict[str, Any])
     except (msgspec.DecodeError, ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise ProbeFailed("an answer that is no JSON object")
-    return found
+        raise ProbeFailed("an answer that is no JSON object") from None
 
 
 def fitting(value: object, pattern: re.Pattern[str]) -> str:
@@ -149,12 +146,9 @@ def if_told(source: str, what: str, ask: Callable[[], T]) -> T | None:
     """
     try:
         return ask()
-    except Refused as error:
-        failure: ProbeFailed | None = None if error.status == 404 else error
     except ProbeFailed as error:
-        failure = error
-    if failure:
-        logger("instances").warning("%s: %s: %s; it is not known", source, what, failure)
+        if not (isinstance(error, Refused) and error.status == 404):
+            logger("instances").warning("%s: %s: %s; it is not known", source, what, error)
     return None
 
 
@@ -197,14 +191,12 @@ def _connect(host: str, port: int, deadline: float, max_bytes: int) -> _Socket:
         try:
             connection.hurry()
             connection.connect(address)
-        except OSError as error:
-            connection.close()
-            failure = error
-        except BaseException:
-            connection.close()
-            raise
-        else:
             return connection
+        except BaseException as error:
+            connection.close()
+            if not isinstance(error, OSError):
+                raise
+            failure = error
     raise failure
 
 
@@ -215,12 +207,10 @@ def _read(response: HTTPResponse, max_bytes: int) -> bytes:
         raise ProbeFailed("an answer that does not say where it ends")
     if length is not None and length > max_bytes:
         raise ProbeFailed("an answer that is too long")
-    body, part = bytearray(), bytearray(4096)
-    while count := response.readinto(part):
-        body += part[:count]
+    body = b"".join(iter(lambda: response.read(4096), b""))  # by parts: a chunk may claim any size
     if length is not None and len(body) != length:
         raise ProbeFailed("half an answer")
-    return bytes(body)
+    return body
 
 
 def _split(url: str) -> tuple[str, int, str]:

@@ -36,9 +36,9 @@ class Probe(ABC):
 
     name: ClassVar[str]
 
-    @abstractmethod
     def why_not(self, environ: Mapping[str, str]) -> str | None:
         """Say why it is not to be asked here, such as a variable that forbids it; None where it is. Costs nothing."""
+        return None
 
     @abstractmethod
     def ask(self, environ: Mapping[str, str], deadline: float) -> Instance:

@@ -29,8 +29,6 @@ MARKETS: dict[str, Market] = {"on-demand": "on_demand", "spot": "spot", "capacit
 """Life cycles whose prices are known. Others, such as ``interruptible-capacity-reservation``, are paid for otherwise:
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html"""
 
-ALLOW_V1 = "MILEPOST_AWS_METADATA_V1"
-
 TOKEN = re.compile(r"[\w+/=.~-]+", re.ASCII)
 INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
 INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
@@ -69,7 +67,7 @@ class AWSMetadata(Probe):
         Raises:
             ProbeFailed: It does not answer, or not as EC2 does.
         """
-        service = _Service(_endpoint(environ), deadline, allow_v1=_allows_v1(environ))
+        service = _Service(environ, deadline)
         service.get("instance-id", INSTANCE_ID)  # to be sure that it is EC2
         instance_type = service.get("instance-type", INSTANCE_TYPE)
         cycle = service.get_if_told("instance-life-cycle", WORD)
@@ -91,7 +89,7 @@ class AWSMetadata(Probe):
         It comes two minutes before, and is not found until then:
         https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
         """
-        service = _Service(_endpoint(environ), deadline, allow_v1=_allows_v1(environ))
+        service = _Service(environ, deadline)
         try:
             told = object_of(service.fetch("spot/instance-action"))
         except Refused as error:
@@ -102,18 +100,14 @@ class AWSMetadata(Probe):
 
 
 class _Service:
-    """A metadata service, and the token that it gave.
+    """A metadata service, and the token that it gave; None by IMDSv1."""
 
-    Attributes:
-        base: Its address.
-        deadline: When to give up.
-        token: Sent with every question; None by IMDSv1.
-    """
-
-    def __init__(self, base: str, deadline: float, *, allow_v1: bool) -> None:
-        self.base = base.rstrip("/")
+    def __init__(self, environ: Mapping[str, str], deadline: float) -> None:
+        self.base = _endpoint(environ).rstrip("/")
+        is_asked_for = read(environ, "MILEPOST_AWS_METADATA_V1", truth, "true or false")
+        allow_v1 = is_asked_for and not _is_true(environ, "AWS_EC2_METADATA_V1_DISABLED")
         self.deadline = deadline
-        self.token: str | None
+        self.token: str | None = None
         try:
             # By half of the time, where there is another way to ask.
             now = time.monotonic()
@@ -123,37 +117,27 @@ class _Service:
                 raise
             if not allow_v1:
                 raise ProbeFailed(HOP_LIMIT) from None
-            self.token = None
         except Refused as error:
             if error.status not in (403, 404, 405) or not allow_v1:
                 off = " (on EC2: its metadata service is turned off)" if error.status == 403 else ""
                 raise ProbeFailed(f"no token: {error}{off}") from None
-            self.token = None
 
     def get(self, path: str, pattern: re.Pattern[str]) -> str:
-        """Return what it tells.
-
-        Raises:
-            ProbeFailed: It does not answer, or with something that ``pattern`` does not fit.
-        """
+        """Return what it tells; raises `ProbeFailed` where ``pattern`` does not fit it."""
         return text_of(self.fetch(path), pattern)
 
     def fetch(self, path: str) -> Answer:
-        """Return its answer, with a new token, once, if this one has expired.
-
-        Raises:
-            ProbeFailed: It does not answer.
-        """
+        """Return its answer, with a new token, once, if this one has expired."""
         url = f"{self.base}/latest/meta-data/{path}"
-        if self.token is not None:
-            try:
-                return fetch(url, {"X-aws-ec2-metadata-token": self.token}, self.deadline)
-            except Refused as error:
-                if error.status != 401:
-                    raise
-            self.token = self._get_token(self.deadline)
-        headers = {} if self.token is None else {"X-aws-ec2-metadata-token": self.token}
-        return fetch(url, headers, self.deadline)
+        if self.token is None:
+            return fetch(url, {}, self.deadline)
+        try:
+            return fetch(url, {"X-aws-ec2-metadata-token": self.token}, self.deadline)
+        except Refused as error:
+            if error.status != 401:
+                raise
+        self.token = self._get_token(self.deadline)
+        return fetch(url, {"X-aws-ec2-metadata-token": self.token}, self.deadline)
 
     def get_if_told(self, path: str, pattern: re.Pattern[str]) -> str | None:
         """Return what it tells, None where it does not tell that."""
@@ -173,11 +157,6 @@ def _endpoint(environ: Mapping[str, str]) -> str:
     if mode.lower() not in ("ipv4", "ipv6"):
         raise ProbeFailed("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE is neither ipv4 nor ipv6")
     return IPV6 if mode.lower() == "ipv6" else LINK_LOCAL
-
-
-def _allows_v1(environ: Mapping[str, str]) -> bool:
-    is_asked_for = read(environ, ALLOW_V1, truth, "true or false")
-    return bool(is_asked_for) and not _is_true(environ, "AWS_EC2_METADATA_V1_DISABLED")
 
 
 def _is_true(environ: Mapping[str, str], name: str) -> bool:

@@ -33,10 +33,6 @@ class AzureMetadata(Probe):
 
     name: ClassVar[str] = "azure metadata"
 
-    def why_not(self, environ: Mapping[str, str]) -> str | None:
-        """Say nothing: no variable forbids it."""
-        return None
-
     def ask(self, environ: Mapping[str, str], deadline: float) -> Instance:
         """Return size, market, location and zone.
 

@@ -6,6 +6,7 @@ https://cloud.google.com/compute/docs/metadata/predefined-metadata-keys
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from milepost.instances.environment import warn
@@ -48,10 +49,7 @@ class GCPMetadata(Probe):
         Raises:
             ProbeFailed: It does not answer, or not as Google does.
         """
-
-        def get(path: str) -> Answer:
-            return _get(environ, path, deadline)
-
+        get = partial(_get, environ, deadline)
         # Serverless containers have a zone and no machine type.
         zone = text_of(get("zone"), ZONE).rpartition("/")[2]
         kind = if_told(self.name, "machine-type", lambda: text_of(get("machine-type"), MACHINE_TYPE))
@@ -70,7 +68,7 @@ class GCPMetadata(Probe):
 
         https://cloud.google.com/compute/docs/instances/create-use-preemptible#detecting_if_a_vm_was_preempted
         """
-        return "preempted" if text_of(_get(environ, "preempted", deadline), TRUTH) == "TRUE" else None
+        return "preempted" if text_of(_get(environ, deadline, "preempted"), TRUTH) == "TRUE" else None
 
     def _market(self, scheduling: Mapping[str, Any]) -> Market | None:
         preemptible, model = scheduling.get("preemptible"), scheduling.get("provisioningModel")
@@ -82,7 +80,7 @@ class GCPMetadata(Probe):
         return market
 
 
-def _get(environ: Mapping[str, str], path: str, deadline: float) -> Answer:
+def _get(environ: Mapping[str, str], deadline: float, path: str) -> Answer:
     url = f"{_base(environ)}/computeMetadata/v1/instance/{path}"
     answer = fetch(url, {"Metadata-Flavor": "Google"}, deadline)
     if answer.headers.get("Metadata-Flavor") != "Google":
@@ -93,6 +91,4 @@ def _get(environ: Mapping[str, str], path: str, deadline: float) -> Answer:
 def _base(environ: Mapping[str, str]) -> str:
     host = (environ.get("GCE_METADATA_HOST") or "").strip().removeprefix("http://").rstrip("/")
     name, _, port = host.partition(":")
-    if not host or (name.lower() in OWN_NAMES and port in ("", "80")):
-        return LINK_LOCAL
-    return f"http://{host}"
+    return LINK_LOCAL if not host or (name.lower() in OWN_NAMES and port in ("", "80")) else f"http://{host}"

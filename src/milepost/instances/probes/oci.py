@@ -26,10 +26,6 @@ class OCIMetadata(Probe):
 
     name: ClassVar[str] = "oci metadata"
 
-    def why_not(self, environ: Mapping[str, str]) -> str | None:
-        """Say nothing: no variable forbids it."""
-        return None
-
     def ask(self, environ: Mapping[str, str], deadline: float) -> Instance:
         """Return shape, region and availability domain.
 

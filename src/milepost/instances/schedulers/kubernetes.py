@@ -7,7 +7,7 @@ https://kubernetes.io/docs/tasks/job/indexed-parallel-processing-static/ (``JOB_
 
 from collections.abc import Mapping
 
-from milepost.instances.environment import count, read, whole
+from milepost.instances.environment import read_number
 from milepost.instances.probe import Placement
 from milepost.money.instance import Instance
 
@@ -23,15 +23,8 @@ def from_kubernetes(environ: Mapping[str, str]) -> Placement:
     if "KUBERNETES_SERVICE_HOST" not in environ and "PET_NNODES" not in environ:
         return Placement()
     under_torchrun = "GROUP_RANK" in environ or "TORCHELASTIC_RUN_ID" in environ
-    nodes, source = None, ""
-    if ":" not in environ.get("PET_NNODES", ":"):
-        source = "PET_NNODES"
-        nodes = read(environ, source, count, "a whole number, 1 or more")
-    if nodes is None and "MASTER_ADDR" in environ and not under_torchrun and "LOCAL_WORLD_SIZE" not in environ:
-        source = "WORLD_SIZE"
-        nodes = read(environ, source, count, "a whole number, 1 or more")
-    for name in ("PET_NODE_RANK", "JOB_COMPLETION_INDEX"):
-        rank = read(environ, name, whole, "a whole number, 0 or more")
-        if rank is not None:
-            return Placement(instance=Instance.known(source, num_nodes=nodes), rank=rank, rank_source=name)
-    return Placement(instance=Instance.known(source, num_nodes=nodes))
+    counts_pods = "MASTER_ADDR" in environ and not under_torchrun and "LOCAL_WORLD_SIZE" not in environ
+    names = ["PET_NNODES"] if ":" not in environ.get("PET_NNODES", "") else []
+    nodes, source = read_number(environ, *names, *(["WORLD_SIZE"] if counts_pods else []), least=1)
+    rank, rank_source = read_number(environ, "PET_NODE_RANK", "JOB_COMPLETION_INDEX", least=0)
+    return Placement(instance=Instance.known(source or "", num_nodes=nodes), rank=rank, rank_source=rank_source)

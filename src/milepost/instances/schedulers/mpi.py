@@ -5,14 +5,11 @@ Source: https://docs.open-mpi.org/en/main/tuning-apps/environment-var.html
 
 from collections.abc import Mapping
 
-from milepost.instances.environment import read, whole
+from milepost.instances.environment import read_number
 from milepost.instances.probe import Placement
 
 
 def from_mpi(environ: Mapping[str, str]) -> Placement:
     """Return the process's rank over all; how many nodes there are is not told."""
-    for name in ("OMPI_COMM_WORLD_RANK", "PMI_RANK"):
-        rank = read(environ, name, whole, "a whole number, 0 or more")
-        if rank is not None:
-            return Placement(rank=rank, rank_source=name)
-    return Placement()
+    rank, rank_source = read_number(environ, "OMPI_COMM_WORLD_RANK", "PMI_RANK", least=0)
+    return Placement(rank=rank, rank_source=rank_source)

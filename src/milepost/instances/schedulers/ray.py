@@ -5,7 +5,7 @@ Source: https://docs.ray.io/en/latest/train/api/api.html; its Torch backend sets
 
 from collections.abc import Mapping
 
-from milepost.instances.environment import count, read
+from milepost.instances.environment import read_number
 from milepost.instances.probe import Placement
 from milepost.money.instance import Instance
 
@@ -17,7 +17,7 @@ def from_ray(environ: Mapping[str, str]) -> Placement:
     """
     if "RAY_JOB_ID" not in environ and "RAY_ADDRESS" not in environ:
         return Placement()
-    workers = read(environ, "WORLD_SIZE", count, "a whole number, 1 or more")
-    here = read(environ, "LOCAL_WORLD_SIZE", count, "a whole number, 1 or more")
+    workers, _ = read_number(environ, "WORLD_SIZE", least=1)
+    here, _ = read_number(environ, "LOCAL_WORLD_SIZE", least=1)
     nodes = workers // here if workers and here and workers % here == 0 else None
     return Placement(instance=Instance.known("WORLD_SIZE over LOCAL_WORLD_SIZE", num_nodes=nodes))

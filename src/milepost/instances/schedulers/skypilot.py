@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from milepost.errors import ConfigError
-from milepost.instances.environment import count, read, text, truth, warn, whole
+from milepost.instances.environment import read, read_number, text, truth, warn, whole
 from milepost.log import logger
 from milepost.money.instance import FIELDS, Instance
 
@@ -80,16 +80,14 @@ class SkyPilotInstanceInfo:
 
 def _from_variables(environ: Mapping[str, str]) -> Instance:
     spot = read(environ, "SKYPILOT_USE_SPOT", truth, "true or false")
-    nodes = read(environ, "SKYPILOT_NUM_NODES", count, "a whole number, 1 or more")
-    nodes_from = "SKYPILOT_NUM_NODES"
+    nodes, told_by = read_number(environ, "SKYPILOT_NUM_NODES", least=1)
     if nodes is None:
         nodes = read(environ, "SKYPILOT_NODE_IPS", lambda ips: len(ips.split()) or None, "an address a line")
-        nodes_from = "SKYPILOT_NODE_IPS"
     return Instance.known(
         {
             "instance_type": "SKYPILOT_INSTANCE_TYPE",
             "market": "SKYPILOT_USE_SPOT",
-            "num_nodes": nodes_from,
+            "num_nodes": told_by or "SKYPILOT_NODE_IPS",
             "gpus": "SKYPILOT_NUM_GPUS_PER_NODE",
         },
         instance_type=read(environ, "SKYPILOT_INSTANCE_TYPE", text, "an instance type"),

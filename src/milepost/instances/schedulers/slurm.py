@@ -5,7 +5,7 @@ Source: https://slurm.schedmd.com/srun.html and https://slurm.schedmd.com/sbatch
 
 from collections.abc import Mapping
 
-from milepost.instances.environment import count, read, whole
+from milepost.instances.environment import read_number
 from milepost.instances.probe import Placement
 from milepost.money.instance import Instance
 
@@ -19,10 +19,6 @@ def from_slurm(environ: Mapping[str, str]) -> Placement:
     """
     if "SLURM_JOB_ID" not in environ:
         return Placement()
-    for name in ("SLURM_JOB_NUM_NODES", "SLURM_NNODES"):
-        nodes = read(environ, name, count, "a whole number, 1 or more")
-        if nodes is not None:
-            break
-    rank = read(environ, "SLURM_PROCID", whole, "a whole number, 0 or more")
-    instance = Instance.known(name, num_nodes=nodes)
-    return Placement(instance=instance, rank=rank, rank_source=None if rank is None else "SLURM_PROCID")
+    nodes, source = read_number(environ, "SLURM_JOB_NUM_NODES", "SLURM_NNODES", least=1)
+    rank, rank_source = read_number(environ, "SLURM_PROCID", least=0)
+    return Placement(instance=Instance.known(source or "", num_nodes=nodes), rank=rank, rank_source=rank_source)

@@ -5,7 +5,7 @@ Source: https://docs.pytorch.org/docs/stable/elastic/run.html (Environment Varia
 
 from collections.abc import Mapping
 
-from milepost.instances.environment import count, read, whole
+from milepost.instances.environment import read_number
 from milepost.instances.probe import Placement
 from milepost.money.instance import Instance
 
@@ -16,7 +16,6 @@ def from_torchrun(environ: Mapping[str, str]) -> Placement:
     ``RANK`` is over all workers, whoever sets it: torchrun, or a launcher that stands in for it. ``WORLD_SIZE`` counts
     workers, so nodes are ``GROUP_WORLD_SIZE``.
     """
-    rank = read(environ, "RANK", whole, "a whole number, 0 or more")
-    nodes = read(environ, "GROUP_WORLD_SIZE", count, "a whole number, 1 or more")
-    instance = Instance.known("GROUP_WORLD_SIZE", num_nodes=nodes)
-    return Placement(instance=instance, rank=rank, rank_source=None if rank is None else "RANK")
+    rank, rank_source = read_number(environ, "RANK", least=0)
+    nodes, source = read_number(environ, "GROUP_WORLD_SIZE", least=1)
+    return Placement(instance=Instance.known(source or "", num_nodes=nodes), rank=rank, rank_source=rank_source)
