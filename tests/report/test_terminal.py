@@ -7,8 +7,8 @@ from rich.console import Console, RenderableType
 from milepost.report.amounts import usd
 from milepost.report.terminal import LivePanel, price_line, print_results, results_table
 from milepost.tracked_run import TrackedRun, track
-from milepost.tracking.tracker import PerformanceThresholdTracker
 from tests.helpers import FakeClock, ledger, quote, threshold
+from tests.tracked_run.helpers import tracked
 
 
 def shown(renderable: RenderableType, width: int = 140) -> str:
@@ -19,8 +19,7 @@ def shown(renderable: RenderableType, width: int = 140) -> str:
 
 def run_of(*thresholds: Any, **fields: Any) -> tuple[TrackedRun, FakeClock]:
     clock = FakeClock()
-    tracker = PerformanceThresholdTracker(thresholds, ledger=ledger(**fields), clock=clock)
-    return TrackedRun(tracker, clock=clock), clock
+    return tracked(thresholds=thresholds, book=ledger(**fields), clock=clock), clock
 
 
 def test_table_shows_what_each_threshold_took() -> None:
