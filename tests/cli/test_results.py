@@ -19,6 +19,7 @@ from milepost.runs.record import RunRecord
 from milepost.store.store import Store
 from milepost.tracked_run import opening, track
 from tests.helpers import FakeClock, threshold
+from tests.tracked_run.helpers import writer_of
 
 
 @pytest.fixture
@@ -222,6 +223,5 @@ def test_price_of_what_was_not_known_stays_an_assumption_when_it_is_asked_for_an
 
 def test_run_under_way_is_not_repriced(path: Path) -> None:
     with track(thresholds=[], run="live", price_per_hour=1.0, sinks=[]) as run:
-        assert run._recorder is not None
-        assert run._recorder._writer.flush(30)
+        assert writer_of(run).flush(30)
         assert "found it under way" in milepost("reprice", "live", "--price-per-hour", "1", status=2)

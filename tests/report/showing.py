@@ -6,8 +6,8 @@ from typing import Any
 from rich.console import Console, RenderableType
 
 from milepost.tracked_run import TrackedRun
-from milepost.tracking.tracker import PerformanceThresholdTracker
 from tests.helpers import FakeClock, ledger
+from tests.tracked_run.helpers import tracked
 
 
 def shown(renderable: RenderableType, width: int = 140) -> str:
@@ -18,5 +18,4 @@ def shown(renderable: RenderableType, width: int = 140) -> str:
 
 def run_of(*thresholds: Any, **fields: Any) -> tuple[TrackedRun, FakeClock]:
     clock = FakeClock()
-    tracker = PerformanceThresholdTracker(thresholds, ledger=ledger(**fields), clock=clock)
-    return TrackedRun(tracker, clock=clock), clock
+    return tracked(thresholds=thresholds, book=ledger(**fields), clock=clock), clock

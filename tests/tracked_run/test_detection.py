@@ -10,8 +10,10 @@ import pytest
 
 from milepost.instances import probing
 from milepost.tracked_run import TrackedRun, track
+from milepost.tracked_run.price_watch import PriceWatch
 from milepost.tracking.thresholds import PerformanceThreshold
 from tests.instances.metadata_server import EC2, MetadataServer, like_ec2, serving
+from tests.tracked_run.helpers import part_of
 
 THRESHOLD = PerformanceThreshold("two", "m", 2.0, smoothing_factor=1.0)
 ON_DEMAND = {**EC2, "instance-life-cycle": "on-demand"}
@@ -29,8 +31,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MetadataServer]:
 
 
 def settle(tracked: TrackedRun) -> None:
-    assert tracked._price_watch is not None
-    tracked._price_watch.wait(60)
+    part_of(tracked, PriceWatch).wait(60)
     tracked.get_results()
 
 

@@ -18,6 +18,7 @@ from milepost.store.store import Store
 from milepost.tracked_run import opening, store_writer, track
 from milepost.tracked_run.recorder import CLOSE_SECONDS, COMMIT_SECONDS, CUT_SHORT_SECONDS
 from tests.helpers import START, FakeClock, threshold
+from tests.tracked_run.helpers import writer_of
 
 FIXED: dict[str, Any] = {"price_per_hour": 3600.0, "instance": {"provider": "own"}, "sinks": []}
 
@@ -36,6 +37,7 @@ def start(code: str, *arguments: object, **environ: str) -> subprocess.Popen[str
         import os, signal, sys, time
         import milepost
         from tests.helpers import threshold
+        from tests.tracked_run.helpers import writer_of
         from tests.tracked_run.test_keeping import FIXED
         run = milepost.track(thresholds=[threshold(5.0)], run="r", store=sys.argv[1], **FIXED)
         """
@@ -151,8 +153,7 @@ def test_database_that_is_locked_is_waited_for_behind_training(
     path = tmp_path / "a.db"
     with caplog.at_level(logging.WARNING):
         run = track(thresholds=[threshold()], run="r", store=path, **FIXED)
-        assert run._recorder is not None
-        assert run._recorder._writer.flush(30)
+        assert writer_of(run).flush(30)
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")
         (result,) = run.update({"m": 9.0}, 7)
@@ -160,7 +161,7 @@ def test_database_that_is_locked_is_waited_for_behind_training(
         run.update({"m": 9.0}, 8)
         other.execute("COMMIT")
         other.close()
-        assert run._recorder._writer.flush(30) or run._recorder._writer._failing
+        assert writer_of(run).flush(30) or writer_of(run)._failing
         run.close()
     record = kept_in(path)
     assert record.crossings["t"].position.samples == 7
@@ -176,7 +177,7 @@ def test_full_disk_is_survived_and_nothing_is_lost_once_there_is_room(tmp_path: 
         from milepost.tracked_run import store_writer
         logging.basicConfig(level=logging.WARNING)
         store_writer.RETRY_SECONDS = (0.01, 0.05)
-        writer = run._recorder._writer
+        writer = writer_of(run)
         assert writer.flush(30)
         most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, most))  # as a disk that is full: files can't grow
@@ -214,14 +215,13 @@ def test_slow_store_holds_a_crossing_up_for_no_longer_than_is_said(
         caplog.at_level(logging.WARNING),
         track(thresholds=[threshold()], run="r", store=tmp_path / "a.db", **FIXED) as run,
     ):
-        assert run._recorder is not None
-        flush = run._recorder._writer.flush
+        flush = writer_of(run).flush
 
         def flush_in(seconds: float) -> bool:
             waited.append(seconds)
             return flush(seconds)
 
-        monkeypatch.setattr(run._recorder._writer, "flush", flush_in)
+        monkeypatch.setattr(writer_of(run), "flush", flush_in)
         assert run.update({"m": 9.0}, 7)
         release.set()
     assert waited == [COMMIT_SECONDS] == [0.25]
@@ -355,7 +355,7 @@ def test_child_that_is_forked_off_does_not_end_the_run(tmp_path: Path) -> None:
 
 def test_two_live_processes_of_one_run_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "a.db"
-    first = start("run._recorder._writer.flush(60); print('ready', flush=True); time.sleep(60)", path)
+    first = start("writer_of(run).flush(60); print('ready', flush=True); time.sleep(60)", path)
     assert first.stdout is not None
     assert first.stdout.readline() == "ready\n"
     with caplog.at_level(logging.WARNING):
@@ -377,8 +377,7 @@ def test_process_of_another_machine_is_found_out_by_its_heartbeat(
     config = tmp_path / "thresholds.yaml"
     config.write_text("thresholds: []\nheartbeat_seconds: 0.05\n")
     run = track(config, run="r", store=path, **FIXED)
-    assert run._recorder is not None
-    writer = run._recorder._writer
+    writer = writer_of(run)
     assert writer.flush(30)
     store = Store(path)
     other = msgspec.structs.replace(writer.process, id="other", host="elsewhere", pid=77, birth=None)
@@ -404,9 +403,8 @@ def test_process_is_alive_by_the_wall_times_that_its_trainer_tells(
     config = tmp_path / "thresholds.yaml"
     config.write_text("thresholds: []\nheartbeat_seconds: 0.05\n")
     run = track(config, run="r", store=tmp_path / "a.db", **FIXED)
-    assert run._recorder is not None
     run.update({"m": 1.0}, 1, wall_time=START - 1000)
-    assert run._recorder._writer.flush(30)
+    assert writer_of(run).flush(30)
     clock.advance(7.0)
     waited = threading.Event()
     for _ in range(400):

@@ -18,6 +18,7 @@ from milepost.tracking.thresholds import PerformanceThreshold
 from tests.helpers import FakeClock
 from tests.instances import metadata_server
 from tests.instances.metadata_server import NOTHING, Answer, Answering, Asked
+from tests.tracked_run.helpers import kill
 
 THRESHOLD = PerformanceThreshold("t", "m", 1400.0, smoothing_factor=1.0)
 SAMPLES_A_SECOND = 10
@@ -75,9 +76,7 @@ class Trainer:
 
     def kill(self) -> None:
         """End it as SIGKILL does, once what it has put is written."""
-        assert self.run._recorder is not None
-        self.run._recorder._writer.close(60)
-        self.run._stop_watching()
+        kill(self.run)
 
 
 def kept_in(path: Path, run: str = "r") -> RunRecord:
@@ -266,8 +265,9 @@ def test_curve_goes_on_where_the_process_before_left_it(clock: FakeClock, tmp_pa
 def noticed(run: TrackedRun) -> bool:
     """Wait until a notice was taken."""
     waiting = threading.Event()
+    assert run._loop is not None
     for _ in range(400):
-        if run._notice is not None:
+        if run._loop.notice is not None:
             return True
         waiting.wait(0.05)
     return False
@@ -327,9 +327,7 @@ def test_preemption_notice_ends_the_run_as_preempted_even_if_it_is_killed(
     run.update({"m": 1.0}, 1)
     assert noticed(run)
     if is_killed:
-        assert run._recorder is not None
-        run._recorder._writer.close(60)
-        run._stop_watching()
+        kill(run)
     else:
         clock.advance(1.5)
         run.update({"m": 1.0}, 2)

@@ -22,11 +22,12 @@ from milepost.money.quote import Quote
 from milepost.prices import cache as cache_module
 from milepost.pricing import Priced
 from milepost.report.terminal import print_results
-from milepost.tracked_run import TrackedRun, run, track
+from milepost.tracked_run import TrackedRun, price_watch, track
 from milepost.tracked_run.price_watch import PriceWatch, Question, restated
 from milepost.tracking.thresholds import PerformanceThreshold
 from tests.prices.server import Answer, PriceServer, Question as Asked, serving
 from tests.prices.sources.test_aws import history, product
+from tests.tracked_run.helpers import part_of
 from tests.tracked_run.test_tracked_run import Shelf
 
 pytest.importorskip("boto3")
@@ -54,8 +55,7 @@ def listed(usd: str) -> Answer:
 
 def settle(tracked: TrackedRun) -> None:
     """Wait for the answer that is under way, and have it put into the ledger."""
-    assert tracked._price_watch is not None
-    tracked._price_watch.wait(60)
+    part_of(tracked, PriceWatch).wait(60)
     tracked.get_results()
 
 
@@ -152,7 +152,7 @@ def test_refused_lookup_leaves_the_stand_in_and_no_secret_anywhere(
 def test_server_that_hangs_holds_the_end_up_for_a_bounded_time(
     server: PriceServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "CLOSE_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(price_watch, "CLOSE_WAIT_SECONDS", 0.1)
     gate = threading.Event()
 
     def hang(asked: Asked) -> Answer:

@@ -20,6 +20,7 @@ from milepost.store.store import Store
 from milepost.tracked_run import TrackedRun, track
 from milepost.tracked_run.process import is_alive
 from tests.helpers import threshold
+from tests.tracked_run.helpers import writer_of
 
 SOAK = os.environ.get("MILEPOST_SOAK") == "1"
 TRIALS = 200 if SOAK else 20
@@ -87,8 +88,7 @@ def test_kill_at_a_random_moment_loses_no_crossing_and_doubles_none(trial: int, 
 
 def _feed(run: TrackedRun, updates: int, first: int) -> None:
     """Give updates to a run, in the soak `UPDATES_A_SECOND` of them; the queue is emptied all the while."""
-    assert run._recorder is not None
-    writer = run._recorder._writer
+    writer = writer_of(run)
     started = time.monotonic()
     for samples in range(first, first + updates):
         run.update({"m": samples % 97 / 97, "rare": 1.0} if samples % 1000 == 0 else {"m": samples % 97 / 97}, samples)
@@ -108,8 +108,7 @@ def test_many_updates_hold_memory_flat_and_the_queue_empty(tmp_path: Path) -> No
     thresholds = (threshold(1e9), threshold(1e9, name="rare", metric="rare"))
     config = Config(thresholds=thresholds, heartbeat_seconds=1.0 if SOAK else 0.02)
     run = track(config, run="r", store=tmp_path / "a.db", price_per_hour=1.0, sinks=[])
-    assert run._recorder is not None
-    writer = run._recorder._writer
+    writer = writer_of(run)
     _feed(run, updates // 2, 0)
     assert writer.flush(60)
     tracemalloc.start()

@@ -1,5 +1,5 @@
 import logging
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,12 @@ import milepost
 from milepost.config import Config, InstanceSettings, PriceSettings
 from milepost.errors import ConfigError
 from milepost.money.instance import Instance
-from milepost.sinks.sink import Scalar, Sink
-from milepost.tracked_run import TrackedRun, track
+from milepost.sinks.sink import Figure, Scalar, Sink
+from milepost.tracked_run import track
+from milepost.tracked_run.showing import Showing
 from milepost.tracking.thresholds import PerformanceThreshold
-from milepost.tracking.tracker import PerformanceThresholdTracker
-from tests.helpers import FakeClock, ledger, threshold
+from tests.helpers import FakeClock, threshold
+from tests.tracked_run.helpers import tracked
 
 
 @pytest.fixture(autouse=True)
@@ -34,15 +35,15 @@ class Shelf(Sink):
         super().__init__()
         self.rows: list[tuple[int, dict[str, Scalar]]] = []
 
-    def _write(self, changed: Mapping[str, Scalar], samples: int) -> bool:
-        self.rows.append((samples, dict(changed)))
+    def _write(self, changed: Sequence[Figure], samples: int) -> bool:
+        self.rows.append((samples, {figure.name: figure.value for figure in changed}))
         return True
 
 
 class Broken(Sink):
     name = "broken"
 
-    def _write(self, changed: Mapping[str, Scalar], samples: int) -> bool:
+    def _write(self, changed: Sequence[Figure], samples: int) -> bool:
         raise ConnectionError("the service is gone")
 
 
@@ -183,7 +184,9 @@ def test_unknown_sink_is_refused_with_the_nearest() -> None:
 
 def test_nothing_raises_into_training(caplog: pytest.LogCaptureFixture) -> None:
     shelf = Shelf()
-    run = track(thresholds=[threshold()], sinks=[Broken(), shelf])
+    # Nothing else has anything to say: no store, and a machine that nobody is asked about.
+    plain: dict[str, Any] = {"store": "off", "price_per_hour": 1.0, "instance": {"provider": "own"}}
+    run = track(thresholds=[threshold()], sinks=[Broken(), shelf], **plain)
     with caplog.at_level(logging.ERROR):
         for samples in range(3):
             run.update(None, samples)  # type: ignore[arg-type]
@@ -200,8 +203,7 @@ def test_nothing_raises_into_training(caplog: pytest.LogCaptureFixture) -> None:
 def test_sinks_are_written_when_something_changes_and_at_heartbeats_only() -> None:
     clock = FakeClock()
     shelf = Shelf()
-    tracker = PerformanceThresholdTracker([threshold()], ledger=ledger(), clock=clock)
-    run = TrackedRun(tracker, sinks=[shelf], heartbeat_seconds=15.0, clock=clock)
+    run = tracked(Showing(shelf), thresholds=(threshold(),), heartbeat_seconds=15.0, clock=clock)
     for step in range(100):
         clock.advance(1)
         run.update({"m": 3.0 if step > 50 else 1.0}, step)
@@ -228,8 +230,7 @@ def test_end_says_why(error: type[BaseException] | None, why: str) -> None:
 
 def test_what_a_run_cost_stands_still_once_it_is_closed() -> None:
     clock = FakeClock()
-    tracker = PerformanceThresholdTracker([threshold()], ledger=ledger(), clock=clock)
-    run = TrackedRun(tracker, clock=clock)
+    run = tracked(thresholds=(threshold(),), clock=clock)
     clock.advance(10)
     run.update({"m": 1.0}, 1)
     clock.advance(5)
@@ -252,8 +253,7 @@ def test_state_goes_from_one_tracked_run_to_the_next() -> None:
 
 def test_never_observed_metric_is_named_at_the_first_heartbeat(caplog: pytest.LogCaptureFixture) -> None:
     clock = FakeClock()
-    tracker = PerformanceThresholdTracker([threshold(metric="rewrd")], ledger=ledger(), clock=clock)
-    run = TrackedRun(tracker, clock=clock)
+    run = tracked(thresholds=(threshold(metric="rewrd"),), clock=clock)
     for step in range(40):
         clock.advance(1)
         run.update({"reward": 1.0}, step)

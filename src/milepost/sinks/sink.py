@@ -1,33 +1,77 @@
 """What every sink does."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from milepost.runs.record import Run, RunEvent
 
 Scalar = float | bool | str
 
+PREFIX = "performance_threshold"
+"""Of the keys that W&B has."""
+
+
+class Figure(NamedTuple):
+    """One figure of a run, by no outside system's name.
+
+    Attributes:
+        threshold: The threshold that it is a figure of; None for what is the whole run's.
+        key: Which one: ``cost_to_threshold``, ``cost_so_far`` …
+        value: What it is.
+    """
+
+    threshold: str | None
+    key: str
+    value: Scalar
+
+    @classmethod
+    def named(cls, name: str, value: Scalar) -> "Figure":
+        """Return the figure that has this `name`."""
+        _, *threshold, key = name.split("/")
+        return cls(threshold[0] if threshold else None, key, value)
+
+    @property
+    def name(self) -> str:
+        """Its key in W&B: ``performance_threshold/<threshold>/<key>``."""
+        return "/".join(each for each in (PREFIX, self.threshold, self.key) if each is not None)
+
 
 class Sink(ABC):
-    """Shows a run's figures somewhere. Called by the tracked run, on the thread that trains: it must not wait.
+    """Shows a run's figures somewhere, and what happens to it.
 
-    Only what has changed is written.
+    A tracked run calls `open`, then `write` whenever figures may have changed and `event` as things happen, and last
+    `close`: on the thread that trains, which must not wait. What it raises is logged once.
+
+    Attributes:
+        name: What messages call it.
     """
 
     name: str
 
     def __init__(self) -> None:
-        self._written: dict[str, Scalar] = {}
+        self._written: dict[tuple[str | None, str], Scalar] = {}
 
-    def write(self, metrics: Mapping[str, Scalar], samples: int) -> None:
+    def open(self, run: Run) -> None:  # noqa: B027  most have nothing to do
+        """Get ready to show a run, of which this much is known."""
+
+    def write(self, figures: Iterable[Figure], samples: int) -> None:
         """Show what changed since the last call.
 
         Args:
-            metrics: Everything known, under the keys that sinks share (``performance_threshold/…``).
+            figures: Everything known.
             samples: Where the run is.
         """
-        changed = {key: value for key, value in metrics.items() if self._written.get(key) != value}
+        changed = [figure for figure in figures if self._written.get(figure[:2]) != figure.value]
         if changed and self._write(changed, samples):
-            self._written.update(changed)
+            self._written.update({figure[:2]: figure.value for figure in changed})
+
+    def event(self, event: RunEvent) -> None:  # noqa: B027
+        """Show that something happened."""
+
+    def close(self) -> None:  # noqa: B027
+        """Let go of what is held: nothing else comes."""
 
     @abstractmethod
-    def _write(self, changed: Mapping[str, Scalar], samples: int) -> bool:
-        """Write these keys; say whether that was possible, or else they are handed in again."""
+    def _write(self, changed: Sequence[Figure], samples: int) -> bool:
+        """Write these figures; say whether that was possible, or else they are handed in again."""

@@ -1,13 +1,13 @@
 """Weights & Biases: keys of the run that is active, charted against samples, and in its summary."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from milepost.errors import MissingExtra
 from milepost.log import logger
-from milepost.sinks.sink import Scalar, Sink
+from milepost.sinks.sink import PREFIX, Figure, Sink
 
-SAMPLES = "performance_threshold/samples"
+SAMPLES = f"{PREFIX}/samples"
 """The key that W&B charts the others against."""
 
 
@@ -33,7 +33,7 @@ class WandbSink(Sink):
         self._wandb = wandb
         self._run: Any = None
 
-    def _write(self, changed: Mapping[str, Scalar], samples: int) -> bool:
+    def _write(self, changed: Sequence[Figure], samples: int) -> bool:
         run = self._wandb.run or self._run
         if run is None:
             logger("sinks.wandb").debug("there is no W&B run as yet: %d keys wait for wandb.init()", len(changed))
@@ -41,7 +41,8 @@ class WandbSink(Sink):
         if run is not self._run:
             self._run = run
             run.define_metric(SAMPLES, hidden=True)
-            run.define_metric("performance_threshold/*", step_metric=SAMPLES)
-        run.log({**changed, SAMPLES: samples}, commit=False)
-        run.summary.update(dict(changed))
+            run.define_metric(f"{PREFIX}/*", step_metric=SAMPLES)
+        row = {figure.name: figure.value for figure in changed}
+        run.log({**row, SAMPLES: samples}, commit=False)
+        run.summary.update(row)
         return True

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NamedTuple
 
+from milepost.runs.record import RunEvent
+from milepost.tracked_run.part import Part
+
 SIGNALS = {signal.SIGTERM: "terminated", signal.SIGINT: "interrupted"}
 """What a run is called that was ended by each."""
 
@@ -29,28 +32,23 @@ _installed: dict[signal.Signals, list[_Installed]] = {number: [] for number in S
 """The latest last. There is a second one where the program has put a handler of its own over the first."""
 
 
-class EndWatch:
+class EndWatch(Part):
     """Tells a tracked run of the end of its process, and then lets the program's own handlers have their way.
 
     A program with a handler of its own decides itself when to end: the run is told that a stop was asked for. Where
     the signal is left to the system, which ends the process, the run is ended first. A signal that is ignored ends
     nothing.
-
-    Args:
-        stop_asked: Called with why, when the program is about to decide; must not wait, since it interrupts whatever
-            the main thread is doing.
-        end: Called with why, just before the process ends.
     """
 
-    def __init__(self, stop_asked: Callable[[str], None], end: Callable[[str], None]) -> None:
-        self.stop_asked = stop_asked
-        self.end = end
-        self.pid = os.getpid()
-        atexit.register(self._at_exit)
-        _watches.append(self)
-        if threading.current_thread() is threading.main_thread():  # no other may set handlers
-            for number in SIGNALS:
-                _install(number)
+    name = "end watch"
+
+    def stop_asked(self, why: str) -> None:
+        """Have it known that the program is about to decide whether to end."""
+        self._call("signal", self.run.ask_to_stop, why)
+
+    def end(self, why: str) -> None:
+        """End the run, just before the process ends."""
+        self._call("end", self.run.end, why)
 
     def close(self) -> None:
         """Stop watching; the last to do so puts back the program's handlers, but for those that it has replaced."""
@@ -62,6 +60,18 @@ class EndWatch:
                 if handlers and signal.getsignal(number) is handlers[-1].own:
                     signal.signal(number, handlers[-1].theirs or signal.SIG_DFL)
                 handlers.clear()
+
+    def _open(self) -> None:
+        self.pid = os.getpid()
+        atexit.register(self._at_exit)
+        _watches.append(self)
+        if threading.current_thread() is threading.main_thread():  # no other may set handlers
+            for number in SIGNALS:
+                _install(number)
+
+    def _event(self, event: RunEvent) -> None:
+        if event.kind == "stop":
+            self.close()
 
     def _at_exit(self) -> None:
         if os.getpid() != self.pid:

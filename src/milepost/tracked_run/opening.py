@@ -2,7 +2,6 @@
 
 import socket
 import sys
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +30,10 @@ from milepost.runs.settings import flat_config
 from milepost.sinks import OWN as OWN_SINKS
 from milepost.sinks.sink import Sink
 from milepost.store.where import store_of
+from milepost.tracked_run.end_watch import EndWatch
+from milepost.tracked_run.loop import Loop
+from milepost.tracked_run.notice_watch import NoticeWatch
+from milepost.tracked_run.part import Part
 from milepost.tracked_run.price_watch import watch_over
 from milepost.tracked_run.process import (
     is_alive,
@@ -40,13 +43,11 @@ from milepost.tracked_run.process import (
     this_process,
 )
 from milepost.tracked_run.recorder import Recorder, with_git_commit
-from milepost.tracked_run.restoring import take_up
 from milepost.tracked_run.run import TrackedRun
+from milepost.tracked_run.showing import Showing
 from milepost.tracked_run.store_writer import StoreWriter
-from milepost.tracking.event import Event
 from milepost.tracking.thresholds import PerformanceThreshold
 from milepost.tracking.timer import SYSTEM_CLOCK
-from milepost.tracking.tracker import PerformanceThresholdTracker
 
 _runs_opened = 0
 """Tracked runs of this process: only the first is billed from the process's start."""
@@ -68,6 +69,7 @@ def track(
     price_per_hour: float | None = None,
     store: str | Path | None = None,
     sinks: Sequence[str | Sink] | None = None,
+    parts: Iterable[Part] = (),
     strict: bool = False,
     name: str | None = None,
     tags: Iterable[str] = (),
@@ -93,6 +95,7 @@ def track(
         store: Where the run is kept: a path, a database's URL, or ``off``; else ``MILEPOST_STORE``, else the
             configuration's, else ``.milepost/milepost.db`` in the working directory.
         sinks: Where results are shown; where not given, the configuration's, else W&B if a run of it is active.
+        parts: What else is to hang on the run, such as a `Part` of your own; in distributed training on global rank 0.
         strict: Raise also where a configuration that was found by an environment's name is missing or wrong.
         name: What people call the run. This and the three that follow are kept in the store; an active W&B run tells
             what is not given here.
@@ -110,7 +113,9 @@ def track(
     """
     if find_rank() != 0:
         return TrackedRun(None)
-    targets = None if thresholds is None else tuple(thresholds)
+    targets, hung_on = None if thresholds is None else tuple(thresholds), tuple(parts)
+    for part in hung_on:
+        require(isinstance(part, Part), "parts", part, "a Part")
     settings = config if isinstance(config, Config) else _load(config, strict)
     try:
         pricer, shown_in = Pricer(settings, instance, price_per_hour), _sinks(sinks, settings)
@@ -135,31 +140,22 @@ def track(
         started_at=SYSTEM_CLOCK.now(),
         alive_at=SYSTEM_CLOCK.now(),
     )
-    writer = _open_store(store, settings, described.id)
-    record = None if writer is None else _known_before(writer)
-    events: deque[Event] = deque()
-    tracker = PerformanceThresholdTracker(
-        settings.thresholds, ledger=_open_ledger(settings, pricer), clock=SYSTEM_CLOCK, on_event=events.append
-    )
-    tracker.run, tracker.group = described.id, described.group
-    if record is not None:
-        take_up(tracker, record)
-    tracked = TrackedRun(
-        tracker,
-        sinks=shown_in,
-        price_watch=watch_over(pricer, tracker.ledger),
-        heartbeat_seconds=settings.heartbeat_seconds,
-        recorder=None if writer is None else Recorder(writer, described, tracker, record, events),
+    where = store_of(store, settings.store)
+    writer = None if where == "off" else _open_store(where, settings, described.id)
+    known = None if writer is None else _known_before(writer)
+    loop = Loop(
+        settings,
+        described,
+        ledger=_open_ledger(settings, pricer),
+        known=known,
+        store=None if writer is None else where,
         clock=SYSTEM_CLOCK,
     )
-    tracked.begin()
-    return tracked
+    own = (writer and Recorder(writer), EndWatch(), NoticeWatch(), watch_over(pricer, loop.ledger))
+    return TrackedRun(loop, [*(part for part in own if part), *hung_on, *map(Showing, shown_in)])
 
 
-def _open_store(named: str | Path | None, settings: Config, run: str) -> StoreWriter | None:
-    where = store_of(named, settings.store)
-    if where == "off":
-        return None
+def _open_store(where: str, settings: Config, run: str) -> StoreWriter:
     process = this_process(SYSTEM_CLOCK.now(), settings.heartbeat_seconds)
     return StoreWriter(where, run, process, SYSTEM_CLOCK.now, with_git_commit)
 

@@ -15,10 +15,14 @@ from milepost.money.quote import Quote
 from milepost.money.segment import Segment
 from milepost.pricing import Priced, Pricer
 from milepost.providers import billing_rule
+from milepost.runs.record import RunEvent
+from milepost.tracked_run.part import Part
 
 LEAD_SECONDS = 0.1
 """How long the first question waits, so that the start of training has the machine to itself."""
 
+CLOSE_WAIT_SECONDS = 5.0
+"""How long the end of a run waits for a price that is being asked for; a fifth of it where the run was cut short."""
 
 STAND_INS = ("skypilot", "list", "fallback", "default")
 """Sources that answer where no live one does."""
@@ -36,8 +40,8 @@ class Question(NamedTuple):
     since: float
 
 
-class PriceWatch:
-    """Answers questions in the background, one after the other.
+class PriceWatch(Part):
+    """Answers questions in the background, one after the other, and puts the prices into the run's ledger.
 
     The thread is started by a question, and ends when there is no other. What goes wrong on it is logged, and the price
     stays as it is.
@@ -45,19 +49,18 @@ class PriceWatch:
     Args:
         ask: Returns the price of an instance since a moment; may take long.
         give_up: Makes ``ask`` return soon.
-
-    Attributes:
-        ready: Whether there is an answer to `take`: cheap enough to look at on every step.
     """
 
+    name = "price watch"
+
     def __init__(self, ask: Callable[[Instance, datetime], Priced], give_up: Callable[[], None] = lambda: None) -> None:
-        self.ready = False
         self._ask = ask
         self._give_up = give_up
         self._answers: deque[tuple[Question, Priced]] = deque()
         self._questions: list[tuple[float, Question]] = []  # when each is due, by the monotonic clock
         self._asking = False
-        self._closed = False
+        self._is_over = False
+        self._has_started = False
         self._hurried = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -72,7 +75,6 @@ class PriceWatch:
 
     def take(self) -> list[tuple[Question, Priced]]:
         """Return the answers that came since the last call."""
-        self.ready = False
         answers = []
         while self._answers:
             answers.append(self._answers.popleft())
@@ -88,13 +90,42 @@ class PriceWatch:
     def close(self) -> None:
         """Stop asking."""
         with self._changed:
-            self._closed = True
+            self._is_over = True
             self._changed.notify_all()
         self._give_up()
 
+    def _open(self) -> None:
+        self._soon("answer", self._restate)  # one may have come already
+
+    def _event(self, event: RunEvent) -> None:
+        if event.kind == "start":
+            self._has_started = True
+        elif event.kind == "resume" and self._has_started:
+            self._ask_for_earlier_prices()
+        elif event.kind == "stop":
+            self.wait(CLOSE_WAIT_SECONDS if event.detail["why"] == "closed" else CLOSE_WAIT_SECONDS / 5)
+            self._restate()
+            self.close()
+
+    def _restate(self) -> None:
+        """Put the prices that came meanwhile into the ledger: every figure follows from it."""
+        ledger = self.run.ledger
+        for question, answer in self.take():
+            ledger = restated(ledger, question, answer)
+        self.run.restate(ledger)
+
+    def _ask_for_earlier_prices(self) -> None:
+        """Have the segments of earlier processes priced whose price was still under way when they ended."""
+        for segment in self.run.ledger.segments[:-1]:
+            unpriced = segment.quote is None and segment.unpriced_because != "prices: off"
+            if unpriced or (segment.quote is not None and segment.quote.provisional):
+                self.put(Question(segment.instance, segment.billed_from))
+
+    # ── on the thread ────────────────────────────────────────────────────────────────────────────────────────────
+
     def _work(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._hurried or self._closed, LEAD_SECONDS)
+            self._changed.wait_for(lambda: self._hurried or self._is_over, LEAD_SECONDS)
         while (question := self._next()) is not None:
             try:
                 answer = self._ask(question.instance, datetime.fromtimestamp(question.since, UTC))
@@ -104,9 +135,10 @@ class PriceWatch:
             if answer is not None and answer.again_after_seconds is not None:
                 self._due(question._replace(instance=answer.instance), answer.again_after_seconds)
             with self._changed:
-                if answer is not None and not self._closed:
+                if answer is not None and not self._is_over:
                     self._answers.append((question, answer))
-                    self.ready = True
+                    if self.is_open:
+                        self._soon("answer", self._restate)
                 self._asking = False
                 self._changed.notify_all()
 
@@ -123,7 +155,7 @@ class PriceWatch:
     def _next(self) -> Question | None:
         """Wait for the next question to be due; None when there is none, or it is over."""
         with self._changed:
-            while self._questions and not self._closed:
+            while self._questions and not self._is_over:
                 wait = self._until_due()
                 if wait <= 0:
                     self._asking = True

@@ -1,7 +1,7 @@
 """Gathers what a tracked run knows, for its store."""
 
 import sys
-from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,12 @@ import msgspec
 
 from milepost.log import logger
 from milepost.money.ledger import Ledger
-from milepost.money.segment import new_id
 from milepost.runs.identity import find_git_commit
-from milepost.runs.record import Run, RunEvent, RunRecord
+from milepost.runs.record import RunEvent, RunRecord
 from milepost.runs.settings import flat_config
 from milepost.tracked_run.curves import Curves
+from milepost.tracked_run.part import Part
 from milepost.tracked_run.store_writer import StoreWriter
-from milepost.tracking.event import Event
-from milepost.tracking.tracker import PerformanceThresholdTracker
 
 COMMIT_SECONDS = 0.25
 """How long a crossing may hold training up until it is on disk: the one wait in Milepost."""
@@ -27,82 +25,88 @@ CLOSE_SECONDS = 60.0
 CUT_SHORT_SECONDS = 5.0
 """How long it waits where somebody is about to end the process."""
 
+NOT_KEPT = ("start", "price")
+"""Events that the store has no use for: it tells the start and the prices of a run anyway."""
 
-class Recorder:
-    """Puts snapshots of a tracked run into its store.
+
+class Recorder(Part):
+    """Puts snapshots of a tracked run into its store. The first of its parts, so that all else is told what is kept.
 
     Args:
         writer: Writes them.
-        run: What is known of the run.
-        tracker: The run's tracker.
-        known: What the store knew of the run before.
-        events: What the tracker says that happens.
 
     Attributes:
+        writer: Likewise.
         curves: The run's thinned metrics.
     """
 
-    def __init__(
-        self,
-        writer: StoreWriter,
-        run: Run,
-        tracker: PerformanceThresholdTracker,
-        known: RunRecord | None,
-        events: deque[Event],
-    ) -> None:
-        self.curves = Curves(tracker.series, known.curves if known else ())
-        self._writer = writer
-        self._run = run
-        self._tracker = tracker
-        self._events = events
-        self._added: list[RunEvent] = []
-        self._asked_wandb = self._has_stopped = False
+    name = "recorder"
+    every_updates = 1
 
-    def add(self, kind: str, detail: dict[str, Any]) -> None:
-        """Have it written, with what is recorded next, that something happened here."""
-        self._added.append(RunEvent(id=new_id(), kind=kind, position=self._tracker.here, detail=detail))
+    def __init__(self, writer: StoreWriter) -> None:
+        self.writer = writer
+        self._events: list[RunEvent] = []
+        self._status = "running"
+        self._recorded: Ledger | None = None
+        self._asked_wandb = False
 
-    def note_preemption(self, ledger: Ledger, notice: str) -> None:
-        """Have it written that the provider takes the machine back. May be called on any thread."""
-        if (here := ledger.here) is not None:
-            detail = {"notice": notice, "segment": here.segment}
-            self._writer.add(RunEvent(id=new_id(), kind="preemption", position=here, detail=detail))
+    def _open(self) -> None:
+        known = self.run.known
+        self.curves = Curves(self.run.tracker.series, known.curves if known else ())
 
-    def record(self, status: str = "running", *, has_ended: bool = False) -> None:
+    def _updated(self, metrics: Mapping[str, Any]) -> None:
+        curves, at = self.curves, self.run.tracker.last
+        if self.wanted:
+            curves.sample_rare(metrics, at)
+        if self.is_due:
+            self.every_updates = curves.sample(metrics, at)
+            self.wanted = curves.rare
+
+    def _heartbeat(self) -> None:
+        self._record()
+
+    def _event(self, event: RunEvent) -> None:
+        if event.kind not in NOT_KEPT:
+            self._events.append(event)
+        if event.kind == "stop":
+            self._status = event.detail["why"]
+        if event.kind in ("start", "crossing", "stop"):
+            self._record()
+        if event.kind in ("start", "crossing") and not self.writer.flush(COMMIT_SECONDS):
+            self.writer.say_late(COMMIT_SECONDS)
+
+    def _announced(self, event: RunEvent) -> None:
+        self.writer.add(event)  # at once: nobody knows whether there will be another update
+
+    def _closed(self, why: str) -> None:
+        if self._events or self._status != why or self.run.ledger != self._recorded:
+            self._status = why
+            self._record()
+        if not self.writer.close(CLOSE_SECONDS if why in ("closed", "failed") else CUT_SHORT_SECONDS):
+            logger("store").error("run %r: its end could not be kept", self.run.described.id)
+
+    def _record(self) -> None:
         """Hand over what is known now."""
         self._adopt_wandb()
-        tracker, here = self._tracker, self._tracker.here
-        events, self._added = self._added, []
-        while self._events:
-            events.append(_run_event(self._events.popleft()))
-        if has_ended and not self._has_stopped:
-            self._has_stopped = True
-            events.append(RunEvent(id=new_id(), kind="stop", position=here, detail={"why": status}))
-        self._run = msgspec.structs.replace(self._run, status=status, alive_at=here.wall_time)
-        process = msgspec.structs.replace(self._writer.process, alive_at=here.wall_time, has_ended=has_ended)
-        self._writer.put(
+        run, here = self.run, self.run.here
+        process = msgspec.structs.replace(
+            self.writer.process, alive_at=here.wall_time, has_ended=self._status != "running"
+        )
+        events, self._recorded = tuple(self._events), run.ledger
+        self.writer.put(
             RunRecord(
-                run=self._run,
+                run=msgspec.structs.replace(run.described, status=self._status, alive_at=here.wall_time),
                 processes=(process,),
-                thresholds=tracker.thresholds,
-                results=tuple(tracker.get_results().values()),
-                crossings=tracker.crossings,
-                ledger=tracker.ledger,
+                thresholds=run.thresholds,
+                results=tuple(run.results().values()),
+                crossings=run.crossings,
+                ledger=run.ledger,
                 opened_by={} if here.segment is None else {here.segment: process.id},
-                events=tuple(events),
+                events=events,
                 curves=self.curves.take(),
             )
         )
-
-    def commit(self) -> None:
-        """Wait until what was handed over is on disk, so long as that is bearable."""
-        if not self._writer.flush(COMMIT_SECONDS):
-            self._writer.say_late(COMMIT_SECONDS)
-
-    def close(self, *, is_cut_short: bool) -> None:
-        """Wait until all is on disk, and let go of the store."""
-        if not self._writer.close(CUT_SHORT_SECONDS if is_cut_short else CLOSE_SECONDS):
-            logger("store").error("run %r: its end could not be kept", self._run.id)
+        del self._events[: len(events)]
 
     def _adopt_wandb(self) -> None:
         """Take over what W&B's active run is called and configured with, where the program has not said so."""
@@ -110,19 +114,14 @@ class Recorder:
         if active is None:
             return
         self._asked_wandb = True
-        run = self._run
-        self._run = msgspec.structs.replace(
+        run = self.run.described
+        self.run.described = msgspec.structs.replace(
             run,
             name=run.name or active.name,
             group=run.group or active.group or None,
             tags=run.tags or tuple(active.tags or ()),
             config=run.config or flat_config(dict(active.config)),
         )
-
-
-def _run_event(event: Event) -> RunEvent:
-    detail = {"thresholds": [result.threshold for result in event.results]} if event.results else {}
-    return RunEvent(id=new_id(), kind=event.kind, position=event.position, detail=detail)
 
 
 def with_git_commit(snapshot: RunRecord) -> RunRecord:
