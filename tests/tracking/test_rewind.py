@@ -6,7 +6,7 @@ import pytest
 from milepost.tracking.event import Event
 from milepost.tracking.tracker import PerformanceThresholdTracker
 from tests.helpers import START, FakeClock, ledger, threshold
-from tests.tracking.helpers import raw, tracked, tracker_at
+from tests.tracking.helpers import raw, resumed, tracked, tracker_at
 
 
 def test_samples_that_go_back_are_a_rewind_and_the_timer_follows() -> None:
