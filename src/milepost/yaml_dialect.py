@@ -12,12 +12,8 @@ from milepost.errors import ConfigError
 def read_yaml(text: str, file: str) -> Any:
     """Return what YAML text holds; None where that is nothing.
 
-    Args:
-        text: YAML.
-        file: What to call it in errors.
-
     Raises:
-        ConfigError: It is no YAML, or says what is not what it looks like.
+        ConfigError: It is no YAML, or says what is not what it looks like; ``file`` is what to call it there.
     """
     try:
         return yaml.load(text, _Loader)
@@ -25,10 +21,14 @@ def read_yaml(text: str, file: str) -> Any:
         raise ConfigError(f"{file}: found lists or mappings nested too deeply, expected a configuration") from None
     except (yaml.YAMLError, ValueError) as error:
         # Where, and what is wrong with it, but not the line: it may hold the URL of an alert or a store.
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "found a date or a number that cannot be"
-        raise ConfigError(f"{file}: expected YAML, {problem}{where}") from None
+        raise ConfigError(f"{file}: expected YAML, {problem}{place_of(error)}") from None
+
+
+def place_of(error: Exception) -> str:
+    """Say where in its text a fault of YAML is, as far as that is known: `` at line 2, column 3``."""
+    mark = getattr(error, "problem_mark", None)
+    return f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
 
 
 def write_yaml(data: Any) -> str:

@@ -1,7 +1,7 @@
 """Runs every check. A later family of checks is a file beside this one and a line in `CHECKS`."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from milepost.instances.detect import Detection
 from milepost.money.instance import Instance
 from milepost.money.quote import Quote
 from milepost.pricing import Pricer, detect_for
-from milepost.replaying.metrics_in_logs import LoggedMetric, metrics_in_logs
+from milepost.replaying.metrics_in_logs import metrics_in_logs
 
 CHECKS: tuple[Check, ...] = (
     thresholds.check,
@@ -45,10 +45,22 @@ def examine(
         HistoryError: Nothing could be read of the logs.
     """
     known = metrics_in_logs(logs) if logs else None
-    case = _case(settings or Config(thresholds=()), checkpoints, os.environ if environ is None else environ, known)
     checks = CHECKS if settings is not None else [check for check in CHECKS if check is not thresholds.check]
-    findings = [finding for check in checks for finding in check(case)]
-    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+    settings = settings or Config(thresholds=())
+    pricer = Pricer(settings)
+    priced = pricer.ask(pricer.detection.instance, datetime.now(UTC))
+    case = Case(
+        settings=settings,
+        detection=detect_for(settings, probe=True),
+        quote=priced.quote,
+        unpriced_because=priced.because,
+        live_source=None if pricer.book is None else pricer.book.live_source(priced.instance),
+        live_fault=None if pricer.book is None else pricer.book.live_fault(priced.instance),
+        checkpoints=checkpoints,
+        environ=os.environ if environ is None else environ,
+        logs=known,
+    )
+    return _found(checks, case)
 
 
 def examine_elsewhere(
@@ -74,23 +86,9 @@ def examine_elsewhere(
     checks: list[Check] = [sinks.check, store.check_elsewhere]
     checks += [thresholds.check] if settings is not None else []
     checks += [prices.check] if quote is not None else []
+    return _found(checks, case)
+
+
+def _found(checks: Iterable[Check], case: Case) -> list[Finding]:
     findings = [finding for check in checks for finding in check(case)]
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
-
-
-def _case(
-    settings: Config, checkpoints: Path | None, environ: Mapping[str, str], known: Mapping[str, LoggedMetric] | None
-) -> Case:
-    pricer = Pricer(settings)
-    priced = pricer.ask(pricer.detection.instance, datetime.now(UTC))
-    return Case(
-        settings=settings,
-        detection=detect_for(settings, probe=True),
-        quote=priced.quote,
-        unpriced_because=priced.because,
-        live_source=None if pricer.book is None else pricer.book.live_source(priced.instance),
-        live_fault=None if pricer.book is None else pricer.book.live_fault(priced.instance),
-        checkpoints=checkpoints,
-        environ=environ,
-        logs=known,
-    )

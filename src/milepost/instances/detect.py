@@ -26,7 +26,7 @@ __all__ = ["Detection", "ProbeFailed", "detect", "find_rank", "preemption_notice
 
 ReadVariables = Callable[[Mapping[str, str]], Placement]
 
-SCHEDULERS: tuple[ReadVariables, ...] = (*(from_torchrun, from_mpi, from_slurm, from_kubernetes, from_ray),)
+SCHEDULERS: tuple[ReadVariables, ...] = (from_torchrun, from_mpi, from_slurm, from_kubernetes, from_ray)
 """In the order in which they are asked for the number of nodes and the rank: who started this very process comes first,
 who allotted the machines later."""
 
@@ -93,11 +93,10 @@ def _detect(
     probed: tuple[ProbeAnswer, ...],
 ) -> Detection:
     variables = os.environ if environ is None else environ
-    found = (
-        from_variables(variables)
-        .completed_by(_lower(configured or Instance()))
-        .completed_by(SkyPilotInstanceInfo.get_instance_info(variables))
-    )
+    said = configured or Instance()
+    said = msgspec.structs.replace(said, provider=said.provider and said.provider.lower())  # people write AWS
+    found = from_variables(variables).completed_by(said)
+    found = found.completed_by(SkyPilotInstanceInfo.get_instance_info(variables))
     for read_cloud in _clouds():
         found = found.completed_by(read_cloud(variables).instance)
     told = {answer.name: answer.instance for answer in probed if answer.instance is not None}
@@ -169,11 +168,6 @@ def machine_of(found: Instance) -> Instance:
     if machine is None or found.provider not in (None, machine.provider):
         return Instance()
     return Instance.known("machines table", provider=machine.provider, gpu=machine.gpu, gpus=machine.gpus)
-
-
-def _lower(configured: Instance) -> Instance:
-    """Return it with its provider in lower case: people write AWS."""
-    return msgspec.structs.replace(configured, provider=configured.provider and configured.provider.lower())
 
 
 def find_rank(environ: Mapping[str, str] | None = None) -> int:

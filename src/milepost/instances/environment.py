@@ -12,14 +12,7 @@ FALSE = ("false", "0", "no", "off")
 
 
 def read(environ: Mapping[str, str], name: str, parse: Callable[[str], T | None], expected: str) -> T | None:
-    """Return what a variable holds, or None, with a warning, where it is malformed.
-
-    Args:
-        environ: Environment variables.
-        name: The variable.
-        parse: Turns its text into a value; None where that cannot be done.
-        expected: What it should hold, for the warning.
-    """
+    """Return what a variable holds, or None, with a warning, where it is malformed: where ``parse`` returns None."""
     text = environ.get(name)
     if text is None:
         return None

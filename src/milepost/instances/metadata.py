@@ -137,13 +137,7 @@ def fitting(value: object, pattern: re.Pattern[str]) -> str:
 
 
 def if_told(source: str, what: str, ask: Callable[[], T]) -> T | None:
-    """Return one of several values; None where there is no such (404), and with a warning where that went wrong.
-
-    Args:
-        source: Who is asked, for the warning.
-        what: The value's name, for the warning.
-        ask: Returns it, or raises `ProbeFailed`.
-    """
+    """Return what ``ask`` does; None where there is no such (404), and with a warning where it raises `ProbeFailed`."""
     try:
         return ask()
     except ProbeFailed as error:

@@ -55,9 +55,7 @@ class Probe(ABC):
     def notice(self, environ: Mapping[str, str], deadline: float) -> str | None:
         """Return what the provider announces, where it is about to take this spot machine back; None where it is not.
 
-        Args:
-            environ: Environment variables.
-            deadline: When to give up, by `time.monotonic`.
+        Asked as in `ask`.
 
         Raises:
             ProbeFailed: It does not answer.

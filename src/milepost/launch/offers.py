@@ -112,11 +112,7 @@ class KnownOffers:
 
 
 def _known(found: str, names: Iterable[str | None], option: str, hint: str = "") -> str:
-    """Return a name as it is written.
-
-    Raises:
-        ConfigError: It is none of those that are known.
-    """
+    """Return a name as it is written; raises `ConfigError` where it is none of those that are known."""
     written = {name.casefold(): name for name in names if name}
     if found.casefold() in written:
         return written[found.casefold()]

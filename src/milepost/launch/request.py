@@ -1,7 +1,6 @@
 """What somebody wants launched, as the command line says it."""
 
 import re
-from collections.abc import Sequence
 from difflib import get_close_matches
 
 import msgspec
@@ -101,14 +100,24 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
                 name,
                 "the name of a variable that is set here: on the command line, others could read its value",
             )
-        _require_pairs(self.arguments)
+        for each in self.arguments:
+            require(
+                re.match(r"[^=\s]+=", each) is not None,
+                "launch",
+                each,
+                "key=value for the training script after the TASK; options of the launcher's begin with --",
+            )
         if self.copies > 1 and self.gives_seed:
             raise ConfigError("seed: found it as key=value beside --copies, expected --seed N: copies count on from N")
 
     @property
+    def _keys(self) -> list[str]:
+        return [each.partition("=")[0] for each in self.arguments]
+
+    @property
     def gives_seed(self) -> bool:
         """Whether a ``key=value`` gives the training script its seed, such as ``trainer.seed=3``."""
-        return any(key.rpartition(".")[2] == "seed" for key in _keys(self.arguments))
+        return any(key.rpartition(".")[2] == "seed" for key in self._keys)
 
     @property
     def name(self) -> str:
@@ -121,34 +130,20 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         if values:
             require(bool(values[-1].strip()), "run", values[-1], "a name")
             return values[-1]
-        undotted = [key for key in _keys(self.arguments) if "." not in key]
+        undotted = [key for key in self._keys if "." not in key]
         if misspelt := get_close_matches("run", undotted, n=1, cutoff=0.6):
             raise ConfigError(f"{misspelt[0]}: found no such key of the launcher's, nearest: run (run=NAME)")
         return re.split(r"[/\\]", self.task)[-1].removesuffix(".yaml").removesuffix(".yml")
 
 
-def parse_duration(text: str, field: str = "--max-runtime") -> int:
+def parse_duration(text: str) -> int:
     """Return the seconds of such as ``90m``, ``24h``, ``1h30m`` or ``2d``.
 
     Raises:
         ConfigError: It is no duration, or none at all.
     """
     fits = DURATION.fullmatch(text.strip()) is not None
-    require(fits, field, text, "such as 90m, 24h, 1h30m or 2d")
+    require(fits, "--max-runtime", text, "such as 90m, 24h, 1h30m or 2d")
     seconds = round(sum(float(part) * SECONDS[unit] for part, unit in re.findall(r"([\d.]+)([smhd])", text)))
-    require(seconds >= 1, field, text, "a second or more")
+    require(seconds >= 1, "--max-runtime", text, "a second or more")
     return seconds
-
-
-def _keys(arguments: Sequence[str]) -> list[str]:
-    return [each.partition("=")[0] for each in arguments]
-
-
-def _require_pairs(arguments: Sequence[str]) -> None:
-    for each in arguments:
-        require(
-            re.match(r"[^=\s]+=", each) is not None,
-            "launch",
-            each,
-            "key=value for the training script after the TASK; options of the launcher's begin with --",
-        )

@@ -67,14 +67,6 @@ def filled_in(
 ) -> dict[str, Any]:
     """Return a template's task, filled in; its ``envs`` may still hold what is to be secret.
 
-    Args:
-        template: As it was read.
-        request: What is to be launched.
-        run: Id of the run.
-        group: Its group.
-        seed: Its seed.
-        resources: Which machines are allowed.
-
     Raises:
         ConfigError: The template lacks what an option is to fill in, or a path is wrong.
     """
@@ -223,20 +215,14 @@ def _plain_url(url: str) -> str:
 
 
 def _origin_of(folder: Path) -> str:
-    """Return where a folder's repository came from.
-
-    Raises:
-        ConfigError: It is none, or has no remote named origin.
-    """
+    """Return where a folder's repository came from."""
+    asked = ["git", "-C", str(folder), "remote", "get-url", "origin"]
     try:
-        said = subprocess.run(
-            ["git", "-C", str(folder), "remote", "get-url", "origin"], capture_output=True, text=True, check=True
-        )
+        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         raise ConfigError(
             f"--git-ref: {folder} has no git remote named origin, expected one, or --workdir URL beside it"
         ) from None
-    return said.stdout.strip()
 
 
 class _Dumper(yaml.SafeDumper):

@@ -38,10 +38,7 @@ CONFIG_KEYS: Mapping[str, frozenset[str]] = {
 
 
 def find_template(task: str) -> Path:
-    """Return the file of a template.
-
-    Args:
-        task: Its name, or its path.
+    """Return the file of a template, by its name or its path.
 
     Raises:
         ConfigError: There is none; names the nearest.

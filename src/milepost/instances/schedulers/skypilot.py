@@ -18,6 +18,7 @@ from milepost.errors import ConfigError
 from milepost.instances.environment import read, read_number, text, truth, warn, whole
 from milepost.log import logger
 from milepost.money.instance import FIELDS, Instance
+from milepost.yaml_dialect import place_of
 
 TASK_FILE = "MILEPOST_TASK_YAML"
 """Variable that names the task file of this run, where a launcher left one."""
@@ -36,11 +37,8 @@ class SkyPilotInstanceInfo:
             environ: Environment variables; this process's where not given.
         """
         variables = os.environ if environ is None else environ
-        return (
-            _from_variables(variables)
-            .completed_by(_from_cluster_info(variables))
-            .completed_by(_from_task_variable(variables))
-        )
+        told = _from_variables(variables).completed_by(_from_cluster_info(variables))
+        return told.completed_by(_from_task_variable(variables))
 
     @staticmethod
     def get_instance_info_from_task(path: str | Path, *, task_index: int = 0) -> Instance:
@@ -67,9 +65,7 @@ class SkyPilotInstanceInfo:
             documents = list(yaml.safe_load_all(content))
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             # Where, and not what: such errors quote the line, and a task file's lines hold keys and tokens.
-            mark = getattr(error, "problem_mark", None)
-            where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-            raise ConfigError(f"{file}: expected YAML, found {type(error).__name__}{where}") from None
+            raise ConfigError(f"{file}: expected YAML, found {type(error).__name__}{place_of(error)}") from None
         tasks = [document for document in documents if document is not None]
         if len(tasks) > 1 and isinstance(tasks[0], dict) and set(tasks[0]) <= {"name", "execution"}:
             tasks = tasks[1:]  # the first document only names the pipeline
@@ -99,22 +95,15 @@ def _from_variables(environ: Mapping[str, str]) -> Instance:
 
 def _from_cluster_info(environ: Mapping[str, str]) -> Instance:
     name = "SKYPILOT_CLUSTER_INFO"
-    info = read(environ, name, _json_object, "a JSON object with cloud, region and zone")
-    if info is None:
-        return Instance()
+    info = read(environ, name, _json_object, "a JSON object with cloud, region and zone") or {}
     fields = {}
-    for key in ("cloud", "region", "zone"):
+    for field, key in (("provider", "cloud"), ("region", "region"), ("zone", "zone")):
         value = info.get(key)
         if isinstance(value, str) and text(value):
-            fields[key] = value
+            fields[field] = value.lower() if field == "provider" else value
         elif value is not None:
             warn(f"{name}.{key}", str(value), "text or null")
-    return Instance.known(
-        name,
-        provider=fields["cloud"].lower() if "cloud" in fields else None,
-        region=fields.get("region"),
-        zone=fields.get("zone"),
-    )
+    return Instance.known(name, **fields)
 
 
 def _from_task_variable(environ: Mapping[str, str]) -> Instance:
@@ -139,19 +128,15 @@ def _from_task(task: Any, file: str) -> Instance:
     if nodes is not None and (isinstance(nodes, bool) or not isinstance(nodes, int) or not 1 <= nodes < 10**9):
         raise ConfigError(f"{file}: num_nodes: found {_shown(nodes)}, expected a whole number, 1 or more")
     candidates = _candidates(task.get("resources") or {}, file)
-    agreed = {
-        name: values.pop()
-        for name in FIELDS
-        if len(values := {getattr(candidate, name) for candidate in candidates}) == 1
-    }
+    told = {name: {getattr(each, name) for each in candidates} for name in FIELDS}
+    agreed = {name: values.pop() for name, values in told.items() if len(values) == 1}
     return Instance.known(file, **{**agreed, "num_nodes": nodes})
 
 
 def _candidates(resources: Any, file: str) -> list[Instance]:
     """Return every machine that resources allow."""
     if not isinstance(resources, dict):
-        found = type(resources).__name__
-        raise ConfigError(f"{file}: resources: found {found}, expected a mapping")
+        raise ConfigError(f"{file}: resources: found {type(resources).__name__}, expected a mapping")
     for several in ("any_of", "ordered"):
         options = resources.get(several)
         if options is None:
