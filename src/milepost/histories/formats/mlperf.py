@@ -37,7 +37,7 @@ SETTINGS = re.compile(
 )
 """Keys whose values are no metrics."""
 
-GROUPED = ("submission_org", "submission_platform", "submission_benchmark")
+GROUPED_BY = ("submission_org", "submission_platform", "submission_benchmark")
 """What the runs of a submission's result have in common."""
 
 POSITIONS = ("samples_count", "epoch_num", "step", "step_num", "iteration")
@@ -139,9 +139,7 @@ def _history(lines: list[MLPerfLine], run: str, file: str, wanted: Wanted, fault
         logger("histories").warning("%s: has no run_start, from which minutes are counted", file)
     seeds = {seed for line in lines if line.key == "seed" and (seed := _whole(line.value)) is not None}
     nodes = _whole(config.get("number_of_nodes"))
-    owner = [
-        str(config[key]) for key in ("submission_org", "submission_platform", "submission_benchmark") if config.get(key)
-    ]
+    owner = [str(config[key]) for key in GROUPED_BY if config.get(key)]
     return History(
         run=run,
         rows=lambda: _until(fault, _rows(observations, counts, start, wanted)),

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
@@ -208,24 +209,18 @@ def _range_of(statistics: Any) -> Range | None:
     return Range(float(low), float(high)) if is_number and low <= high else None
 
 
-class _refusing:  # noqa: N801  # used as a statement
-    """Turns what Polars raises of a broken file into a `HistoryError`."""
+@contextmanager
+def _refusing(file: str) -> Iterator[None]:
+    """Turn what is raised of a broken file into a `HistoryError`."""
+    import polars
+    import pyarrow
 
-    def __init__(self, file: str) -> None:
-        self.file = file
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        import polars
-
-        # Polars panics over some broken files; a panic is no Exception.
-        import pyarrow
-
-        broken = (polars.exceptions.PolarsError, polars.exceptions.PanicException, pyarrow.ArrowException, OSError)
-        if isinstance(error, broken):
-            raise HistoryError(f"{self.file}: is no whole Parquet file: {str(error).splitlines()[0]}") from error
+    # Polars panics over some broken files; a panic is no Exception.
+    broken = (polars.exceptions.PolarsError, polars.exceptions.PanicException, pyarrow.ArrowException, OSError)
+    try:
+        yield
+    except broken as error:
+        raise HistoryError(f"{file}: is no whole Parquet file: {str(error).splitlines()[0]}") from error
 
 
 def _scan(file: str) -> "polars.LazyFrame":

@@ -22,7 +22,6 @@ from milepost.histories.tables.row_table import RowTable, one_of_many, seed_of
 from milepost.histories.tables.table import need_polars
 
 SQLITE = b"SQLite format 3\0"
-TABLE = b"CREATE TABLE metrics"
 
 BUSY_SECONDS = 5.0
 """How long to wait for a program that is writing."""
