@@ -2,7 +2,9 @@
 
 from functools import cache
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 
+from milepost.errors import MissingExtra
 from milepost.histories import GENERIC, OWN
 from milepost.histories.reader import Reader
 from milepost.registry import find_adapter
@@ -16,7 +18,10 @@ def load_readers(format: str | None = None) -> list[Reader]:
 
     Raises:
         ConfigError: No reader has this name; names the nearest.
+        MissingExtra: Polars is not installed.
     """
+    if not find_spec("polars"):
+        raise MissingExtra("polars", "replay", "reading logs")
     if format is not None:
         return [find_adapter(GROUP, OWN, format)()]
     names = [*(name for name in OWN if name not in GENERIC), *_added(), *(name for name in OWN if name in GENERIC)]

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
+
+import polars
 
 from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.decoding.files import BLOCK_BYTES, as_unicode, is_url, opened, stem
@@ -18,10 +20,7 @@ from milepost.histories.history import History, Range, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.run_column import RUN_COLUMNS
-from milepost.histories.tables.table import Frame, Table, need_polars
-
-if TYPE_CHECKING:
-    import polars
+from milepost.histories.tables.table import Frame, Table
 
 MAGIC = b"PAR1"
 CHUNK_ROWS = 2**17
@@ -55,7 +54,6 @@ class ParquetReader(Reader):
             MissingExtra: pyarrow is not installed.
             HistoryError: It can't be read, or does not tell what is needed.
         """
-        need_polars()
         if not find_spec("pyarrow"):
             raise MissingExtra("pyarrow", "replay", "reading Parquet")
         yield from histories_of(ParquetTable(files, wanted.rows_at_once), run, wanted)
@@ -212,7 +210,6 @@ def _range_of(statistics: Any) -> Range | None:
 @contextmanager
 def _refusing(file: str) -> Iterator[None]:
     """Turn what is raised of a broken file into a `HistoryError`."""
-    import polars
     import pyarrow
 
     # Polars panics over some broken files; a panic is no Exception.
@@ -223,10 +220,8 @@ def _refusing(file: str) -> Iterator[None]:
         raise HistoryError(f"{file}: is no whole Parquet file: {str(error).splitlines()[0]}") from error
 
 
-def _scan(file: str) -> "polars.LazyFrame":
+def _scan(file: str) -> polars.LazyFrame:
     """Return a file as a lazy frame: nothing of it is a pattern, and no folder's name is a column."""
-    import polars
-
     return polars.scan_parquet(file, glob=False, hive_partitioning=False)
 
 
