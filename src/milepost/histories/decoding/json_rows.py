@@ -1,12 +1,11 @@
 """Rows of JSON values: flat, and as columns."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars
 
 from milepost.histories.decoding.files import as_unicode
-
-if TYPE_CHECKING:
-    import polars
 
 MAX_CELLS = 4_000_000
 """Of one chunk: a log whose every line has other keys would else fill the memory with nulls."""
@@ -31,19 +30,15 @@ def flatten(found: dict[str, Any], prefix: str, row: dict[str, Any], wanted: fro
             row[name] = value
 
 
-def frame_of(rows: Sequence[dict[str, Any]]) -> "polars.DataFrame":
+def frame_of(rows: Sequence[dict[str, Any]]) -> polars.DataFrame:
     """Return rows as a frame: columns of numbers as Int64 or Float64; one that also holds anything else as text."""
-    import polars
-
     names = dict.fromkeys(name for row in rows for name in row)
     columns = [series(as_unicode(name), [row.get(name) for row in rows]) for name in names]
     return polars.DataFrame({column.name: column for column in columns})  # of a list, Polars names those without a name
 
 
-def series(name: str, values: list[Any]) -> "polars.Series":
+def series(name: str, values: list[Any]) -> polars.Series:
     """Return a column of JSON values: Int64, Float64 or Boolean where all are, else text as Python writes it."""
-    import polars
-
     kinds = set(map(type, values)) - {type(None)}
     if kinds <= {int} and all(value is None or -LONGEST_INTEGER <= value < LONGEST_INTEGER for value in values):
         return polars.Series(name, values, polars.Int64)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import polars
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.json_rows import MAX_CELLS, SPECIAL, series
@@ -175,8 +176,6 @@ class _OpenChunk:
 
     def rest(self) -> Iterator[Frame]:
         """Yield it as it is, and begin another."""
-        import polars
-
         columns, rows, first_row = self._columns, self._rows, self._first_row
         self._columns, self._rows, self._first_row = {}, 0, first_row + rows
         if columns:

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 
+from milepost.errors import MissingExtra
 from milepost.histories import GENERIC, OWN
 from milepost.histories.reader import Reader
 from milepost.log import logger
@@ -17,7 +20,10 @@ def load_readers(format: str | None = None) -> list[Reader]:
 
     Raises:
         ConfigError: No reader has this name; names the nearest.
+        MissingExtra: Polars is not installed.
     """
+    if not find_spec("polars"):
+        raise MissingExtra("polars", "replay", "reading logs")
     if format is not None:
         return [find_adapter(GROUP, OWN, format)()]
     specific, generic = (

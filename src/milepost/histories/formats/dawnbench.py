@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
+import polars
+
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import BOM, blocks, read_whole, stem
 from milepost.histories.history import History, Rows, Wanted
 from milepost.histories.reader import File, Reader
-from milepost.histories.tables.table import need_polars
 from milepost.log import logger
 
 MAX_BYTES = 64 * 2**20
@@ -55,7 +56,6 @@ class DawnbenchReader(Reader):
         Raises:
             HistoryError: It has no TSV, or that has no column ``hours``.
         """
-        need_polars()
         tables = [file for file in files if not read_head(file).startswith(b"{")]
         if len(tables) != 1:
             raise HistoryError(f"{', '.join(files)}: found {len(tables)} TSV files, expected the one of an entry")
@@ -134,7 +134,6 @@ def _doubt(file: str, names: list[str], rows: list[list[str]]) -> None:
 
 def _rows(names: list[str], rows: list[list[str]], metrics: Sequence[str], wanted: Wanted) -> Rows:
     """Return the rows of an entry."""
-    import polars
 
     def column(name: str) -> list[float | None]:
         return [_number(_cell(row, names.index(name))) for row in rows]

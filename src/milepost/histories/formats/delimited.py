@@ -9,18 +9,17 @@ import io
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
+
+import polars
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import BOM, FileBlock, blocks, last_line_end, read_block, stem
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.histories import histories_of
-from milepost.histories.tables.table import Frame, Table, need_polars
+from milepost.histories.tables.table import Frame, Table
 from milepost.log import logger
-
-if TYPE_CHECKING:
-    import polars
 
 DELIMITERS = ("\t", ",", ";")
 NAMES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
@@ -53,7 +52,6 @@ class DelimitedReader(Reader):
         Raises:
             HistoryError: It has no header, or does not tell what is needed.
         """
-        need_polars()
         for file in files:
             yield from histories_of(DelimitedTable(file), run, wanted)
 
@@ -93,10 +91,8 @@ class DelimitedTable(Table):
                 yield Frame(number, first_row, data)
             first_row += data.height
 
-    def _parsed(self, block: FileBlock, first_row: int, columns: Collection[str] | None) -> "polars.DataFrame":
+    def _parsed(self, block: FileBlock, first_row: int, columns: Collection[str] | None) -> polars.DataFrame:
         """Return the columns of a block, all as text: what is a number is told apart later, and exactly."""
-        import polars
-
         data = block.data if block.whole else self._last_row(block.data)
         names = list(self.columns)
         wanted = [name for name in names if columns is None or name in columns]
@@ -116,13 +112,11 @@ class DelimitedTable(Table):
             parsed = self._row_by_row(data, first_row)
         return parsed.select(wanted)
 
-    def _row_by_row(self, data: bytes, first_row: int) -> "polars.DataFrame":
+    def _row_by_row(self, data: bytes, first_row: int) -> polars.DataFrame:
         """Return a block in which rows have more fields than the header: those are left out, and warned about.
 
         Which of its fields belongs to which column can't be told: a decimal comma moves all that follow.
         """
-        import polars
-
         rows: list[list[str | None]] = []
         width, long = len(self.columns), 0
         text = io.StringIO(data.decode("utf-8", "replace").replace("\0", ""), newline="")

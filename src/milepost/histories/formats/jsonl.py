@@ -12,7 +12,7 @@ from milepost.histories.decoding.json_rows import MAX_DEPTH, flatten
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.histories import histories_of
-from milepost.histories.tables.table import Frame, Table, frames_of, need_polars
+from milepost.histories.tables.table import Frame, Table, frames_of
 from milepost.log import logger
 
 NAMES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
@@ -50,7 +50,6 @@ class JsonLinesReader(Reader):
         Raises:
             HistoryError: It has no line with an object, or does not tell what is needed.
         """
-        need_polars()
         for file in files:
             yield from histories_of(JsonLines(file), run, wanted)
 

@@ -16,7 +16,6 @@ from milepost.histories.reader import File, Reader
 from milepost.histories.tables.columns import SAMPLES
 from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.row_table import RowTable, one_of_many, seed_of
-from milepost.histories.tables.table import need_polars
 
 PAGE = 1000
 """Runs that are asked for at a time."""
@@ -39,7 +38,6 @@ class MLflowReader(Reader):
             HistoryError: It does not answer, there is no such experiment, or a run does not tell what counts samples.
             MissingExtra: MLflow is not installed.
         """
-        need_polars()
         try:
             from mlflow import MlflowClient
             from mlflow.exceptions import MlflowException

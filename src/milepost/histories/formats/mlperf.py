@@ -14,13 +14,14 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+import polars
+
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import opened, stem
 from milepost.histories.decoding.mlperf_lines import MLPerfLine, lines_of, number
 from milepost.histories.decoding.mlperf_samples import Counting, counting
 from milepost.histories.history import History, Rows, Wanted
 from milepost.histories.reader import File, Reader
-from milepost.histories.tables.table import need_polars
 from milepost.log import logger
 
 MARKS = (b":::MLLOG", b":::MLL ", b":::MLPv0.5", b":::SYSJSON")
@@ -37,7 +38,7 @@ SETTINGS = re.compile(
 )
 """Keys whose values are no metrics."""
 
-GROUPED = ("submission_org", "submission_platform", "submission_benchmark")
+GROUPED_BY = ("submission_org", "submission_platform", "submission_benchmark")
 """What the runs of a submission's result have in common."""
 
 POSITIONS = ("samples_count", "epoch_num", "step", "step_num", "iteration")
@@ -80,7 +81,6 @@ class MLPerfReader(Reader):
         Raises:
             HistoryError: It has no line that is whole.
         """
-        need_polars()
         for file in files:
             lines: list[MLPerfLine] = []
             fault: HistoryError | None = None
@@ -139,9 +139,7 @@ def _history(lines: list[MLPerfLine], run: str, file: str, wanted: Wanted, fault
         logger("histories").warning("%s: has no run_start, from which minutes are counted", file)
     seeds = {seed for line in lines if line.key == "seed" and (seed := _whole(line.value)) is not None}
     nodes = _whole(config.get("number_of_nodes"))
-    owner = [
-        str(config[key]) for key in ("submission_org", "submission_platform", "submission_benchmark") if config.get(key)
-    ]
+    owner = [str(config[key]) for key in GROUPED_BY if config.get(key)]
     return History(
         run=run,
         rows=lambda: _until(fault, _rows(observations, counts, start, wanted)),
@@ -221,8 +219,6 @@ def _values(line: MLPerfLine) -> Iterator[tuple[str, float]]:
 
 def _rows(observations: Sequence[Observation], counts: Counting, start: float | None, wanted: Wanted) -> Rows:
     """Return the observations as rows. One that tells no samples takes over the last ones."""
-    import polars
-
     names = dict.fromkeys(name for each in observations for name in each.metrics if wanted.wants(name))
     metrics = [polars.Series(name, [each.metrics.get(name) for each in observations], polars.Float64) for name in names]
     samples = [counts.samples(each.metadata) for each in observations]

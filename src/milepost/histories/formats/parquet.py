@@ -6,10 +6,13 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
+
+import polars
 
 from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.decoding.files import BLOCK_BYTES, as_unicode, is_url, opened, stem
@@ -17,10 +20,7 @@ from milepost.histories.history import History, Range, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.run_column import RUN_COLUMNS
-from milepost.histories.tables.table import Frame, Table, need_polars
-
-if TYPE_CHECKING:
-    import polars
+from milepost.histories.tables.table import Frame, Table
 
 MAGIC = b"PAR1"
 CHUNK_ROWS = 2**17
@@ -54,7 +54,6 @@ class ParquetReader(Reader):
             MissingExtra: pyarrow is not installed.
             HistoryError: It can't be read, or does not tell what is needed.
         """
-        need_polars()
         if not find_spec("pyarrow"):
             raise MissingExtra("pyarrow", "replay", "reading Parquet")
         yield from histories_of(ParquetTable(files, wanted.rows_at_once), run, wanted)
@@ -208,30 +207,21 @@ def _range_of(statistics: Any) -> Range | None:
     return Range(float(low), float(high)) if is_number and low <= high else None
 
 
-class _refusing:  # noqa: N801  # used as a statement
-    """Turns what Polars raises of a broken file into a `HistoryError`."""
+@contextmanager
+def _refusing(file: str) -> Iterator[None]:
+    """Turn what is raised of a broken file into a `HistoryError`."""
+    import pyarrow
 
-    def __init__(self, file: str) -> None:
-        self.file = file
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        import polars
-
-        # Polars panics over some broken files; a panic is no Exception.
-        import pyarrow
-
-        broken = (polars.exceptions.PolarsError, polars.exceptions.PanicException, pyarrow.ArrowException, OSError)
-        if isinstance(error, broken):
-            raise HistoryError(f"{self.file}: is no whole Parquet file: {str(error).splitlines()[0]}") from error
+    # Polars panics over some broken files; a panic is no Exception.
+    broken = (polars.exceptions.PolarsError, polars.exceptions.PanicException, pyarrow.ArrowException, OSError)
+    try:
+        yield
+    except broken as error:
+        raise HistoryError(f"{file}: is no whole Parquet file: {str(error).splitlines()[0]}") from error
 
 
-def _scan(file: str) -> "polars.LazyFrame":
+def _scan(file: str) -> polars.LazyFrame:
     """Return a file as a lazy frame: nothing of it is a pattern, and no folder's name is a column."""
-    import polars
-
     return polars.scan_parquet(file, glob=False, hive_partitioning=False)
 
 

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import polars
+
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import stem
 from milepost.histories.decoding.npz import read_arrays
 from milepost.histories.history import History, Rows, Wanted
 from milepost.histories.reader import File, Reader
-from milepost.histories.tables.table import need_polars
 
 if TYPE_CHECKING:
     import numpy
@@ -45,7 +46,6 @@ class EvaluationsReader(Reader):
         Raises:
             HistoryError: It can't be read without pickle, is broken, or lacks ``timesteps`` or ``results``.
         """
-        need_polars()
         for file in files:
             arrays = read_arrays(file, ("timesteps", *METRICS))
             rows, told = _rows(file, arrays, wanted)
@@ -60,7 +60,6 @@ def _again(rows: Rows) -> Iterator[Rows]:
 def _rows(file: str, arrays: "dict[str, numpy.ndarray[Any, Any]]", wanted: Wanted) -> tuple[Rows, tuple[str, ...]]:
     """Return the evaluations of a file, and its metrics."""
     import numpy
-    import polars
 
     if "timesteps" not in arrays or "results" not in arrays:
         found = ", ".join(arrays) or "none of them"

@@ -19,11 +19,12 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, ClassVar, NamedTuple
 
+import polars
+
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import BOM, blocks, stem
 from milepost.histories.history import History, Rows, Wanted
 from milepost.histories.reader import File, Reader
-from milepost.histories.tables.table import need_polars
 from milepost.log import logger
 
 MARK = re.compile(rb'^\s*#\s*\{.*"t_start"')
@@ -70,7 +71,6 @@ class MonitorReader(Reader):
         Raises:
             HistoryError: A file has no ``t_start``, or no columns ``r``, ``l`` and ``t``.
         """
-        need_polars()
         monitors = [Monitor(file) for file in files]
         started_at = min(monitor.started_at for monitor in monitors)
         names = tuple(dict.fromkeys(name for monitor in monitors for name in monitor.names if name != "t"))
@@ -178,8 +178,6 @@ def _rows(monitors: Sequence[Monitor], started_at: float, wanted: Wanted) -> Ite
 
 def _chunk(metrics: list[dict[str, float]], counts: list[int], elapsed: list[float]) -> Rows:
     """Return a chunk of episodes."""
-    import polars
-
     names = dict.fromkeys(name for row in metrics for name in row)
     columns = [polars.Series(name, [row.get(name) for row in metrics], polars.Float64) for name in names]
     return Rows(

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import polars
+
 from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.decoding.event_columns import EventChunk, EventScan
 from milepost.histories.decoding.event_record import VERSION
@@ -20,11 +22,9 @@ from milepost.histories.decoding.json_rows import MAX_CELLS
 from milepost.histories.decoding.tfrecord import is_record
 from milepost.histories.history import History, Rows, Wanted
 from milepost.histories.reader import File, Reader
-from milepost.histories.tables.table import need_polars
 
 if TYPE_CHECKING:
     import numpy
-    import polars
 
     Array = numpy.ndarray[Any, Any]
 
@@ -50,7 +50,6 @@ class TensorBoardReader(Reader):
         Raises:
             HistoryError: They can't be read.
         """
-        need_polars()
         if not find_spec("numpy"):
             raise MissingExtra("numpy", "replay", "reading event files")
         yield History(run=run, rows=lambda: _rows(tuple(files), wanted))
@@ -114,7 +113,6 @@ class _Events:
     def beginning(self) -> Iterator[Rows]:
         """Yield the first event that stands, where it bears no tag that is wanted and its samples are known."""
         import numpy
-        import polars
 
         columns = [numpy.array(column) for column in zip(*self._scan.begins, strict=True)]
         if not columns:
@@ -161,7 +159,6 @@ class _Events:
     def rows(self, chunk: EventChunk) -> Iterator[Rows]:
         """Yield the rows of those events that stand and are wanted."""
         import numpy
-        import polars
 
         chosen = self._chosen(chunk)
         of_events, of_tags, values = (column[chosen] for column in chunk[3:])
@@ -192,10 +189,9 @@ class _Events:
             chosen &= stand if tag is None else stand | (chunk.value_tags != tag)
         return chosen
 
-    def _frame(self, rows: "Array", of_tags: "Array", values: "Array", height: int) -> "polars.DataFrame":
+    def _frame(self, rows: "Array", of_tags: "Array", values: "Array", height: int) -> polars.DataFrame:
         """Return values as columns of their tags."""
         import numpy
-        import polars
 
         counts = numpy.bincount(of_tags)
         order = numpy.argsort(of_tags.astype("u2" if len(counts) <= 2**16 else "i8"), kind="stable")
@@ -208,10 +204,9 @@ class _Events:
             columns[self._names[tag]] = _series(self._names[tag], column, is_told)
         return polars.DataFrame(columns)
 
-    def _samples_at(self, steps: "Array") -> "polars.Series":
+    def _samples_at(self, steps: "Array") -> polars.Series:
         """Return what the steps count in samples; what no step told is null."""
         import numpy
-        import polars
 
         known, told = self._samples
         if not len(known):
@@ -234,10 +229,8 @@ def _by_step(told: "Sequence[tuple[Array, Array]]") -> "tuple[Array, Array]":
     return steps[order][last], values[order][last]
 
 
-def _series(name: str, values: "Array", is_told: "Array") -> "polars.Series":
+def _series(name: str, values: "Array", is_told: "Array") -> polars.Series:
     """Return a column that is null where nothing is told."""
-    import polars
-
     column = polars.Series(name, values)
     if is_told.all():
         return column

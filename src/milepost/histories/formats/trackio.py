@@ -19,10 +19,8 @@ from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.row_table import RowTable, one_of_many, seed_of
-from milepost.histories.tables.table import need_polars
 
 SQLITE = b"SQLite format 3\0"
-TABLE = b"CREATE TABLE metrics"
 
 BUSY_SECONDS = 5.0
 """How long to wait for a program that is writing."""
@@ -50,7 +48,6 @@ class TrackioReader(Reader):
         Raises:
             HistoryError: It can't be read, or does not tell what counts samples.
         """
-        need_polars()
         for path in files:
             try:
                 with closing(_open(path)) as connection:

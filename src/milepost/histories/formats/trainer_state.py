@@ -18,7 +18,7 @@ from milepost.histories.decoding.json_rows import frame_of
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.histories import histories_of
-from milepost.histories.tables.table import Frame, Table, need_polars
+from milepost.histories.tables.table import Frame, Table
 from milepost.log import logger
 
 NAME = "trainer_state.json"
@@ -51,7 +51,6 @@ class TrainerStateReader(Reader):
         Raises:
             HistoryError: It has no ``log_history``, or that does not tell what is needed.
         """
-        need_polars()
         for file in files:
             state = _read(file)
             table = LogHistory(file, [row for row in state["log_history"] if isinstance(row, dict)])

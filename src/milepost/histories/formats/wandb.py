@@ -18,7 +18,7 @@ from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.row_table import CHUNK_ROWS, RowTable, seed_of
-from milepost.histories.tables.table import Frame, need_polars
+from milepost.histories.tables.table import Frame
 
 
 class WandbFileReader(Reader):
@@ -36,7 +36,6 @@ class WandbFileReader(Reader):
         Raises:
             HistoryError: It can't be read, or does not tell what counts samples.
         """
-        need_polars()
         for path in files:
             table = WandbFile(path)
             told = {"config": table.config, "group": table.group, "seed": seed_of(table.config)}

@@ -16,7 +16,6 @@ from milepost.histories.reader import File, Reader
 from milepost.histories.tables.columns import ELAPSED, SAMPLES, WALL
 from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.row_table import RowTable, one_of_many, seed_of
-from milepost.histories.tables.table import need_polars
 
 PAGE = 10_000
 """Steps that are asked for at a time."""
@@ -42,7 +41,6 @@ class WandbReader(Reader):
             HistoryError: W&B does not answer, knows no such run, or a run does not tell what counts samples.
             MissingExtra: wandb is not installed.
         """
-        need_polars()
         try:
             import wandb
         except ImportError:

@@ -1,16 +1,15 @@
 """Chunks of a run's rows: what is carried from one to the next, and what is warned of once."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars
 
 from milepost.errors import HistoryError
 from milepost.histories.history import Rows
 from milepost.histories.tables import values
 from milepost.histories.tables.columns import Chosen, TimeColumn
 from milepost.log import logger
-
-if TYPE_CHECKING:
-    import polars
 
 
 class Chunks:
@@ -33,7 +32,7 @@ class Chunks:
         self.unplaced = 0
         self.example = ""
 
-    def read(self, data: "polars.DataFrame", rows: "range | polars.Series") -> Iterator[Rows]:
+    def read(self, data: polars.DataFrame, rows: range | polars.Series) -> Iterator[Rows]:
         """Yield a chunk.
 
         Args:
@@ -84,21 +83,15 @@ class Chunks:
                     "%s: %d values of %r are no numbers; taken as not logged", self.where, count, name
                 )
 
-    def _leave_out(
-        self, name: str, column: "polars.Series", mask: "polars.Series", rows: "range | polars.Series"
-    ) -> None:
+    def _leave_out(self, name: str, column: polars.Series, mask: polars.Series, rows: range | polars.Series) -> None:
         """Take note of rows whose samples or time are text that is none: where they stand, nothing tells."""
         at = mask.arg_max()
         assert at is not None
         self.example = self.example or f"row {rows[at]} with {column[at]!r} in {name!r}"
         self.unplaced += int(mask.sum())
 
-    def _rows(
-        self, data: "polars.DataFrame", counts: "polars.Series | None", times: Mapping[str, values.Times]
-    ) -> Rows:
+    def _rows(self, data: polars.DataFrame, counts: polars.Series | None, times: Mapping[str, values.Times]) -> Rows:
         """Return the rows of a chunk that are right."""
-        import polars
-
         names = self.metrics
         if names is None:
             names = tuple(name for name in data.columns if name not in self.chosen.names)
@@ -118,7 +111,7 @@ class Chunks:
             counts = self._carried(self.chosen.samples, counts, data.height, polars.Int64())
         return Rows(metrics=metrics, samples=counts, elapsed_seconds=elapsed, wall_time=wall)
 
-    def _metric(self, column: "polars.Series") -> "polars.Series":
+    def _metric(self, column: polars.Series) -> polars.Series:
         """Return a metric's values, and keep in mind which were text."""
         found, unread = values.numbers(column)
         if unread:
@@ -127,7 +120,7 @@ class Chunks:
             self.read_any.add(column.name)
         return found
 
-    def _time(self, column: TimeColumn, found: values.Times) -> tuple["polars.Series", bool]:
+    def _time(self, column: TimeColumn, found: values.Times) -> tuple[polars.Series, bool]:
         """Return a column's times in seconds, and whether they are Unix time."""
         if found.zoneless and not self.zoneless:
             self.zoneless = True
@@ -141,12 +134,8 @@ class Chunks:
         unit = self.units.get(column.name, 1.0)
         return found.values if unit == 1.0 else found.values * unit, self.is_wall.get(column.name, False)
 
-    def _carried(
-        self, name: str, told: "polars.Series | None", height: int, dtype: "polars.DataType"
-    ) -> "polars.Series":
+    def _carried(self, name: str, told: polars.Series | None, height: int, dtype: polars.DataType) -> polars.Series:
         """Return a column with what was told last where a row tells nothing."""
-        import polars
-
         if told is None:
             told = polars.Series(name, [None] * height, dtype)
         if told.null_count():
@@ -158,9 +147,7 @@ class Chunks:
         return told
 
 
-def taken(rows: "range | polars.Series", mask: "polars.Series") -> "polars.Series":
+def taken(rows: range | polars.Series, mask: polars.Series) -> polars.Series:
     """Return those rows, by number, that a mask takes."""
-    import polars
-
     every = polars.int_range(rows.start, rows.stop, eager=True) if isinstance(rows, range) else rows
     return every.filter(mask)

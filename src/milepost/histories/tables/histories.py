@@ -1,9 +1,10 @@
 """Tables as histories: one row an update."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
+import polars
 
 from milepost.errors import HistoryError
 from milepost.histories.history import History, Outline, Rows, Wanted
@@ -12,9 +13,6 @@ from milepost.histories.tables.columns import Chosen, choose, shown
 from milepost.histories.tables.run_column import RUN_COLUMNS, facts_of, names_of, runs_of
 from milepost.histories.tables.table import Frame, Table
 from milepost.histories.tables.values import is_unix
-
-if TYPE_CHECKING:
-    import polars
 
 Needed = Callable[[int], Collection[str]]
 """Says which metrics of a chunk are needed, by its number; asked when all before it has been taken."""
@@ -80,7 +78,7 @@ def _metrics(table: Table, chosen: Chosen, wanted: Wanted) -> tuple[str, ...] | 
     return tuple(name for name in table.columns if name not in chosen.names)
 
 
-def _refuse_several_runs(table: Table, data: "polars.DataFrame") -> None:
+def _refuse_several_runs(table: Table, data: polars.DataFrame) -> None:
     """Raise where a column tells runs apart that would be taken for one."""
     for name in RUN_COLUMNS:
         if name in data.columns and data[name].drop_nulls().n_unique() > 1:

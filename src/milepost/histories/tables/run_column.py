@@ -1,15 +1,14 @@
 """The column that tells the runs of a table apart, and what else columns tell of each run."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars
 
 from milepost.errors import HistoryError
 from milepost.histories.tables.columns import Chosen
 from milepost.histories.tables.table import Table
 from milepost.histories.tables.values import numbers
 from milepost.log import logger
-
-if TYPE_CHECKING:
-    import polars
 
 RUN_COLUMNS = ("run", "run_id", "run_name", "run_uuid")
 """Columns that tell runs apart, where a file has them."""
@@ -21,10 +20,8 @@ Runs = dict[str, tuple[list[int], dict[str, Any]]]
 """By name, in the order in which they begin: in which chunks each is, and its facts."""
 
 
-def names_of(data: "polars.DataFrame", chosen: Chosen) -> "polars.Series":
+def names_of(data: polars.DataFrame, chosen: Chosen) -> polars.Series:
     """Return the run column as text."""
-    import polars
-
     if chosen.run not in data.columns:
         return polars.Series([None] * data.height, dtype=polars.String)
     return data[chosen.run].cast(polars.String)
@@ -94,10 +91,8 @@ def _may_lie_in(name: str, ends: tuple[Any, Any] | None) -> bool:
     return bool(ends[0] <= name <= ends[1])
 
 
-def facts_of(data: "polars.DataFrame", chosen: Chosen) -> dict[str, Any]:
+def facts_of(data: polars.DataFrame, chosen: Chosen) -> dict[str, Any]:
     """Return the seed, the group and the settings that columns tell which are constant."""
-    import polars
-
     facts: dict[str, Any] = {}
     config: dict[str, Any] = {}
     for name in data.columns[:MAX_FACTS]:

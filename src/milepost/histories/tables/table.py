@@ -2,15 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from milepost.errors import MissingExtra
+import polars
+
 from milepost.histories.decoding.json_rows import MAX_CELLS, frame_of
 from milepost.histories.history import Range
-
-if TYPE_CHECKING:
-    import polars
 
 
 class Frame(NamedTuple):
@@ -24,7 +21,7 @@ class Frame(NamedTuple):
 
     number: int
     first_row: int
-    data: "polars.DataFrame"
+    data: polars.DataFrame
 
 
 class Table(ABC):
@@ -99,13 +96,3 @@ def frames_of(number: int, first_row: int, rows: list[dict[str, Any]]) -> Iterat
             start, columns = index, dict.fromkeys(row)
     if columns:
         yield Frame(number, first_row + start, frame_of(rows[start:]))
-
-
-def need_polars() -> None:
-    """Raise where Polars is not installed.
-
-    Raises:
-        MissingExtra: It is not.
-    """
-    if not find_spec("polars"):
-        raise MissingExtra("polars", "replay", "reading logs")

@@ -1,10 +1,9 @@
 """Values of a table's columns, exactly: metrics as Float64, samples as Int64, times as seconds."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    import polars
+import polars
 
 UNTOLD = ("", "na", "n/a", "none", "null", "-", "--", "nil")
 """Texts that say that there is no value. ``nan`` is a value: a NaN that was logged."""
@@ -25,18 +24,16 @@ class Samples(NamedTuple):
         unread: Which rows hold text that is no number; None where none does.
     """
 
-    counts: "polars.Series"
+    counts: polars.Series
     wrong: int | None
-    unread: "polars.Series | None" = None
+    unread: polars.Series | None = None
 
 
-def numbers(column: "polars.Series") -> tuple["polars.Series", int]:
+def numbers(column: polars.Series) -> tuple[polars.Series, int]:
     """Return a column as Float64, and how many of its values are text that is no number: they become null.
 
     Text is read as the nearest float, as Python's ``float()`` reads it: tested, since a last bit decides crossings.
     """
-    import polars
-
     if column.dtype.is_numeric() or column.dtype in (polars.Boolean, polars.Null):
         return column.cast(polars.Float64), 0
     if column.dtype != polars.String:
@@ -55,10 +52,8 @@ def numbers(column: "polars.Series") -> tuple["polars.Series", int]:
     return values, int((unread & ~is_truth & ~lower.is_in(list(UNTOLD))).sum())
 
 
-def samples(column: "polars.Series") -> Samples:
+def samples(column: polars.Series) -> Samples:
     """Return a column as counts of samples. Whole numbers that are written as floats count; NaN tells nothing."""
-    import polars
-
     if column.dtype.is_integer() or column.dtype == polars.String:
         counts = column.cast(polars.Int64, strict=False)
         least: Any = counts.min()
@@ -84,16 +79,14 @@ class Times(NamedTuple):
         unread: Which rows hold text that is no time; None where none does.
     """
 
-    values: "polars.Series"
+    values: polars.Series
     dated: bool = False
     zoneless: bool = False
-    unread: "polars.Series | None" = None
+    unread: polars.Series | None = None
 
 
-def times(column: "polars.Series") -> Times:
+def times(column: polars.Series) -> Times:
     """Return a column of times."""
-    import polars
-
     if column.dtype == polars.Date:
         column = column.cast(polars.Datetime("us"))
     if isinstance(column.dtype, polars.Datetime):
@@ -123,10 +116,8 @@ def unix_unit(value: float) -> float:
     return next((unit for limit, unit in UNIX_UNITS if value < limit), 1.0)
 
 
-def _unread(column: "polars.Series", found: "polars.Series | None" = None) -> "polars.Series":
+def _unread(column: polars.Series, found: polars.Series | None = None) -> polars.Series:
     """Return which values of a column are text that is neither a number, nor ``found``, nor says that there is none."""
-    import polars
-
     text = column.str.strip_chars()
     told = text.is_not_null() & ~text.str.to_lowercase().is_in(list(UNTOLD))
     return told & (text.cast(polars.Float64, strict=False) if found is None else found).is_null()
