@@ -11,7 +11,7 @@ from milepost.errors import ConfigError
 from milepost.money.instance import Instance
 from milepost.sinks.sink import Figure, Scalar, Sink
 from milepost.tracked_run import track
-from milepost.tracked_run.showing import Showing
+from milepost.tracked_run.showing import showing
 from milepost.tracking.thresholds import PerformanceThreshold
 from tests.helpers import FakeClock, threshold
 from tests.tracked_run.helpers import tracked
@@ -203,7 +203,7 @@ def test_nothing_raises_into_training(caplog: pytest.LogCaptureFixture) -> None:
 def test_sinks_are_written_when_something_changes_and_at_heartbeats_only() -> None:
     clock = FakeClock()
     shelf = Shelf()
-    run = tracked(Showing(shelf), thresholds=(threshold(),), heartbeat_seconds=15.0, clock=clock)
+    run = tracked(showing(shelf), thresholds=(threshold(),), heartbeat_seconds=15.0, clock=clock)
     for step in range(100):
         clock.advance(1)
         run.update({"m": 3.0 if step > 50 else 1.0}, step)

@@ -41,13 +41,16 @@ class Sink(ABC):
     """Shows a run's figures somewhere, and what happens to it.
 
     A tracked run calls `open`, then `write` whenever figures may have changed and `event` as things happen, and last
-    `close`: on the thread that trains, which must not wait. What it raises is logged once.
+    `close`: on the thread that trains, which must not wait; or, where the sink is ``slow``, on a thread of its own,
+    where the latest figures take the place of those that still waited to be written. What it raises is logged once.
 
     Attributes:
         name: What messages call it.
+        slow: Whether it may have to wait, as for a service that is asked over a network.
     """
 
     name: str
+    slow = False
 
     def __init__(self) -> None:
         self._written: dict[tuple[str | None, str], Scalar] = {}

@@ -44,7 +44,7 @@ from milepost.tracked_run.process import (
 )
 from milepost.tracked_run.recorder import Recorder, with_git_commit
 from milepost.tracked_run.run import TrackedRun
-from milepost.tracked_run.showing import Showing
+from milepost.tracked_run.showing import showing
 from milepost.tracked_run.store_writer import StoreWriter
 from milepost.tracking.thresholds import PerformanceThreshold
 from milepost.tracking.timer import SYSTEM_CLOCK
@@ -152,7 +152,7 @@ def track(
         clock=SYSTEM_CLOCK,
     )
     own = (writer and Recorder(writer), EndWatch(), NoticeWatch(), watch_over(pricer, loop.ledger))
-    return TrackedRun(loop, [*(part for part in own if part), *hung_on, *map(Showing, shown_in)])
+    return TrackedRun(loop, [*(part for part in own if part), *hung_on, *map(showing, shown_in)])
 
 
 def _open_store(where: str, settings: Config, run: str) -> StoreWriter:
