@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import cache
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 
 from milepost.errors import MissingExtra
