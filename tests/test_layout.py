@@ -3,7 +3,7 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -12,10 +12,9 @@ import pytest
 import milepost
 
 SOURCE = Path(milepost.__file__).parent
-GROUND = ("errors", "log", "money", "tracking", "runs")
-MODULES = [path for room in GROUND for path in (SOURCE / room).rglob("*.py")] + [
-    SOURCE / "errors.py",
-    SOURCE / "log.py",
+GROUND = ("errors", "files", "log", "money", "tracking", "runs")
+MODULES = [path for room in GROUND for path in SOURCE.glob(f"{room}.py")] + [
+    path for room in GROUND for path in (SOURCE / room).rglob("*.py")
 ]
 
 
@@ -126,3 +125,66 @@ def test_public_names_are_all_there() -> None:
     assert set(milepost.__all__) == set(milepost._HOMES)
     with pytest.raises(AttributeError, match="nothing"):
         milepost.nothing  # noqa: B018
+
+
+LONG = {"histories/decoding/scanners.py", "replaying/compiled/kernel.py"}
+"""Numba keeps compiled code a file: these two may be long."""
+
+THREADS = {
+    "instances/probing.py",
+    "replaying/workers/processes.py",
+    "replaying/workers/scheduling.py",
+    "tracked_run/notice_watch.py",
+    "tracked_run/price_watch.py",
+    "tracked_run/showing.py",
+    "tracked_run/store_writer.py",
+}
+"""Where threads start, as the design's table has it."""
+
+CATCH_ALL = {
+    "cli/__init__.py",
+    "plugins.py",
+    "prices/added.py",
+    "report/wandb_board.py",
+    "tracked_run/notice_watch.py",
+    "tracked_run/part.py",
+    "tracked_run/price_watch.py",
+    "tracked_run/run.py",
+    "tracked_run/store_writer.py",
+}
+"""Where ``Exception`` is caught, as the design's table has it."""
+
+
+def files_with(is_meant: Callable[[ast.AST], bool]) -> set[str]:
+    """Return the files in which there is such a piece of code."""
+    return {
+        path.relative_to(SOURCE).as_posix()
+        for path in SOURCE.rglob("*.py")
+        if any(map(is_meant, ast.walk(ast.parse(path.read_text()))))
+    }
+
+
+def test_threads_start_where_the_design_says() -> None:
+    def starts(node: ast.AST) -> bool:
+        names = ("threading.Thread", "threading.Timer", "Thread", "ThreadPoolExecutor")
+        return isinstance(node, ast.Call) and ast.unparse(node.func) in names
+
+    assert files_with(starts) == THREADS
+    table = (SOURCE.parents[1] / "docs" / "design.md").read_text()
+    assert all(f"`{name.removesuffix('.py')}`" in table for name in THREADS)
+
+
+def test_exception_is_caught_where_the_design_says() -> None:
+    def catches(node: ast.AST) -> bool:
+        return isinstance(node, ast.ExceptHandler) and (node.type is None or ast.unparse(node.type) == "Exception")
+
+    assert files_with(catches) == CATCH_ALL
+    table = (SOURCE.parents[1] / "docs" / "design.md").read_text()
+    assert all(f"`{name.removesuffix('.py').removesuffix('/__init__')}`" in table for name in CATCH_ALL)
+
+
+def test_no_file_has_grown_past_reading() -> None:
+    lines = {path.relative_to(SOURCE).as_posix(): path.read_text().count("\n") for path in SOURCE.rglob("*.py")}
+    assert {name for name, count in lines.items() if count > 500} <= LONG
+    assert lines["tracking/tracker.py"] <= 350
+    assert sorted(lines.values())[len(lines) // 2] <= 120
