@@ -1,6 +1,6 @@
 """A history: the observations of a run that is over, as its log has them."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
@@ -41,6 +41,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
     """A chunk of a log: one row an update, in the order in which they were written.
 
+        Rows.of({"loss": [0.9, None, 0.7]}, samples=[64, 128, 192], elapsed_seconds=[1.5, 3.0, 4.5])
+
     All columns are of one length. A null is what a row does not tell; a NaN is a value that was logged as NaN.
 
     Attributes:
@@ -56,6 +58,25 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     elapsed_seconds: "polars.Series | None" = None
     wall_time: "polars.Series | None" = None
     read: "tuple[int, Collection[str]] | None" = None
+
+    @classmethod
+    def of(
+        cls,
+        metrics: Mapping[str, Sequence[float | None]],
+        *,
+        samples: Sequence[int | None] | None = None,
+        elapsed_seconds: Sequence[float | None] | None = None,
+        wall_time: Sequence[float | None] | None = None,
+    ) -> "Rows":
+        """Return rows of lists, one a column, with None where a row tells nothing."""
+        from polars import DataFrame, Float64, Int64, Series
+
+        return cls(
+            metrics=DataFrame({name: Series(name, values, Float64) for name, values in metrics.items()}),
+            samples=None if samples is None else Series("samples", samples, Int64),
+            elapsed_seconds=None if elapsed_seconds is None else Series("elapsed_seconds", elapsed_seconds, Float64),
+            wall_time=None if wall_time is None else Series("wall_time", wall_time, Float64),
+        )
 
 
 class Range(NamedTuple):

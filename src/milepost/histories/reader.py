@@ -15,7 +15,7 @@ class File(NamedTuple):
 
     Attributes:
         path: Where it is: a path, or a URL that fsspec opens (``s3://…``).
-        head: Its first `HEAD_BYTES` bytes.
+        head: Its first `HEAD_BYTES` bytes, unpacked if gzip packed it.
         siblings: Names of all files in its folder.
     """
 
@@ -31,6 +31,10 @@ class File(NamedTuple):
 
 class Reader(ABC):
     """Reads one format. Never executes what a log says, and never trusts a length that it tells.
+
+    A reader is made without arguments, asked which files `claims` them while logs are looked for, and for `histories`
+    when a log is read, which may be in another process: it holds nothing open. What it reads it decides nothing about:
+    a `History` says what its log tells, in the order of the log.
 
     Attributes:
         name: What ``--format`` calls it.
@@ -48,15 +52,21 @@ class Reader(ABC):
     def claims(self, file: File) -> str | None:
         """Say whether a file is of this format, by its content and not only by its name.
 
+        Asked of every file under the paths that are given, the most specific formats first, until one claims it.
+
         Returns:
             What it is a part of within its folder: files with one answer are read as one log, in the order of their
             names, where the reader `joins` them. Usually the file's own name, without suffix; ``""`` for formats whose
             log is the whole folder. None where the file is of another format.
+
+        Raises:
+            OSError: It can't be read further than its head: it is left out, and that is said.
+            HistoryError: Likewise.
         """
 
     @abstractmethod
     def histories(self, files: Sequence[str], run: str, wanted: Wanted) -> Iterator[History]:
-        """Yield the runs of one log.
+        """Yield the runs of one log. Asked once for each log that was found, when it is its turn.
 
         Args:
             files: Its files (paths or URLs), or one address of one of the ``schemes``.
@@ -65,5 +75,6 @@ class Reader(ABC):
 
         Raises:
             HistoryError: It can't be read, or does not tell what is needed; says which file, what was found, what was
-                expected, and which flag helps.
+                expected, and which flag helps. It is left out then, and other logs are read.
+            MissingExtra: A package that reads it is not installed.
         """

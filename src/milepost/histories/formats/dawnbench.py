@@ -12,8 +12,6 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
-import polars
-
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import BOM, blocks, read_whole, stem
 from milepost.histories.history import History, Rows, Wanted
@@ -138,13 +136,9 @@ def _rows(names: list[str], rows: list[list[str]], metrics: Sequence[str], wante
     def column(name: str) -> list[float | None]:
         return [_number(_cell(row, names.index(name))) for row in rows]
 
-    hours = column("hours")
-    values = {name: column(name) for name in metrics if wanted.wants(name)}
-    return Rows(
-        metrics=polars.DataFrame(values, schema=dict.fromkeys(values, polars.Float64())),
-        elapsed_seconds=polars.Series(
-            "hours", [None if hour is None else hour * 3600.0 for hour in hours], polars.Float64
-        ),
+    return Rows.of(
+        {name: column(name) for name in metrics if wanted.wants(name)},
+        elapsed_seconds=[None if hour is None else hour * 3600.0 for hour in column("hours")],
     )
 
 

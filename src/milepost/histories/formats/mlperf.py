@@ -14,8 +14,6 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-import polars
-
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import opened, stem
 from milepost.histories.decoding.mlperf_lines import MLPerfLine, lines_of, number
@@ -220,15 +218,13 @@ def _values(line: MLPerfLine) -> Iterator[tuple[str, float]]:
 def _rows(observations: Sequence[Observation], counts: Counting, start: float | None, wanted: Wanted) -> Rows:
     """Return the observations as rows. One that tells no samples takes over the last ones."""
     names = dict.fromkeys(name for each in observations for name in each.metrics if wanted.wants(name))
-    metrics = [polars.Series(name, [each.metrics.get(name) for each in observations], polars.Float64) for name in names]
-    samples = [counts.samples(each.metadata) for each in observations]
-    elapsed = [None if start is None else (each.time_ms - start) / 1000 for each in observations]
-    wall = [each.time_ms / 1000 for each in observations]
-    return Rows(
-        metrics=polars.DataFrame(metrics),
-        samples=None
-        if counts.why_not
-        else polars.Series("samples", samples, polars.Int64).fill_null(strategy="forward"),
-        elapsed_seconds=None if start is None else polars.Series("elapsed", elapsed, polars.Float64),
-        wall_time=None if start is None else polars.Series("wall", wall, polars.Float64),
+    samples: list[int | None] = []
+    for each in observations:
+        told = counts.samples(each.metadata)
+        samples.append(samples[-1] if told is None and samples else told)
+    return Rows.of(
+        {name: [each.metrics.get(name) for each in observations] for name in names},
+        samples=None if counts.why_not else samples,
+        elapsed_seconds=None if start is None else [(each.time_ms - start) / 1000 for each in observations],
+        wall_time=None if start is None else [each.time_ms / 1000 for each in observations],
     )

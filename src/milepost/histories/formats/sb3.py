@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import polars
-
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import stem
 from milepost.histories.decoding.npz import read_arrays
@@ -48,17 +46,13 @@ class EvaluationsReader(Reader):
         """
         for file in files:
             arrays = read_arrays(file, ("timesteps", *METRICS))
-            rows, told = _rows(file, arrays, wanted)
-            yield History(run=run, rows=partial(_again, rows), metrics=told, untimed_because=UNTIMED)
+            rows = _rows(file, arrays, wanted)
+            told = tuple(metric for name, metric in METRICS.items() if name in arrays)
+            yield History(run=run, rows=partial(iter, [rows]), metrics=told, untimed_because=UNTIMED)
 
 
-def _again(rows: Rows) -> Iterator[Rows]:
-    """Yield the evaluations of a file."""
-    yield rows
-
-
-def _rows(file: str, arrays: "dict[str, numpy.ndarray[Any, Any]]", wanted: Wanted) -> tuple[Rows, tuple[str, ...]]:
-    """Return the evaluations of a file, and its metrics."""
+def _rows(file: str, arrays: "dict[str, numpy.ndarray[Any, Any]]", wanted: Wanted) -> Rows:
+    """Return the evaluations of a file."""
     import numpy
 
     if "timesteps" not in arrays or "results" not in arrays:
@@ -78,7 +72,5 @@ def _rows(file: str, arrays: "dict[str, numpy.ndarray[Any, Any]]", wanted: Wante
             )
         if wanted.wants(metric) and values.size:
             means = values if values.ndim == 1 else [numpy.mean(episodes) for episodes in values]
-            metrics[metric] = polars.Series(metric, [float(mean) for mean in means], polars.Float64)
-    told = tuple(metric for name, metric in METRICS.items() if name in arrays)
-    samples = polars.Series("timesteps", [int(step) for step in steps], polars.Int64)
-    return Rows(metrics=polars.DataFrame(metrics), samples=samples), told
+            metrics[metric] = [float(mean) for mean in means]
+    return Rows.of(metrics, samples=[int(step) for step in steps])

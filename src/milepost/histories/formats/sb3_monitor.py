@@ -19,8 +19,6 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, ClassVar, NamedTuple
 
-import polars
-
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import BOM, blocks, stem
 from milepost.histories.history import History, Rows, Wanted
@@ -173,15 +171,6 @@ def _rows(monitors: Sequence[Monitor], started_at: float, wanted: Wanted) -> Ite
                     window.append(episode.values[name])
                     found[MEANS[name]] = sum(window) / len(window)
             metrics.append({name: value for name, value in found.items() if wanted.wants(name)})
-        yield _chunk(metrics, counts, elapsed)
-
-
-def _chunk(metrics: list[dict[str, float]], counts: list[int], elapsed: list[float]) -> Rows:
-    """Return a chunk of episodes."""
-    names = dict.fromkeys(name for row in metrics for name in row)
-    columns = [polars.Series(name, [row.get(name) for row in metrics], polars.Float64) for name in names]
-    return Rows(
-        metrics=polars.DataFrame(columns),
-        samples=polars.Series("l", counts, polars.Int64),
-        elapsed_seconds=polars.Series("t", elapsed, polars.Float64),
-    )
+        names = dict.fromkeys(name for row in metrics for name in row)
+        columns = {name: [row.get(name) for row in metrics] for name in names}
+        yield Rows.of(columns, samples=counts, elapsed_seconds=elapsed)
