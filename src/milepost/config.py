@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import asdict
 
 from milepost.config_sections import Section, read_section, shown
 from milepost.errors import ConfigError, nearest, require
@@ -77,17 +78,15 @@ class InstanceSettings(Section, frozen=True):
 
     def to_instance(self, source: str = "instance:") -> Instance:
         """Return the fields that are given, but for a share that is to be worked out."""
-        given = msgspec.structs.asdict(self)
-        for name in Commitment.__struct_fields__:
-            del given[name]
-        given["share"] = self.share if isinstance(self.share, int | float) else None
+        given = {name: value for name, value in asdict(self).items() if name not in Commitment.__struct_fields__}
+        given["share"] = None if self.share == "gpus" else self.share
         return Instance.known(source, **given, commitment=Commitment(**self._promised) if self._promised else None)
 
     @property
     def _promised(self) -> dict[str, Any]:
         """What is given of a commitment."""
-        fields = {name: getattr(self, name) for name in Commitment.__struct_fields__}
-        return {name: value for name, value in fields.items() if value is not None}
+        fields = asdict(self)
+        return {name: fields[name] for name in Commitment.__struct_fields__ if fields[name] is not None}
 
 
 class PriceSettings(Section, frozen=True):

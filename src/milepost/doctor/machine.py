@@ -14,12 +14,8 @@ def check(case: Case) -> Iterator[Finding]:
     yield from _spot(case)
     yield from _ranks(case)
     if case.detection.misfit is not None:
-        yield Finding(
-            "warning",
-            "gpus",
-            f"{case.detection.misfit}.",
-            "Correct the instance type, or say what part of it the run is charged for (instance: {share: gpus}).",
-        )
+        do = "Correct the instance type, or say what part of it the run is charged for (instance: {share: gpus})."
+        yield Finding("warning", "gpus", f"{case.detection.misfit}.", do)
 
 
 def _spot(case: Case) -> Iterator[Finding]:

@@ -12,20 +12,14 @@ def check(case: Case) -> Iterator[Finding]:
         yield Finding("note", "price", "prices are off: every cost will be null.", "Remove `prices: off`.")
         return
     if case.live_fault is not None:
-        yield Finding(
-            "warning",
-            "credentials",
-            f"{case.live_source} can be asked for prices and does not answer: {case.live_fault}.",
-            f"Mend the credentials or the network, or leave {case.live_source} out of prices.sources.",
-        )
+        what = f"{case.live_source} can be asked for prices and does not answer: {case.live_fault}."
+        do = f"Mend the credentials or the network, or leave {case.live_source} out of prices.sources."
+        yield Finding("warning", "credentials", what, do)
     quote = case.quote
     if quote is None:
-        yield Finding(
-            "error",
-            "price",
-            f"there is no price, so every cost will be null: {case.unpriced_because}.",
-            "Give prices.price_per_hour, or say what the machine is (instance: in the configuration).",
-        )
+        what = f"there is no price, so every cost will be null: {case.unpriced_because}."
+        do = "Give prices.price_per_hour, or say what the machine is (instance: in the configuration)."
+        yield Finding("error", "price", what, do)
         return
     price = f"{quote.usd_per_hour:g} USD/h"
     if quote.assumed:
@@ -38,19 +32,13 @@ def check(case: Case) -> Iterator[Finding]:
         )
     wanted = case.detection.instance.region
     if wanted is not None and quote.region not in (None, wanted):
-        yield Finding(
-            "warning",
-            "region",
-            f"no price of {quote.instance_type} in {wanted} is known: that of {quote.region} stands in.",
-            "Fetch the catalogs (milepost price --refresh), or give prices.price_per_hour.",
-        )
+        what = f"no price of {quote.instance_type} in {wanted} is known: that of {quote.region} stands in."
+        do = "Fetch the catalogs (milepost price --refresh), or give prices.price_per_hour."
+        yield Finding("warning", "region", what, do)
     if quote.cached and (days := _age_days(quote.as_of)) > 1:
-        yield Finding(
-            "warning",
-            "price",
-            f"the price of {price} is {quote.source}'s answer of {days:.0f} days ago: it could not be asked anew.",
-            f"See to it that {quote.source} can be asked, or give prices.price_per_hour.",
-        )
+        what = f"the price of {price} is {quote.source}'s answer of {days:.0f} days ago: it could not be asked anew."
+        do = f"See to it that {quote.source} can be asked, or give prices.price_per_hour."
+        yield Finding("warning", "price", what, do)
 
 
 def _age_days(as_of: str | None) -> float:

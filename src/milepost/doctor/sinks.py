@@ -20,30 +20,20 @@ def check(case: Case) -> Iterator[Finding]:
         return
     mode = case.environ.get("WANDB_MODE", "online").lower()
     if mode == "disabled":
-        yield Finding(
-            "warning",
-            "wandb",
-            "WANDB_MODE is disabled: W&B keeps nothing of this run.",
-            "Set WANDB_MODE to online or offline.",
-        )
+        what = "WANDB_MODE is disabled: W&B keeps nothing of this run."
+        yield Finding("warning", "wandb", what, "Set WANDB_MODE to online or offline.")
     elif mode in ("offline", "dryrun"):
         if case.detection.instance.market == "spot":
-            yield Finding(
-                "error",
-                "wandb",
-                "WANDB_MODE is offline on a spot machine: what W&B wrote is lost when the machine is taken back.",
-                "Set WANDB_MODE=online, or WANDB_DIR to a disk that outlives the machine.",
-            )
+            what = "WANDB_MODE is offline on a spot machine: what W&B wrote is lost when the machine is taken back."
+            do = "Set WANDB_MODE=online, or WANDB_DIR to a disk that outlives the machine."
+            yield Finding("error", "wandb", what, do)
         else:
             what = "WANDB_MODE is offline: nothing is sent."
             yield Finding("note", "wandb", what, "Send it afterwards with wandb sync.")
     elif not _has_key(case):
-        yield Finding(
-            "warning" if named is None else "error",
-            "wandb",
-            "W&B is online and has no API key: wandb.init() will ask for one, or fail.",
-            "Run wandb login, set WANDB_API_KEY, or set WANDB_MODE=offline.",
-        )
+        what = "W&B is online and has no API key: wandb.init() will ask for one, or fail."
+        do = "Run wandb login, set WANDB_API_KEY, or set WANDB_MODE=offline."
+        yield Finding("warning" if named is None else "error", "wandb", what, do)
 
 
 def _has_key(case: Case) -> bool:

@@ -32,12 +32,8 @@ def check(case: Case) -> Iterator[Finding]:
 
 def _lag(threshold: PerformanceThreshold) -> Iterator[Finding]:
     if (half_life := threshold.half_life) is not None:
-        yield Finding(
-            "note",
-            "smoothing",
-            f"{threshold.name}: the average has followed {threshold.metric} {_lag_of(half_life)} later.",
-            "Choose a shorter half-life if that is long beside the run.",
-        )
+        what = f"{threshold.name}: the average has followed {threshold.metric} {_lag_of(half_life)} later."
+        yield Finding("note", "smoothing", what, "Choose a shorter half-life if that is long beside the run.")
         return
     observations = observations_to_follow(threshold.smoothing_factor)
     if observations > MANY_OBSERVATIONS:
@@ -65,9 +61,6 @@ def _equality(threshold: PerformanceThreshold) -> Iterator[Finding]:
     smoothed = threshold.half_life is not None or threshold.smoothing_factor < 1
     if smoothed or threshold.confirm > 1:
         times = f" {threshold.confirm} times in a row" if threshold.confirm > 1 else ""
-        yield Finding(
-            "error",
-            "confirm",
-            f"{threshold.name}: an average is hardly ever exactly {threshold.target_value:g}{times}: it can't be met.",
-            "Give a tolerance, or compare by >= or <=.",
-        )
+        target = f"{threshold.target_value:g}{times}"
+        what = f"{threshold.name}: an average is hardly ever exactly {target}: it can't be met."
+        yield Finding("error", "confirm", what, "Give a tolerance, or compare by >= or <=.")

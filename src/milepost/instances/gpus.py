@@ -61,10 +61,8 @@ class GPUProbe(Probe):
 def model_of(product: str) -> str:
     """Return what the tables call a product, such as ``A100-80GB`` for ``NVIDIA A100-SXM4-80GB``."""
     name = re.sub(r"^(NVIDIA|Tesla|GeForce)\s+", "", re.sub(r"^NVIDIA\s+", "", product.strip()))
-    for model, pattern in MODELS.items():
-        if re.match(rf"{pattern}(?![A-Za-z0-9])", name):
-            return model
-    return name
+    fitting = (model for model, pattern in MODELS.items() if re.match(rf"{pattern}(?![A-Za-z0-9])", name))
+    return next(fitting, name)
 
 
 def misfit(instance: Instance, found: Instance | None, environ: Mapping[str, str]) -> str | None:
