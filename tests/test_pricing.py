@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, event, given, settings, strategies as st
 import milepost
 from milepost.config import AwsDefaults, Config, InstanceSettings, PriceSettings
 from milepost.errors import ConfigError
+from milepost.log import Once
 from milepost.money.instance import Instance
 from milepost.money.quote import Quote
 from milepost.money.segment import Segment
@@ -36,7 +37,7 @@ def _bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "WORLD_SIZE", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(azure, "why_no_http", lambda: "there is no network here")
-    monkeypatch.setattr(book_module, "_warned", set())
+    monkeypatch.setattr(book_module, "_assumed", Once("prices"))
     monkeypatch.setattr(tracked_run, "CLOSE_WAIT_SECONDS", 60.0)
 
 
