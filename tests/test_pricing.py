@@ -21,7 +21,7 @@ from milepost.prices.sources import azure
 from milepost.pricing import Terms, calculate_total_cost, fleet_of, told
 from milepost.replaying.pricing import NO_INSTANCE
 from milepost.runs.record import RunRecord
-from milepost.tracked_run import run as tracked_run
+from milepost.tracked_run import price_watch
 from milepost.tracking.result import ThresholdResult
 
 REACHED = milepost.PerformanceThreshold("t", "reward", 2.0, smoothing_factor=1.0)
@@ -38,7 +38,7 @@ def _bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(azure, "why_no_http", lambda: "there is no network here")
     monkeypatch.setattr(book_module, "_assumed", Once("prices"))
-    monkeypatch.setattr(tracked_run, "CLOSE_WAIT_SECONDS", 60.0)
+    monkeypatch.setattr(price_watch, "CLOSE_WAIT_SECONDS", 60.0)
 
 
 class Told(NamedTuple):
