@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, event, given, settings, strategies as st
 import milepost
 from milepost.config import AwsDefaults, Config, InstanceSettings, PriceSettings
 from milepost.errors import ConfigError
+from milepost.log import Once
 from milepost.money.instance import Instance
 from milepost.money.quote import Quote
 from milepost.money.segment import Segment
@@ -20,7 +21,7 @@ from milepost.prices.sources import azure
 from milepost.pricing import Terms, calculate_total_cost, fleet_of, told
 from milepost.replaying.pricing import NO_INSTANCE
 from milepost.runs.record import RunRecord
-from milepost.tracked_run import run as tracked_run
+from milepost.tracked_run import price_watch
 from milepost.tracking.result import ThresholdResult
 
 REACHED = milepost.PerformanceThreshold("t", "reward", 2.0, smoothing_factor=1.0)
@@ -36,8 +37,8 @@ def _bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "WORLD_SIZE", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(azure, "why_no_http", lambda: "there is no network here")
-    monkeypatch.setattr(book_module, "_warned", set())
-    monkeypatch.setattr(tracked_run, "CLOSE_WAIT_SECONDS", 60.0)
+    monkeypatch.setattr(book_module, "_assumed", Once("prices"))
+    monkeypatch.setattr(price_watch, "CLOSE_WAIT_SECONDS", 60.0)
 
 
 class Told(NamedTuple):

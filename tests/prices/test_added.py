@@ -14,7 +14,7 @@ import milepost
 from milepost.errors import ConfigError, PriceUnavailable
 from milepost.money.instance import Instance
 from milepost.prices.book import PriceBook
-from milepost.tracked_run import run as tracked_run, track
+from milepost.tracked_run import price_watch, track
 from tests.cli.test_cli import milepost as call
 from tests.prices.plugin import LIVE, OFFLINE, install
 
@@ -51,7 +51,7 @@ def test_tracked_run_and_replay_ask_it(
     acme: tuple[Path, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, usd = acme
-    monkeypatch.setattr(tracked_run, "CLOSE_WAIT_SECONDS", 60.0)
+    monkeypatch.setattr(price_watch, "CLOSE_WAIT_SECONDS", 60.0)
     named = {"provider": "acme", "instance_type": "big", "region": "north", "market": "on_demand"}
     threshold = milepost.PerformanceThreshold("t", "reward", 2.0, smoothing_factor=1.0)
     with track(thresholds=[threshold], instance=named, sinks=[], store="off") as run:

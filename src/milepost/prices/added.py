@@ -4,9 +4,10 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 
 import msgspec
 
@@ -39,20 +40,12 @@ def _may_be_any(path: Iterable[str]) -> bool:
     Where there is none, a run need not import and call `importlib.metadata` at its start, which takes 20 times as long.
     """
     for folder in path:
-        try:
-            names = os.listdir(folder or ".")
-        except OSError:
-            if os.path.isfile(folder):  # a zip file
-                return True
-            continue
-        for name in names:
-            if name.endswith((".dist-info", ".egg-info")):
-                try:
-                    with open(os.path.join(folder, name, "entry_points.txt"), "rb") as file:
-                        if GROUP.encode() in file.read():
-                            return True
-                except OSError:
-                    continue
+        if os.path.isfile(folder):  # a zip file
+            return True
+        for file in Path(folder or ".").glob("*.*-info/entry_points.txt"):
+            with suppress(OSError):
+                if GROUP.encode() in file.read_bytes():
+                    return True
     return False
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from milepost.config import PriceSettings
 from milepost.errors import PriceUnavailable, require
-from milepost.log import logger
+from milepost.log import Once
 from milepost.money.instance import Instance
 from milepost.money.quote import PriceStep, Quote
 from milepost.prices.cache import QuoteCache
@@ -32,7 +32,7 @@ SOURCES = source_names()
 SPOT_REFRESH_SECONDS = 600.0
 """How often a spot price is asked for anew while a run goes on."""
 
-_warned: set[str | None] = set()
+_assumed = Once("prices")
 
 
 class PriceBook:
@@ -216,7 +216,7 @@ class PriceBook:
                 because = "; ".join(filter(None, (quote.assumed_because, *left_out)))
                 quote = msgspec.structs.replace(quote, assumed_because=because)
             if source.name == DefaultPrice.name and not waiting:
-                _warn_once(instance, quote)
+                _assumed.warn(instance.instance_type or "", "assumed price: %s", quote.assumed_because)
             return self._discounted(quote)
         what = " ".join(
             filter(None, (instance.market, instance.instance_type or "an unknown instance", instance.region))
@@ -257,9 +257,3 @@ def _completed(instance: Instance) -> Instance:
 
 def _kind(quote: Quote) -> tuple[str | None, ...]:
     return quote.provider, quote.instance_type, quote.market
-
-
-def _warn_once(instance: Instance, quote: Quote) -> None:
-    if instance.instance_type not in _warned:
-        _warned.add(instance.instance_type)
-        logger("prices").warning("assumed price: %s", quote.assumed_because)

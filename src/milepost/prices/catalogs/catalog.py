@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from milepost.errors import PriceUnavailable
+from milepost.money.instance import Market
 
 NEEDED = ("InstanceType", "Region", "Price")
 OTHERS = ("AvailabilityZone", "SpotPrice", "AcceleratorName", "AcceleratorCount", "vCPUs")
@@ -23,8 +24,12 @@ MAX_BYTES = 256 * 2**20
 """The largest catalog has a few MiB."""
 
 
+SAME_USD = 0.5e-4
+"""AWS gives spot prices with four decimals: 27.4330 where on-demand is 27.43298."""
+
+
 class Row(NamedTuple):
-    """What one zone asks for a type; on GCP also for accelerators alone.
+    """What one zone asks for a type; on GCP also for accelerators alone, or for a host and its accelerators together.
 
     Attributes:
         instance_type: The provider's name for it; empty for accelerators that are priced apart from their host.
@@ -35,6 +40,7 @@ class Row(NamedTuple):
         gpu: Model of its accelerators; empty where it has none.
         gpus: How many of them.
         vcpus: Virtual CPUs.
+        is_suspect: Whether a part of its on-demand price is too near to the same part's spot price to be one.
     """
 
     instance_type: str
@@ -45,6 +51,14 @@ class Row(NamedTuple):
     gpu: str
     gpus: float | None
     vcpus: float | None
+    is_suspect: bool = False
+
+    def price(self, market: Market) -> float | None:
+        """Return its price in a market. A spot price that is the on-demand price tells that there is no spot market."""
+        if market != "spot" or self.spot_usd_per_hour is None or self.usd_per_hour is None:
+            return self.spot_usd_per_hour if market == "spot" else self.usd_per_hour
+        is_same = abs(self.spot_usd_per_hour - self.usd_per_hour) <= SAME_USD
+        return None if is_same else self.spot_usd_per_hour
 
 
 class Catalog:

@@ -4,7 +4,6 @@ Where region or zone is not known and prices differ, the dearest stands in: a ru
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -17,43 +16,11 @@ from milepost.prices.catalogs.copies import CatalogFile, zone_id
 from milepost.prices.source import gpus_of
 from milepost.providers import GPUsApart, Provider, find_provider
 
-SAME_USD = 0.5e-4
-"""AWS gives spot prices with four decimals: 27.4330 where on-demand is 27.43298."""
 
-
-class Offer(NamedTuple):
-    """What one zone asks for a whole machine.
-
-    Attributes:
-        region: The provider's region.
-        zone: The provider's zone; empty where it has none.
-        usd_per_hour: On-demand; None where it is not offered.
-        spot_usd_per_hour: Spot; None where it is not offered.
-        gpu: Model of its accelerators; empty where none are known.
-        gpus: How many of them.
-        vcpus: Virtual CPUs.
-        is_suspect: Whether a part of its on-demand price is too near to the same part's spot price to be one.
-    """
-
-    region: str
-    zone: str
-    usd_per_hour: float | None
-    spot_usd_per_hour: float | None
-    gpu: str
-    gpus: float | None
-    vcpus: float | None
-    is_suspect: bool = False
-
-    def price(self, market: Market) -> float | None:
-        """Return its price in a market. A spot price that is the on-demand price tells that there is no spot market."""
-        if market != "spot" or self.spot_usd_per_hour is None or self.usd_per_hour is None:
-            return self.spot_usd_per_hour if market == "spot" else self.usd_per_hour
-        is_same = abs(self.spot_usd_per_hour - self.usd_per_hour) <= SAME_USD
-        return None if is_same else self.spot_usd_per_hour
-
-
-def offers_of(catalog: Catalog, cloud: str, rows: Sequence[Row], instance: Instance) -> tuple[list[Offer], str | None]:
-    """Return the offers that the rows of one instance type make, and why they are assumed to be those of the instance.
+def offers_of(
+    catalog: Catalog, cloud: str, rows: Sequence[Row], instance: Instance
+) -> tuple[Sequence[Row], str | None]:
+    """Return what the rows of one type ask for a whole machine, and why that is assumed to be the instance's price.
 
     Args:
         catalog: Where the rows are from.
@@ -66,14 +33,14 @@ def offers_of(catalog: Catalog, cloud: str, rows: Sequence[Row], instance: Insta
     """
     provider = find_provider(cloud)
     if (apart := provider.gpus_apart) is None:
-        return [Offer(row.region, row.zone, *row[3:]) for row in rows], None
+        return rows, None
     kind = rows[0].instance_type
     gpu, gpus = _gpus_of(kind, instance, provider, apart)
     if not gpus:
         because = None
         if gpus is None and apart.may_have_gpus.match(kind):
             because = f"whether GPUs are attached to this {kind} is not known: its price without any stands in"
-        return [Offer(row.region, row.zone, *row[3:5], "", None, row.vcpus) for row in rows], because
+        return [row._replace(gpu="", gpus=None) for row in rows], because
     parts = {row[1:3]: row for row in catalog.of_accelerator(gpu) if not row.instance_type and row.gpus == gpus}
     if not parts:
         raise PriceUnavailable(f"it has no price of the {gpus} × {gpu} of {kind}")
@@ -95,21 +62,27 @@ def _gpus_of(kind: str, instance: Instance, provider: Provider, apart: GPUsApart
     return gpu, gpus
 
 
-def _together(host: Row, gpus: Row, apart: GPUsApart) -> Offer:
-    prices = []
-    for parts in ((host.usd_per_hour, gpus.usd_per_hour), (host.spot_usd_per_hour, gpus.spot_usd_per_hour)):
-        known = [part for part in parts if part is not None]
-        prices.append(round(sum(known), 9) if len(known) == len(parts) else None)
+def _together(host: Row, gpus: Row, apart: GPUsApart) -> Row:
     is_suspect = any(
         part.usd_per_hour is not None
         and part.spot_usd_per_hour is not None
         and part.spot_usd_per_hour > apart.highest_spot_share * part.usd_per_hour
         for part in (host, gpus)
     )
-    return Offer(host.region, host.zone, prices[0], prices[1], gpus.gpu, gpus.gpus, host.vcpus, is_suspect)
+    return host._replace(
+        usd_per_hour=_sum(host.usd_per_hour, gpus.usd_per_hour),
+        spot_usd_per_hour=_sum(host.spot_usd_per_hour, gpus.spot_usd_per_hour),
+        gpu=gpus.gpu,
+        gpus=gpus.gpus,
+        is_suspect=is_suspect,
+    )
 
 
-def quote_of(file: CatalogFile, kind: str, offers: Sequence[Offer], instance: Instance) -> Quote:
+def _sum(host: float | None, gpus: float | None) -> float | None:
+    return None if host is None or gpus is None else round(host + gpus, 9)
+
+
+def quote_of(file: CatalogFile, kind: str, offers: Sequence[Row], instance: Instance) -> Quote:
     """Return the price of an instance of this type, by its market, its region and its zone.
 
     Raises:
@@ -118,7 +91,7 @@ def quote_of(file: CatalogFile, kind: str, offers: Sequence[Offer], instance: In
     market: Market = "spot" if instance.market == "spot" else "on_demand"
     if instance.region is None and instance.zone is None and market == "on_demand":
         offers = [offer for offer in offers if not offer.is_suspect] or offers
-    by_region: dict[str, list[Offer]] = {}
+    by_region: dict[str, list[Row]] = {}
     for offer in offers:
         by_region.setdefault(offer.region, []).append(offer)
     region, zone = _place(kind, by_region, instance)
@@ -140,7 +113,7 @@ def quote_of(file: CatalogFile, kind: str, offers: Sequence[Offer], instance: In
     )
 
 
-def _place(kind: str, by_region: dict[str, list[Offer]], instance: Instance) -> tuple[str | None, str | None]:
+def _place(kind: str, by_region: dict[str, list[Row]], instance: Instance) -> tuple[str | None, str | None]:
     """Return region and zone of an instance, as far as they are known; the region as the catalog writes it."""
     region, zone = instance.region, instance.zone
     written = {each.casefold(): each for each in by_region}
@@ -158,7 +131,7 @@ def _place(kind: str, by_region: dict[str, list[Offer]], instance: Instance) -> 
     raise PriceUnavailable(f"it does not know {kind} in {region}{known}")
 
 
-def _of_regions(file: CatalogFile, kind: str, by_region: dict[str, list[Offer]], market: Market) -> list[Quote]:
+def _of_regions(file: CatalogFile, kind: str, by_region: dict[str, list[Row]], market: Market) -> list[Quote]:
     quotes = []
     reason = ""
     for offers in by_region.values():
@@ -171,13 +144,13 @@ def _of_regions(file: CatalogFile, kind: str, by_region: dict[str, list[Offer]],
     return quotes
 
 
-def _in_region(file: CatalogFile, kind: str, offers: Sequence[Offer], market: Market, zone: str | None) -> Quote:
+def _in_region(file: CatalogFile, kind: str, offers: Sequence[Row], market: Market, zone: str | None) -> Quote:
     region = offers[0].region
     provider = find_provider(file.cloud)
     names = {zone.casefold(), (zone_id(file.cloud, zone) or zone).casefold()} if zone is not None else set()
     there = [offer for offer in offers if offer.zone.casefold() in names]
     ordinary = [offer for offer in offers if provider.is_ordinary(offer.zone)]
-    priced: list[tuple[float, Offer]] = []
+    priced: list[tuple[float, Row]] = []
     for among in (there,) if there else (ordinary, offers):
         priced = priced or [(usd, offer) for offer in among if (usd := offer.price(market)) is not None]
     if not priced:
@@ -219,7 +192,7 @@ def _in_region(file: CatalogFile, kind: str, offers: Sequence[Offer], market: Ma
     )
 
 
-def _gpus(kind: str, offer: Offer) -> dict[str, int | str]:
+def _gpus(kind: str, offer: Row) -> dict[str, int | str]:
     if not offer.gpu:
         return gpus_of(kind)
     whole = offer.gpus is not None and offer.gpus.is_integer()

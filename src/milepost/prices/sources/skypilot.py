@@ -14,7 +14,7 @@ from milepost.money.instance import Instance, Market
 from milepost.money.quote import Quote
 from milepost.prices.catalogs.catalog import Catalog, Row, load, shown
 from milepost.prices.catalogs.copies import CatalogFile, fetched_folder, find_catalog, find_catalogs, skypilot_folder
-from milepost.prices.catalogs.offers import Offer, assumed, offers_of, quote_of
+from milepost.prices.catalogs.offers import assumed, offers_of, quote_of
 from milepost.prices.source import PriceSource
 from milepost.providers import find_provider
 
@@ -202,7 +202,7 @@ def _by_region(
         offers, _ = offers_of(catalog, file.cloud, rows, Instance(gpus=0)) if kind and rows else ([], None)
     except PriceUnavailable:
         return
-    by_region: dict[str, list[Offer]] = {}
+    by_region: dict[str, list[Row]] = {}
     for offer in offers:
         by_region.setdefault(offer.region, []).append(offer)
     for name, there in by_region.items():
