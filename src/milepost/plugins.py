@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from milepost.money.instance import Instance as Instance
     from milepost.money.quote import PriceStep as PriceStep, Quote as Quote
     from milepost.prices.source import LivePriceSource as LivePriceSource, PriceSource as PriceSource
-    from milepost.sinks.sink import Figure as Figure, Sink as Sink
+    from milepost.sinks.sink import Sink as Sink
     from milepost.tracked_run.part import Part as Part
+    from milepost.tracking.keys import Figure as Figure
 
 _HOMES = {
-    "Figure": "sinks.sink",
+    "Figure": "tracking.keys",
     "File": "histories.reader",
     "History": "histories.history",
     "HistoryError": "errors",

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import pytest
 
 from milepost.runs.record import Run, RunEvent
-from milepost.sinks.sink import Figure, Sink
+from milepost.sinks.sink import Sink
 from milepost.tracked_run import showing as module
 from milepost.tracked_run.showing import showing
+from milepost.tracking.keys import Figure
 from tests.helpers import FakeClock, threshold
 from tests.tracked_run.helpers import tracked
 

@@ -1,5 +1,6 @@
 import pytest
 
+from milepost.tracking.keys import Figure
 from tests.helpers import FakeClock, threshold
 from tests.tracking.helpers import tracker_at
 
@@ -26,4 +27,17 @@ def test_wandb_metrics_hold_what_is_known_and_no_more() -> None:
         f"{prefix}usd_per_hour": 3.6,
         f"{prefix}price_source": "user",
         f"{prefix}price_assumed": False,
+    }
+
+
+def test_figures_are_those_by_no_system_s_names() -> None:
+    clock = FakeClock()
+    tracker = tracker_at(clock, threshold(name="a.b_c-d"))
+    tracker.update({"m": 3.0}, 100)
+    figures = tracker.get_figures()
+    assert Figure("a.b_c-d", "samples_to_threshold", 100) in figures
+    assert Figure(None, "usd_per_hour", 3.6) in figures
+    assert {(figure.threshold, figure.name) for figure in figures if figure.key in ("achieved", "price_source")} == {
+        ("a.b_c-d", "performance_threshold/a.b_c-d/achieved"),
+        (None, "performance_threshold/price_source"),
     }

@@ -2,39 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from milepost.runs.record import Run, RunEvent
-
-Scalar = float | bool | str
-
-PREFIX = "performance_threshold"
-"""Of the keys that W&B has."""
-
-
-class Figure(NamedTuple):
-    """One figure of a run, by no outside system's name.
-
-    Attributes:
-        threshold: The threshold that it is a figure of; None for what is the whole run's.
-        key: Which one: ``cost_to_threshold``, ``cost_so_far`` …
-        value: What it is.
-    """
-
-    threshold: str | None
-    key: str
-    value: Scalar
-
-    @classmethod
-    def named(cls, name: str, value: Scalar) -> "Figure":
-        """Return the figure that has this `name`."""
-        _, *threshold, key = name.split("/")
-        return cls(threshold[0] if threshold else None, key, value)
-
-    @property
-    def name(self) -> str:
-        """Its key in W&B: ``performance_threshold/<threshold>/<key>``."""
-        return "/".join(each for each in (PREFIX, self.threshold, self.key) if each is not None)
+from milepost.tracking.keys import Figure, Scalar
 
 
 class Sink(ABC):

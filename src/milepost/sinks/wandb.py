@@ -5,10 +5,8 @@ from typing import Any
 
 from milepost.errors import MissingExtra
 from milepost.log import logger
-from milepost.sinks.sink import PREFIX, Figure, Sink
-
-SAMPLES = f"{PREFIX}/samples"
-"""The key that W&B charts the others against."""
+from milepost.sinks.sink import Sink
+from milepost.tracking.keys import PREFIX, SAMPLES, Figure
 
 
 class WandbSink(Sink):

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from milepost.log import logger
 from milepost.runs.record import RunEvent
-from milepost.sinks.sink import Figure, Sink
+from milepost.sinks.sink import Sink
 from milepost.tracked_run.part import Part
+from milepost.tracking.keys import Figure
 
 MOST_EVENTS = 1000
 """Events that wait for a slow sink; the oldest go first."""

@@ -14,10 +14,10 @@ from milepost.money.ledger import Ledger
 from milepost.money.position import Position
 from milepost.money.segment import new_id
 from milepost.runs.record import Run, RunEvent, RunRecord
-from milepost.sinks.sink import Figure
 from milepost.tracked_run.restoring import take_up
 from milepost.tracking.crossing import Crossing
 from milepost.tracking.event import Event
+from milepost.tracking.keys import Figure
 from milepost.tracking.result import ThresholdResult
 from milepost.tracking.thresholds import PerformanceThreshold
 from milepost.tracking.timer import SYSTEM_CLOCK, Clock
@@ -120,7 +120,7 @@ class RunView(ABC):
         """Return what sinks show of all this, reckoned once for all that ask between two updates or marks."""
         if self._figures_of is None or self._figures_of != (self.updates, self.ledger):
             self._figures_of = self.updates, self.ledger
-            self._figures = tuple(Figure.named(*each) for each in self.tracker.get_wandb_metrics().items())
+            self._figures = self.tracker.get_figures()
         return self._figures
 
     # ── what may be asked ────────────────────────────────────────────────────────────────────────────────────────

@@ -1,9 +1,12 @@
-"""The names under which W&B and every other sink show results."""
+"""What is shown of a run, by no outside system's name; and the keys under which W&B has it."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from milepost.money.segment import Segment
 from milepost.tracking.result import ThresholdResult
+
+Scalar = float | bool | str
 
 PREFIX = "performance_threshold"
 
@@ -19,13 +22,32 @@ OF_A_RESULT = (
     "minutes_to_threshold",
     "cost_to_threshold",
 )
-"""Attributes of a result that are shown, each as ``performance_threshold/THRESHOLD/ATTRIBUTE``."""
+"""Attributes of a result that are shown."""
 
 
-def shown(
+class Figure(NamedTuple):
+    """One figure of a run.
+
+    Attributes:
+        threshold: The threshold that it is a figure of; None for what is the whole run's.
+        key: Which one: ``cost_to_threshold``, ``cost_so_far`` …
+        value: What it is.
+    """
+
+    threshold: str | None
+    key: str
+    value: Scalar
+
+    @property
+    def name(self) -> str:
+        """Its key in W&B: ``performance_threshold/THRESHOLD/KEY``, or ``performance_threshold/KEY``."""
+        return f"{PREFIX}/{self.key}" if self.threshold is None else f"{PREFIX}/{self.threshold}/{self.key}"
+
+
+def figures(
     results: Mapping[str, ThresholdResult], cost_so_far: float | None, segment: Segment | None, wall_time: float
-) -> dict[str, float | bool | str]:
-    """Return what is known of a run, by key.
+) -> tuple[Figure, ...]:
+    """Return what is known of a run; what is not is left out.
 
     Args:
         results: Its results, by threshold name.
@@ -34,11 +56,11 @@ def shown(
         wall_time: Unix seconds (UTC) of now: prices change.
     """
     quote = segment.quote if segment else None
-    known = {
-        **{f"{name}/{key}": getattr(result, key) for name, result in results.items() for key in OF_A_RESULT},
-        "cost_so_far": cost_so_far,
-        "usd_per_hour": quote.usd_per_hour_at(wall_time) if quote else None,
-        "price_source": quote.source if quote else None,
-        "price_assumed": quote.assumed if quote else None,
-    }
-    return {f"{PREFIX}/{key}": value for key, value in known.items() if value is not None}
+    known = (
+        *((name, key, getattr(result, key)) for name, result in results.items() for key in OF_A_RESULT),
+        (None, "cost_so_far", cost_so_far),
+        (None, "usd_per_hour", quote.usd_per_hour_at(wall_time) if quote else None),
+        (None, "price_source", quote.source if quote else None),
+        (None, "price_assumed", quote.assumed if quote else None),
+    )
+    return tuple(Figure(*each) for each in known if each[-1] is not None)

@@ -19,6 +19,7 @@ from milepost.tracking.thresholds import PerformanceThreshold, require_unique_na
 from milepost.tracking.timer import SYSTEM_CLOCK, Clock, Timer
 
 if TYPE_CHECKING:
+    from milepost.tracking.keys import Figure
     from milepost.tracking.state import TrackerState
 
 # `keys`, `rewind` and `state` are imported where they are used: making a tracker costs little.
@@ -229,10 +230,14 @@ class PerformanceThresholdTracker:
 
     def get_wandb_metrics(self) -> dict[str, float | bool | str]:
         """Return what is known, under the keys that sinks use (``performance_threshold/…``)."""
-        from milepost.tracking.keys import shown
+        return {figure.name: figure.value for figure in self.get_figures()}
+
+    def get_figures(self) -> "tuple[Figure, ...]":
+        """Return the same under no outside system's names."""
+        from milepost.tracking.keys import figures
 
         results, cost_so_far = self.get_results(), self.calculate_total_cost()
-        return shown(results, cost_so_far, self.ledger.current, self.here.wall_time)
+        return figures(results, cost_so_far, self.ledger.current, self.here.wall_time)
 
     def warn_of_missing(self, names: Iterable[str]) -> None:
         """Warn, once for each, of metrics that no observation has borne so far and that are not among ``names``."""
