@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from milepost.report.wandb_board import board
-from milepost.sinks.wandb import SAMPLES
+from milepost.tracking.keys import SAMPLES
 from tests.helpers import threshold
 from tests.prices.server import Answer, PriceServer, Question, serving
 
