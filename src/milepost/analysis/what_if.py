@@ -8,6 +8,7 @@ from milepost.config import Config
 from milepost.errors import ConfigError, PriceUnavailable
 from milepost.money.instance import Instance
 from milepost.money.ledger import Ledger
+from milepost.money.quote import Quote
 from milepost.pricing import Terms
 from milepost.runs.record import RunRecord
 from milepost.tracking.result import restated
@@ -40,6 +41,8 @@ def reprice(
         _, quote, because, *_ = terms.price(instance, since, stand_in=False)
         if quote is None:
             raise PriceUnavailable(f"segment {segment.id} ({instance.instance_type or 'unknown'}): {because}")
+        if price_per_hour is not None:  # for all of the run, whatever it ran on
+            quote = Quote(usd_per_hour=quote.usd_per_hour, source=quote.source, as_of=quote.as_of)
         ledger = ledger.restated(segment.id, quote, instance=instance)
     return at_prices_of(record, ledger)
 
