@@ -9,6 +9,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -209,14 +210,11 @@ def _read(response: HTTPResponse, max_bytes: int) -> bytes:
 
 def _split(url: str) -> tuple[str, int, str]:
     """Return host, port and the rest of an address. One that is none is not repeated: it may bear a password."""
-    try:
+    with suppress(ValueError):
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or 80
-    except ValueError:
-        parts, host, port = urlsplit(""), None, 80
-    if parts.scheme != "http" or not host:
-        raise ProbeFailed("the address set for it is not a URL that starts with http://")
-    return host, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        if parts.scheme == "http" and parts.hostname:
+            return parts.hostname, parts.port or 80, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    raise ProbeFailed("the address set for it is not a URL that starts with http://")
 
 
 def _fault(error: OSError) -> str:

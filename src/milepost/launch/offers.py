@@ -6,7 +6,7 @@ import msgspec
 
 from milepost.data import machines
 from milepost.errors import ConfigError, nearest
-from milepost.launch.requirements import Model, Requirements
+from milepost.launch.requirements import Requirements
 from milepost.money.quote import Quote
 from milepost.prices.book import PriceBook
 
@@ -72,8 +72,8 @@ class KnownOffers:
         """
         if not node.models and node.instance_type is None:
             return []
-        of_kind = [quote for quote in self._of(node) if quote.market == node.market and _is_of(quote, node)]
-        of_kind = [quote for quote in of_kind if _has_cpus(quote, node.cpus)]
+        of_market = [quote for quote in self._of(node) if quote.market == node.market]
+        of_kind = [quote for quote in of_market if _is_of(quote, node) and _has_cpus(quote, node.cpus)]
         regions = {each.casefold() for each in node.regions}
         there = [quote for quote in of_kind if not regions or (quote.region or "").casefold() in (*regions, "")]
         if not there and of_kind and not any(quote.provider in self._catalogs for quote in of_kind):
@@ -123,8 +123,7 @@ def _known(found: str, names: Iterable[str | None], option: str, hint: str = "")
 def _is_of(quote: Quote, node: Requirements) -> bool:
     if node.instance_type is not None:
         return quote.instance_type == node.instance_type
-    model: Model = (quote.gpu or "", quote.gpus or 0)
-    return model in node.models
+    return (quote.gpu, quote.gpus) in node.models
 
 
 def _has_cpus(quote: Quote, cpus: str | None) -> bool:

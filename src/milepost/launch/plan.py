@@ -94,10 +94,9 @@ def make_plan(request: Request, *, known: KnownOffers | None = None, environ: Ma
     node = known.checked(Requirements.of(request, template["resources"]))
     offers = sorted(terms.applied_to(known.allowed(node)), key=lambda offer: offer.usd_per_hour)
     nodes = nodes_of(request, template)
-    capped = request.max_usd_per_hour is not None
     if request.max_usd_per_hour is not None:
         offers = _affordable(offers, request.max_usd_per_hour, nodes)
-    resources = resources_of(template["resources"], request, node, offers, capped=capped)
+    resources = resources_of(template["resources"], request, node, offers)
     if request.bucket is None and "BUCKET" in template["envs"]:
         request = msgspec.structs.replace(request, bucket=environ.get("MILEPOST_BUCKET") or own_bucket())
     group = request.group or (new_run_id(_plain(name)) if request.copies > 1 else None)
@@ -139,8 +138,7 @@ def own_bucket() -> str:
 
 def _affordable(offers: Sequence[Quote], most_usd: float, nodes: int) -> list[Quote]:
     """Return the offers within a cap; raises where there is none."""
-    within = [quote for quote in offers if quote.usd_per_hour * nodes <= most_usd]
-    if within:
+    if within := [quote for quote in offers if quote.usd_per_hour * nodes <= most_usd]:
         return within
     if not offers:
         raise ConfigError("--max-usd-per-hour: found no price that could be held against it; give --instance-type")

@@ -115,17 +115,16 @@ def nodes_of(request: Request, template: Mapping[str, Any]) -> int:
 
 
 def resources_of(
-    template: Mapping[str, Any], request: Request, node: Requirements, offers: Sequence[Quote], *, capped: bool
+    template: Mapping[str, Any], request: Request, node: Requirements, offers: Sequence[Quote]
 ) -> dict[str, Any]:
     """Return the ``resources`` of a task.
 
     Args:
         template: The template's own.
-        request: What is to be launched.
+        request: What is to be launched. Where it has a most that an hour may cost, no other than the offers are
+            allowed: SkyPilot's own ``max_hourly_cost`` does not hold for an instance type, nor for the zone it chooses.
         node: Which machines are allowed for a node.
         offers: What they cost, where that is known.
-        capped: Whether no other than these offers are allowed. SkyPilot's own ``max_hourly_cost`` does not hold for an
-            instance type, nor for the zone that it chooses.
     """
     filled = {"infra", "cloud", "region", "zone", "accelerators", "instance_type", "use_spot", "cpus"}
     common = {name: value for name, value in template.items() if name not in filled}
@@ -134,7 +133,7 @@ def resources_of(
     if node.cpus is not None:
         common["cpus"] = node.cpus
     common["use_spot"] = node.market == "spot"
-    if capped:
+    if request.max_usd_per_hour is not None:
         entries = [
             _of_quote(quote, region, node)
             for quote in offers
@@ -226,11 +225,8 @@ def _origin_of(folder: Path) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    pass
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style="|" if "\n" in data else None)
 
 
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _represent_text)
+_Dumper.add_representer(str, _Dumper.represent_str)

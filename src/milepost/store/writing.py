@@ -116,9 +116,8 @@ def _write_ledger(connection: Connection, record: RunRecord) -> None:
 
 def _positions(connection: Connection, run: str, ledger: Ledger) -> dict[str, int]:
     """Return where each segment stands in the run's ledger; what the writer does not know of stays where it is."""
-    kept: dict[str, int] = dict(
-        connection.execute(select(SEGMENTS.c.id, SEGMENTS.c.position).where(SEGMENTS.c.run == run)).all()
-    )
+    query = select(SEGMENTS.c.id, SEGMENTS.c.position).where(SEGMENTS.c.run == run)
+    kept: dict[str, int] = dict(connection.execute(query).all())
     ids = [segment.id for segment in ledger.segments]
     if kept.keys() <= set(ids):
         return {id: at for at, id in enumerate(ids)}
@@ -170,16 +169,10 @@ def _write_quote(connection: Connection, run: str, segment: Segment) -> None:
 def _write_curve(connection: Connection, run: str, curve: Curve) -> None:
     """Add a curve's new points, and leave out those that its stride passes over by now."""
     smoothing = msgspec.json.encode(curve.smoothing).decode()
-    if curve.stride > 1:
-        connection.execute(
-            delete(CURVES).where(
-                CURVES.c.run == run,
-                CURVES.c.metric == curve.metric,
-                CURVES.c.smoothing == smoothing,
-                CURVES.c.position % curve.stride != 0,
-            )
-        )
     of_it = {"run": run, "metric": curve.metric, "smoothing": smoothing}
+    if curve.stride > 1:
+        mine = (CURVES.c[name] == value for name, value in of_it.items())
+        connection.execute(delete(CURVES).where(*mine, CURVES.c.position % curve.stride != 0))
     points = [of_it | asdict(each) for each in curve.points if each.position % curve.stride == 0]
     _put(connection, CURVES, points, replacing=[])
 
