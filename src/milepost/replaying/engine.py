@@ -65,7 +65,7 @@ def replay_history(
     no minutes and no dollars; one that counts no samples has no samples. Billed cost is known where wall time is.
 
     Args:
-        history: The history.
+        history: The run, as its log tells it.
         thresholds: What is to be reached.
         open_ledger: Returns a ledger with a segment under way, for a history that starts at a wall time (Unix seconds).
         group: What the run belongs to.

@@ -22,13 +22,10 @@ class LoggedMetric(msgspec.Struct):
     """What is known of one metric.
 
     Attributes:
-        metric: Its key.
         runs: How many runs bear it.
         observations: Finite values.
         first: Its first value, of the first run that bears it.
-        last: The last smoothed value there.
-        lowest: The lowest smoothed value of all runs.
-        highest: The highest.
+        last: The last smoothed value there; ``lowest`` and ``highest`` are those of all runs.
     """
 
     metric: str

@@ -28,13 +28,7 @@ if TYPE_CHECKING:
 
 
 class ReplayProgress(NamedTuple):
-    """How far a replay has come.
-
-    Attributes:
-        runs: Runs that were read.
-        skipped: What was not.
-        run: Id of the run that was read last.
-    """
+    """How far a replay has come: runs that were read, how many were not, and the id of the last."""
 
     runs: int
     skipped: int

@@ -36,12 +36,6 @@ class Skipped(NamedTuple):
 class Results(Sequence[ThresholdResult]):
     """Results, one a run and threshold, in the order in which the logs were found.
 
-    Args:
-        results: The results.
-        runs: How many runs were read.
-        skipped: What was not.
-        load: Reads the same logs again, and returns all that is known of their runs.
-
     Attributes:
         runs: How many runs were read.
         skipped: What was not read, or not to its end.

@@ -39,7 +39,6 @@ class CatalogFile(NamedTuple):
 
     Attributes:
         cloud: The provider's name, in lower case.
-        path: The file.
         as_of: The date on which it was written, in UTC; of SkyPilot's own, on which it was downloaded.
     """
 
@@ -52,8 +51,6 @@ class Progress(NamedTuple):
     """How far the fetching of one cloud's catalog is.
 
     Attributes:
-        cloud: Whose catalog.
-        done_bytes: What has come.
         expected_bytes: What will come in all, where the server tells.
         finished: Whether it is in its place, or has failed.
         fault: Why it failed.

@@ -23,11 +23,6 @@ AHEAD = 4
 def outcomes_of_processes(job: Job, tasks: Iterator[Task], workers: int) -> Iterator[Outcome]:
     """Yield what comes of each run of the tasks' logs, in their order.
 
-    Args:
-        job: What is to be done with each log.
-        tasks: The logs.
-        workers: How many processes there are to be.
-
     Raises:
         ConfigError: No process could be started.
     """

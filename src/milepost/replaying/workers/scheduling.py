@@ -55,13 +55,7 @@ def worker_count(workers: int | None, memory_bytes: int | None) -> int:
 
 
 def outcomes(job: Job, logs: Iterable[Log], engine: Engine, workers: int) -> Iterator[Outcome]:
-    """Yield what comes of each run of the logs, in their order.
-
-    Args:
-        job: What is to be done with each.
-        logs: The logs.
-        engine: Where it is done; ``auto`` starts processes once there is enough to do for them.
-        workers: How many there are.
+    """Yield what comes of each run of the logs, in their order; ``auto`` starts processes once that is worth it.
 
     Raises:
         ConfigError: The job's settings are wrong, or there is no such engine.
