@@ -61,11 +61,7 @@ def _submitted(pool: ProcessPoolExecutor, task: Task) -> "Future[Done]":
 
 
 def _again(
-    job: Job,
-    workers: int,
-    pool: ProcessPoolExecutor,
-    waiting: deque[tuple[Task, Future[Done]]],
-    started: "_Started",
+    job: Job, workers: int, pool: ProcessPoolExecutor, waiting: deque[tuple[Task, Future[Done]]], started: "_Started"
 ) -> tuple[ProcessPoolExecutor, Done]:
     """Go on after a process was lost: all that was under way is lost with it, and which task did it is not told.
 

@@ -79,7 +79,7 @@ class Worker:
         return map(self.outcome, self.opened(task))
 
     def opened(self, task: Task, *, with_first_chunk: bool = False) -> Iterator[History | Skipped]:
-        """Yield the runs of a log, in their order, each with its first chunk read where wanted; of what can't be, why."""
+        """Yield the runs of a log, in their order, with first chunks read where wanted; of what can't be read, why."""
         log = task.log
         wanted = msgspec.structs.replace(self._job.wanted, part=task.part)
         try:
