@@ -1,6 +1,6 @@
 """What a replay gives: results, one a run and threshold, and what could not be read."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import msgspec
@@ -62,9 +62,6 @@ class Results(Sequence[ThresholdResult]):
 
     def __len__(self) -> int:
         return len(self._results)
-
-    def __iter__(self) -> Iterator[ThresholdResult]:
-        return iter(self._results)
 
     def __repr__(self) -> str:
         return f"Results({len(self)} results of {self.runs} runs, {len(self.skipped)} skipped)"
