@@ -10,7 +10,7 @@ from milepost.config import Config, InstanceSettings, PriceSettings
 from milepost.errors import ConfigError
 from milepost.money.instance import Instance
 from milepost.sinks.sink import Figure, Scalar, Sink
-from milepost.tracked_run import track
+from milepost.tracked_run.opening import track
 from milepost.tracked_run.showing import showing
 from milepost.tracking.thresholds import PerformanceThreshold
 from tests.helpers import FakeClock, threshold
