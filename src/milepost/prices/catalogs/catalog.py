@@ -237,19 +237,17 @@ def load(path: Path) -> Catalog:
     Raises:
         PriceUnavailable: It can't be read or is no catalog; says why.
     """
-    fault: str | None = None
     try:
         status = path.stat()
         mark = (status.st_mtime_ns, status.st_size, status.st_ino)
         kept = _loaded.get(path)
         if kept is None or kept[0] != mark:
             kept = _loaded[path] = (mark, _read(path, status))
-        if isinstance(kept[1], Catalog):
-            return kept[1]
-        fault = str(kept[1])
     except OSError as error:
-        fault = f"{shown(path)} can't be read: {error.strerror}"
-    raise PriceUnavailable(fault)
+        raise PriceUnavailable(f"{shown(path)} can't be read: {error.strerror}") from None
+    if isinstance(kept[1], Catalog):
+        return kept[1]
+    raise PriceUnavailable(str(kept[1]))
 
 
 def _read(path: Path, status: os.stat_result) -> Catalog | PriceUnavailable:
