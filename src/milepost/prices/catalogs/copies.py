@@ -75,12 +75,7 @@ def fetched_folder() -> Path:
 
 def find_catalogs() -> dict[str, CatalogFile]:
     """Return the catalogs that lie on this machine, by cloud."""
-    clouds: set[str] = set()
-    for folder in (skypilot_folder(), fetched_folder()):
-        try:
-            clouds.update(name for name in os.listdir(folder) if not name.startswith("."))
-        except OSError:
-            continue  # nothing was fetched, or nothing can be read
+    clouds = {each.name for folder in (skypilot_folder(), fetched_folder()) for each in folder.glob("[!.]*")}
     found = (find_catalog(cloud) for cloud in sorted(clouds))
     return {each.cloud: each for each in found if each}
 
