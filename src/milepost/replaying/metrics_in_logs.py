@@ -76,11 +76,7 @@ def _take(found: dict[str, LoggedMetric], smoothers: dict[str, Smoother], metric
             continue
         if metric not in smoothers:
             smoothers[metric] = Smoother(Smoothing())
-            known = found.get(metric)
-            if known is None:
-                found[metric] = LoggedMetric(metric, 1, 0, value, value, value, value)
-            else:
-                known.runs += 1
+            found.setdefault(metric, LoggedMetric(metric, 0, 0, value, value, value, value)).runs += 1
         seen = found[metric]
         smoothed = smoothers[metric].push(value, 0.0, 0.0)
         seen.observations += 1
