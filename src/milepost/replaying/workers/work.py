@@ -104,10 +104,6 @@ class Worker:
         except HistoryError as error:
             return Skipped(opened.run, str(error))
 
-    def sendable_outcomes(self, task: Task) -> list[Outcome]:
-        """Return what comes of each run of a log, as it can be sent to another process."""
-        return [each if isinstance(each, Skipped) else _without_rows(each) for each in self.outcomes(task)]
-
 
 def work(worker: Worker, task: Task) -> Done:
     """Do a task, and return what came of it with what was logged."""
@@ -115,7 +111,8 @@ def work(worker: Worker, task: Task) -> Done:
     root = logging.getLogger("milepost")
     root.addHandler(collected)
     try:
-        return Done(worker.sendable_outcomes(task), collected.messages)
+        done = [each if isinstance(each, Skipped) else _without_rows(each) for each in worker.outcomes(task)]
+        return Done(done, collected.messages)
     finally:
         root.removeHandler(collected)
 
@@ -181,6 +178,7 @@ def _begun(history: History) -> History:
 
 
 def _without_rows(replayed: Replayed) -> Replayed:
+    """Return what came of a run as it can be sent to another process."""
     history = msgspec.structs.replace(replayed.history, rows=_read_elsewhere, outline=None)
     return replayed._replace(history=history)
 
