@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from milepost.pricing import calculate_total_cost as calculate_total_cost
     from milepost.replaying.replay import replay as replay
     from milepost.replaying.results import Results as Results
-    from milepost.tracked_run import TrackedRun as TrackedRun, track as track
+    from milepost.tracked_run.opening import track as track
+    from milepost.tracked_run.run import TrackedRun as TrackedRun
     from milepost.tracking.result import ThresholdResult as ThresholdResult
     from milepost.tracking.thresholds import HalfLife as HalfLife, PerformanceThreshold as PerformanceThreshold
     from milepost.tracking.tracker import PerformanceThresholdTracker as PerformanceThresholdTracker
@@ -56,13 +57,13 @@ _HOMES = {
     "SkyPilotInstanceInfo": "instances.schedulers.skypilot",
     "StateError": "errors",
     "ThresholdResult": "tracking.result",
-    "TrackedRun": "tracked_run",
+    "TrackedRun": "tracked_run.run",
     "calculate_total_cost": "pricing",
     "environment_from_curriculum": "config",
     "get_default_arena_thresholds": "config",
     "load_performance_thresholds": "config",
     "replay": "replaying.replay",
-    "track": "tracked_run",
+    "track": "tracked_run.opening",
 }
 
 __all__ = sorted(_HOMES)

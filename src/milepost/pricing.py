@@ -174,6 +174,7 @@ class Pricer:
     Attributes:
         detection: What a node is taken for, as far as is known.
         terms: Under which it is priced.
+        book: Where the price is looked up; None where prices are off.
         to_probe: Whether metadata services are yet to be asked what the machine is.
 
     Raises:
@@ -192,12 +193,8 @@ class Pricer:
             self.terms = Terms(settings, price_per_hour, apart=True)
         except ConfigError as error:
             raise ConfigError(f"prices.{error}" if price_per_hour is None else str(error)) from error
+        self.book = self.terms.book
         self.to_probe = self.book is not None and self.detection.is_open
-
-    @property
-    def book(self) -> PriceBook | None:
-        """Where the price is looked up; None where prices are off."""
-        return self.terms.book
 
     def now(self, since: datetime) -> Priced:
         """Return what is known of the price of a node without asking anybody."""

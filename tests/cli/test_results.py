@@ -17,7 +17,8 @@ from milepost.money.breakdown import spending
 from milepost.report.runs import run_view, runs_table
 from milepost.runs.record import RunRecord
 from milepost.store.store import Store
-from milepost.tracked_run import opening, track
+from milepost.tracked_run import opening
+from milepost.tracked_run.opening import track
 from tests.helpers import FakeClock, threshold
 from tests.tracked_run.helpers import writer_of
 

@@ -14,7 +14,8 @@ import milepost
 from milepost.errors import ConfigError, PriceUnavailable
 from milepost.money.instance import Instance
 from milepost.prices.book import PriceBook
-from milepost.tracked_run import price_watch, track
+from milepost.tracked_run import price_watch
+from milepost.tracked_run.opening import track
 from tests.cli.test_cli import milepost as call
 from tests.prices.plugin import LIVE, OFFLINE, install
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from milepost.errors import ConfigError, PriceUnavailable
+from milepost.log import Once
 from milepost.money.instance import Instance
 from milepost.prices import book as book_module
 from milepost.prices.book import PriceBook
@@ -14,7 +15,7 @@ from milepost.prices.book import PriceBook
 def _bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "MILEPOST_MARKET", "MILEPOST_NUM_NODES", "SKYPILOT_NUM_NODES", "SKYPILOT_USE_SPOT"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(book_module, "_warned", set())
+    monkeypatch.setattr(book_module, "_assumed", Once("prices"))
 
 
 def ask(

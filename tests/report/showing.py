@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from milepost.tracked_run import TrackedRun
+from milepost.tracked_run.run import TrackedRun
 from tests.helpers import FakeClock, ledger
 from tests.tracked_run.helpers import tracked
 

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from milepost.report.live_panel import LivePanel
-from milepost.tracked_run import track
+from milepost.tracked_run.opening import track
 from tests.helpers import threshold
 from tests.report.showing import run_of, shown
 

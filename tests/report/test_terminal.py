@@ -5,7 +5,7 @@ from rich.console import Console
 
 from milepost.report.live_panel import LivePanel
 from milepost.report.terminal import price_line, print_results, results_table
-from milepost.tracked_run import track
+from milepost.tracked_run.opening import track
 from tests.helpers import ledger, quote, threshold
 from tests.report.showing import run_of, shown
 

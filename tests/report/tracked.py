@@ -12,7 +12,9 @@ from milepost.config import Config
 from milepost.money.segment import PREEMPTED
 from milepost.runs.record import RunRecord
 from milepost.store.store import Store
-from milepost.tracked_run import TrackedRun, opening, track
+from milepost.tracked_run import opening
+from milepost.tracked_run.opening import track
+from milepost.tracked_run.run import TrackedRun
 from tests.helpers import FakeClock, threshold
 
 HOSTILE = "<img src=x onerror=alert(1)>"

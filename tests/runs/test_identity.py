@@ -7,7 +7,7 @@ import pytest
 
 from milepost.runs.identity import find_git_commit, find_group, find_run_id, new_run_id
 from milepost.runs.settings import flat_config
-from milepost.tracked_run import track
+from milepost.tracked_run.opening import track
 from tests.helpers import threshold
 
 SKY = {"SKYPILOT_MANAGED_JOB_ID": "17", "SKYPILOT_TASK_ID": "sky-managed-2026-11-23-10-00-00-000001_train_17-2"}

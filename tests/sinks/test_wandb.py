@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from milepost.tracked_run import track
+from milepost.tracked_run.opening import track
 from tests.helpers import threshold
 
 wandb = pytest.importorskip("wandb")

@@ -5,12 +5,12 @@ from typing import TypeVar
 from milepost.config import Config
 from milepost.money.ledger import Ledger
 from milepost.runs.record import Run
-from milepost.tracked_run import TrackedRun
 from milepost.tracked_run.end_watch import EndWatch
 from milepost.tracked_run.loop import Loop
 from milepost.tracked_run.notice_watch import NoticeWatch
 from milepost.tracked_run.part import Part
 from milepost.tracked_run.recorder import Recorder
+from milepost.tracked_run.run import TrackedRun
 from milepost.tracked_run.store_writer import StoreWriter
 from milepost.tracking.thresholds import PerformanceThreshold
 from tests.helpers import START, FakeClock, ledger

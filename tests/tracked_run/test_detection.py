@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from milepost.instances import probing
-from milepost.tracked_run import TrackedRun, track
+from milepost.tracked_run.opening import track
 from milepost.tracked_run.price_watch import PriceWatch
+from milepost.tracked_run.run import TrackedRun
 from milepost.tracking.thresholds import PerformanceThreshold
 from tests.instances.metadata_server import EC2, MetadataServer, like_ec2, serving
 from tests.tracked_run.helpers import part_of

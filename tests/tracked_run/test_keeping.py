@@ -15,7 +15,8 @@ import pytest
 
 from milepost.runs.record import RunRecord
 from milepost.store.store import Store
-from milepost.tracked_run import opening, store_writer, track
+from milepost.tracked_run import opening, store_writer
+from milepost.tracked_run.opening import track
 from milepost.tracked_run.recorder import CLOSE_SECONDS, COMMIT_SECONDS, CUT_SHORT_SECONDS
 from tests.helpers import START, FakeClock, threshold
 from tests.tracked_run.helpers import writer_of

@@ -4,7 +4,7 @@ import pytest
 
 from milepost.config import get_default_arena_thresholds
 from milepost.errors import ConfigError
-from milepost.tracked_run import track
+from milepost.tracked_run.opening import track
 from tests.helpers import threshold
 
 

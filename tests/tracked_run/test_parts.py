@@ -12,8 +12,10 @@ import pytest
 from milepost.errors import ConfigError
 from milepost.runs.record import RunEvent
 from milepost.store.store import Store
-from milepost.tracked_run import Part, TrackedRun, track
 from milepost.tracked_run.loop import MOST_AT_ONCE
+from milepost.tracked_run.opening import track
+from milepost.tracked_run.part import Part
+from milepost.tracked_run.run import TrackedRun
 from tests.helpers import START, FakeClock, quote, threshold
 from tests.tracked_run.helpers import tracked
 

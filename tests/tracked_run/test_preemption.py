@@ -13,7 +13,9 @@ from milepost.money.breakdown import spending
 from milepost.money.instance import Market
 from milepost.runs.record import RunRecord
 from milepost.store.store import Store
-from milepost.tracked_run import TrackedRun, notice_watch, opening, store_writer, track
+from milepost.tracked_run import notice_watch, opening, store_writer
+from milepost.tracked_run.opening import track
+from milepost.tracked_run.run import TrackedRun
 from milepost.tracking.thresholds import PerformanceThreshold
 from tests.helpers import FakeClock
 from tests.instances import metadata_server

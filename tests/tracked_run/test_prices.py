@@ -22,8 +22,10 @@ from milepost.money.quote import Quote
 from milepost.prices import cache as cache_module
 from milepost.pricing import Priced
 from milepost.report.terminal import print_results
-from milepost.tracked_run import TrackedRun, price_watch, track
+from milepost.tracked_run import price_watch
+from milepost.tracked_run.opening import track
 from milepost.tracked_run.price_watch import PriceWatch, Question, restated
+from milepost.tracked_run.run import TrackedRun
 from milepost.tracking.thresholds import PerformanceThreshold
 from tests.prices.server import Answer, PriceServer, Question as Asked, serving
 from tests.prices.sources.test_aws import history, product

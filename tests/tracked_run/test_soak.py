@@ -17,8 +17,9 @@ from milepost.config import Config
 from milepost.money.costs import billed_cost
 from milepost.runs.ends import with_ends
 from milepost.store.store import Store
-from milepost.tracked_run import TrackedRun, track
+from milepost.tracked_run.opening import track
 from milepost.tracked_run.process import is_alive
+from milepost.tracked_run.run import TrackedRun
 from tests.helpers import threshold
 from tests.tracked_run.helpers import writer_of
 

@@ -13,7 +13,7 @@ from milepost.money.instance import Instance
 from milepost.money.quote import PriceStep, Quote
 from milepost.prices.cache import QuoteCache
 from milepost.prices.catalogs.copies import Progress as FetchProgress, fetch as fetch_catalogs
-from milepost.prices.live import Answer, LiveAnswers
+from milepost.prices.live import LiveAnswers
 from milepost.prices.lookup import Apart
 from milepost.prices.roster import Roster, Source, source_names
 from milepost.prices.source import LivePriceSource
@@ -94,8 +94,8 @@ class PriceBook:
         Raises:
             PriceUnavailable: No source knows; says what each answered.
         """
-        answers = LiveAnswers(self._cache)
-        quote = self._first_answer(instance, since, answers.at_once, answers.waiting)
+        answers = LiveAnswers(self._cache, at_once=True)
+        quote = self._first_answer(instance, since, answers)
         return msgspec.structs.replace(quote, provisional=bool(answers.waiting))
 
     def ask(self, instance: Instance, since: datetime | None = None, *, stand_in: bool = True) -> Quote:
@@ -109,7 +109,7 @@ class PriceBook:
         Raises:
             PriceUnavailable: No source knows; says what each answered.
         """
-        return self._first_answer(instance, since, LiveAnswers(self._cache, self._apart).new, stand_in=stand_in)
+        return self._first_answer(instance, since, LiveAnswers(self._cache, self._apart), stand_in=stand_in)
 
     def users_quote(self, instance: Instance) -> Quote | None:
         """Return the price that the user gave for such an instance; None without one."""
@@ -182,23 +182,9 @@ class PriceBook:
             self._apart.close()
 
     def _first_answer(
-        self,
-        instance: Instance,
-        since: datetime | None,
-        answer_of: Answer,
-        waiting: Sequence[str] = (),
-        *,
-        stand_in: bool = True,
+        self, instance: Instance, since: datetime | None, live: LiveAnswers, *, stand_in: bool = True
     ) -> Quote:
-        """Return the answer of the first source that knows.
-
-        Args:
-            instance: What is to be priced.
-            since: From when on the changes of a spot price are wanted.
-            answer_of: Returns what a live source says.
-            waiting: Names of the live sources that are yet to be asked, once the others have answered.
-            stand_in: Whether the default instance's price stands in where no type is known.
-        """
+        """Return the answer of the first source that knows; ``live`` has those of live ones."""
         instance = _completed(instance)
         answers = []
         for source in self._roster.asked_about(instance):
@@ -206,7 +192,7 @@ class PriceBook:
                 if reason := self._why_not(source, instance, stand_in):
                     raise PriceUnavailable(reason)
                 if isinstance(source, LivePriceSource):
-                    quote = answer_of(source, instance, since)
+                    quote = live.quote(source, instance, since)
                 else:
                     quote = source.quote(instance)
             except PriceUnavailable as error:
@@ -215,14 +201,14 @@ class PriceBook:
             if quote.assumed and (left_out := self._left_out(instance)):
                 because = "; ".join(filter(None, (quote.assumed_because, *left_out)))
                 quote = msgspec.structs.replace(quote, assumed_because=because)
-            if source.name == DefaultPrice.name and not waiting:
+            if source.name == DefaultPrice.name and not live.waiting:
                 _assumed.warn(instance.instance_type or "", "assumed price: %s", quote.assumed_because)
             return self._discounted(quote)
         what = " ".join(
             filter(None, (instance.market, instance.instance_type or "an unknown instance", instance.region))
         )
         said = "; ".join((*answers, *self._left_out(instance)))
-        raise PriceUnavailable(f"no price of {what} is known ({said})", waiting=bool(waiting))
+        raise PriceUnavailable(f"no price of {what} is known ({said})", waiting=bool(live.waiting))
 
     def _why_not(self, source: Source, instance: Instance, stand_in: bool) -> str | None:
         """Say why a source is not asked about an instance; None where it is."""

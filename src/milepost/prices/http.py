@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
+import msgspec
+
 from milepost.errors import MissingExtra, PriceUnavailable
 
 TIMEOUT_SECONDS = 5.0
@@ -53,8 +55,6 @@ def get_pages(
         PriceUnavailable: It could not be asked, or does not answer with JSON objects. Says the kind of fault and the
             server; not the question, which may bear a key.
     """
-    if reason := why_no_http():
-        raise PriceUnavailable(reason)
     deadline = time.monotonic() + DEADLINE_SECONDS
     first = _address(url)
     server = first.netloc.decode()
@@ -85,8 +85,6 @@ def download(url: str, *, on_bytes: Callable[[int, int | None], None] | None = N
     Raises:
         PriceUnavailable: It could not be had in full. Says the kind of fault and the server.
     """
-    if reason := why_no_http():
-        raise PriceUnavailable(reason)
     deadline = time.monotonic() + DEADLINE_SECONDS
     address = _address(url)
     server = address.netloc.decode()
@@ -105,6 +103,8 @@ def download(url: str, *, on_bytes: Callable[[int, int | None], None] | None = N
 
 def _address(url: str) -> Any:
     """Return an address that can be asked; one that can't is not repeated, as it may bear a password."""
+    if reason := why_no_http():
+        raise PriceUnavailable(reason)
     import httpx
 
     try:
@@ -186,8 +186,6 @@ def _body(response: Any, server: str, deadline: float, on_bytes: Callable[[int],
 
 
 def _page(body: bytes, server: str) -> dict[str, Any]:
-    import msgspec
-
     try:
         page = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -10,9 +10,6 @@ from milepost.money.quote import Quote
 from milepost.prices.cache import Question, QuoteCache
 from milepost.prices.source import LivePriceSource
 
-Answer = Callable[[LivePriceSource, Instance, datetime | None], Quote]
-"""Returns what a live source says of an instance; raises `PriceUnavailable` where it says nothing."""
-
 
 class LiveAnswers:
     """What live sources say: a fresh answer first, then a new one, then a stale one, which beats none.
@@ -20,46 +17,42 @@ class LiveAnswers:
     Args:
         cache: Where answers are kept.
         look_up: Asks the source of a name; the source itself is asked, in this process, where not given.
+        at_once: Ask nobody.
 
     Attributes:
         waiting: Names of the sources that are yet to be asked.
     """
 
     def __init__(
-        self, cache: QuoteCache, look_up: Callable[[str, Instance, datetime | None], Quote] | None = None
+        self,
+        cache: QuoteCache,
+        look_up: Callable[[str, Instance, datetime | None], Quote] | None = None,
+        *,
+        at_once: bool = False,
     ) -> None:
         self.waiting: list[str] = []
-        self._cache = cache
-        self._look_up = look_up
+        self._cache, self._look_up, self._at_once = cache, look_up, at_once
 
-    def at_once(self, source: LivePriceSource, instance: Instance, since: datetime | None) -> Quote:
-        """Return what was kept, and ask nobody; an `Answer`."""
-        return self._kept_or(self._wait_for, source, instance, since)
-
-    def new(self, source: LivePriceSource, instance: Instance, since: datetime | None) -> Quote:
-        """Return the best answer there is, which may take seconds; an `Answer`."""
-        return self._kept_or(self._ask, source, instance, since)
-
-    def _kept_or(self, find: Answer, source: LivePriceSource, instance: Instance, since: datetime | None) -> Quote:
-        kept = self._cache.find(Question.of(source.name, instance), since)
+    def quote(self, source: LivePriceSource, instance: Instance, since: datetime | None) -> Quote:
+        """Return the best answer there is, which may take seconds; `PriceUnavailable` where there is none."""
+        question = Question.of(source.name, instance)
+        kept = self._cache.find(question, since)
         if kept and kept[1]:
             return kept[0]
         try:
             if reason := source.why_not():
                 raise PriceUnavailable(reason)
-            return find(source, instance, since)
+            if self._at_once:
+                self.waiting.append(source.name)
+                raise PriceUnavailable("it is yet to be asked")
+            return self._ask(source, question, instance, since)
         except PriceUnavailable:
             if kept is None:
                 raise
             return kept[0]
 
-    def _wait_for(self, source: LivePriceSource, instance: Instance, since: datetime | None) -> Quote:
-        self.waiting.append(source.name)
-        raise PriceUnavailable("it is yet to be asked")
-
-    def _ask(self, source: LivePriceSource, instance: Instance, since: datetime | None) -> Quote:
+    def _ask(self, source: LivePriceSource, question: Question, instance: Instance, since: datetime | None) -> Quote:
         """Ask, each question once for all processes of this user."""
-        question = Question.of(source.name, instance)
         with self._cache.asking(question):
             kept = self._cache.find(question, since)
             if kept and kept[1]:  # another process has asked meanwhile

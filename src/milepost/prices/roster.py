@@ -26,7 +26,7 @@ class Roster:
     """Sources, in order.
 
     Args:
-        own: Milepost's own sources that answer at once.
+        own: Milepost's own that answer at once.
         named: Names of the sources to ask; where not given, Milepost's own in their usual order, and those of other
             packages before the ones that know prices of all providers. What the user gave comes first in any case.
 

@@ -2,7 +2,4 @@
 
 from milepost.providers.provider import Provider
 
-OCI = Provider(
-    name="oci",
-    metadata="milepost.instances.probes.oci:OCIMetadata",
-)
+OCI = Provider(name="oci", metadata="milepost.instances.probes.oci:OCIMetadata")

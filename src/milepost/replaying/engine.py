@@ -65,7 +65,7 @@ def replay_history(
     no minutes and no dollars; one that counts no samples has no samples. Billed cost is known where wall time is.
 
     Args:
-        history: The history.
+        history: The run, as its log tells it.
         thresholds: What is to be reached.
         open_ledger: Returns a ledger with a segment under way, for a history that starts at a wall time (Unix seconds).
         group: What the run belongs to.
@@ -197,8 +197,7 @@ def _known(result: ThresholdResult, history: History, clocks: Clocks, final: boo
         unknown |= {"samples_to_threshold": None, "after_samples": None, "confirmed_at_samples": None}
     if not clocks.has_time:
         unknown |= dict.fromkeys(("minutes_to_threshold", "after_minutes", "cost_to_threshold", "after_cost"))
-        unknown["billed_cost_to_threshold"] = None
-        unknown["elapsed_source"] = None
+        unknown |= {"billed_cost_to_threshold": None, "elapsed_source": None}
     if history.run_seconds is not None and math.isfinite(history.run_seconds):
         unknown["run_minutes"] = history.run_seconds / 60
     return msgspec.structs.replace(result, **unknown, checkpointed=None)

@@ -22,13 +22,10 @@ class LoggedMetric(msgspec.Struct):
     """What is known of one metric.
 
     Attributes:
-        metric: Its key.
         runs: How many runs bear it.
         observations: Finite values.
         first: Its first value, of the first run that bears it.
-        last: The last smoothed value there.
-        lowest: The lowest smoothed value of all runs.
-        highest: The highest.
+        last: The last smoothed value there; ``lowest`` and ``highest`` are those of all runs.
     """
 
     metric: str
@@ -79,11 +76,7 @@ def _take(found: dict[str, LoggedMetric], smoothers: dict[str, Smoother], metric
             continue
         if metric not in smoothers:
             smoothers[metric] = Smoother(Smoothing())
-            known = found.get(metric)
-            if known is None:
-                found[metric] = LoggedMetric(metric, 1, 0, value, value, value, value)
-            else:
-                known.runs += 1
+            found.setdefault(metric, LoggedMetric(metric, 0, 0, value, value, value, value)).runs += 1
         seen = found[metric]
         smoothed = smoothers[metric].push(value, 0.0, 0.0)
         seen.observations += 1

@@ -35,11 +35,7 @@ class ReplayPricer:
     """
 
     def __init__(
-        self,
-        settings: Config,
-        instance: Instance,
-        price_per_hour: float | None = None,
-        source: str | None = None,
+        self, settings: Config, instance: Instance, price_per_hour: float | None = None, source: str | None = None
     ) -> None:
         self._told = instance
         self._defaults = defaults_of(settings)

@@ -27,10 +27,7 @@ def record_of(replayed: Replayed, thresholds: tuple[PerformanceThreshold, ...]) 
         by_position.setdefault(crossing.position, []).append(name)
     events = [
         RunEvent(
-            id=stable_id(history.run, "crossing", *names),
-            kind="crossing",
-            position=at,
-            detail={"thresholds": names},
+            id=stable_id(history.run, "crossing", *names), kind="crossing", position=at, detail={"thresholds": names}
         )
         for at, names in by_position.items()
     ]

@@ -1,9 +1,11 @@
 """Replays each run of logs."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,18 +25,9 @@ from milepost.runs.record import RunRecord
 from milepost.store.where import store_of
 from milepost.tracking.thresholds import PerformanceThreshold, parse_threshold, require_unique_names
 
-if TYPE_CHECKING:
-    from milepost.replaying.saving import Saver
-
 
 class ReplayProgress(NamedTuple):
-    """How far a replay has come.
-
-    Attributes:
-        runs: Runs that were read.
-        skipped: What was not.
-        run: Id of the run that was read last.
-    """
+    """How far a replay has come: runs that were read, how many were not, and the id of the last."""
 
     runs: int
     skipped: int
@@ -136,11 +129,11 @@ def replay(
         final=final,
     )
     named = [str(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
-    saver = _saver(store, settings) if save else None
-    keepers = [keep for keep in (None if saver is None else saver.save, on_kept) if keep is not None]
-    collected = Collected(settings.thresholds, strict=strict, saved=save, keepers=keepers)
-    logs = collected.readable(find_logs(named, format=format, match=match))
-    try:
+    with ExitStack() as held:
+        saved = held.enter_context(_saved_in(store, settings)) if save else None
+        keepers = [keep for keep in (saved, on_kept) if keep is not None]
+        collected = Collected(settings.thresholds, strict=strict, saved=save, keepers=keepers)
+        logs = collected.readable(find_logs(named, format=format, match=match))
         for done in outcomes(job, logs, engine, workers):
             replayed = collected.take(done)
             if replayed is not None and on_result is not None:
@@ -148,9 +141,6 @@ def replay(
             if on_progress is not None:
                 run = done.what if isinstance(done, Skipped) else done.history.run
                 on_progress(ReplayProgress(collected.runs, len(collected.skipped), run))
-    finally:
-        if saver is not None:
-            saver.close()
     collected.require_runs(named)
     collected.warn_of_unobserved()
 
@@ -190,10 +180,13 @@ def _told(settings: Config, given: Instance | Mapping[str, Any] | str | None) ->
     return instance
 
 
-def _saver(named: str | Path | None, settings: Config) -> "Saver":
-    from milepost.replaying.saving import Saver
+@contextmanager
+def _saved_in(named: str | Path | None, settings: Config) -> Iterator[Callable[[RunRecord], None]]:
+    from milepost.replaying.saving import save_to
+    from milepost.store.store import Store
 
     where = store_of(named, settings.store)
     if where == "off":
         raise ConfigError("replay: found the store 'off', expected one to save to (--store)")
-    return Saver(where)
+    with closing(Store(where)) as store:
+        yield partial(save_to, store)

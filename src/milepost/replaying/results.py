@@ -1,6 +1,6 @@
 """What a replay gives: results, one a run and threshold, and what could not be read."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import msgspec
@@ -36,12 +36,6 @@ class Skipped(NamedTuple):
 class Results(Sequence[ThresholdResult]):
     """Results, one a run and threshold, in the order in which the logs were found.
 
-    Args:
-        results: The results.
-        runs: How many runs were read.
-        skipped: What was not.
-        load: Reads the same logs again, and returns all that is known of their runs.
-
     Attributes:
         runs: How many runs were read.
         skipped: What was not read, or not to its end.
@@ -68,9 +62,6 @@ class Results(Sequence[ThresholdResult]):
 
     def __len__(self) -> int:
         return len(self._results)
-
-    def __iter__(self) -> Iterator[ThresholdResult]:
-        return iter(self._results)
 
     def __repr__(self) -> str:
         return f"Results({len(self)} results of {self.runs} runs, {len(self.skipped)} skipped)"

@@ -11,12 +11,7 @@ class Feed:
     Args:
         tracker: The tracker.
         start: Wall time at which the run started, Unix seconds (UTC): what elapsed time counts from.
-        with_curves: Whether curves are wanted.
-
-    Attributes:
-        tracker: The tracker.
-        start: See above.
-        curves: A curve for each metric under each smoothing, where they are wanted.
+        with_curves: Whether there is to be a curve for each metric under each smoothing: `curves`.
     """
 
     def __init__(self, tracker: PerformanceThresholdTracker, start: float, *, with_curves: bool) -> None:

@@ -17,9 +17,6 @@ class Clocks:
 
     Attributes:
         start: Wall time of the start, Unix seconds (UTC); 0 where the log tells none.
-        has_samples: Whether it counts samples.
-        has_elapsed: Whether it tells elapsed time.
-        has_wall: Whether it tells wall time.
     """
 
     def __init__(self, known: Collection[str] = ()) -> None:

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from rich.text import Text
 
 from milepost.report.plots import plot_lines
-from milepost.tracked_run import TrackedRun
+from milepost.tracked_run.run import TrackedRun
 from milepost.tracking.thresholds import PerformanceThreshold
 
 MOST_POINTS = 400

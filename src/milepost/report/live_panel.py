@@ -17,7 +17,7 @@ from milepost.report.amounts import usd
 from milepost.report.cells import number
 from milepost.report.live_curves import Trail
 from milepost.report.terminal import open_console, price_line
-from milepost.tracked_run import TrackedRun
+from milepost.tracked_run.run import TrackedRun
 from milepost.tracking.result import ThresholdResult
 
 PLAIN_EVERY_SECONDS = 10.0

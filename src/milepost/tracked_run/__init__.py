@@ -5,22 +5,3 @@ parts (`part`): the recorder, the watches over prices, notices and the end, each
 `loop` calls them when they are due; what they know of the run is in `view`. Only in this folder are threads started,
 and only here is `Exception` caught.
 """
-
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from milepost.tracked_run.opening import track
-    from milepost.tracked_run.part import Part
-    from milepost.tracked_run.run import TrackedRun
-
-__all__ = ["Part", "TrackedRun", "track"]
-
-_HOMES = {"Part": "part", "TrackedRun": "run", "track": "opening"}
-
-
-def __getattr__(name: str) -> Any:
-    """Load the public names when they are asked for: a replay needs a part of this folder, and tracks nothing."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

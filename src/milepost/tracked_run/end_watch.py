@@ -42,10 +42,6 @@ class EndWatch(Part):
 
     name = "end watch"
 
-    def stop_asked(self, why: str) -> None:
-        """Have it known that the program is about to decide whether to end."""
-        self._call("signal", self.run.ask_to_stop, why)
-
     def end(self, why: str) -> None:
         """End the run, just before the process ends."""
         self._call("end", self.run.end, why)
@@ -76,11 +72,12 @@ class EndWatch(Part):
     def _at_exit(self) -> None:
         if os.getpid() != self.pid:
             return
-        error = getattr(sys, "last_type", None)
-        if error is None:
-            self.end("closed")
-        else:
-            self.end("interrupted" if issubclass(error, KeyboardInterrupt) else "failed")
+        self.end(why_ended(getattr(sys, "last_type", None)))
+
+
+def why_ended(error: type[BaseException] | None) -> str:
+    """Return what a run is called whose program or block ended by an error, or without any."""
+    return "closed" if error is None else "interrupted" if issubclass(error, KeyboardInterrupt) else "failed"
 
 
 def _open_here() -> list[EndWatch]:
@@ -98,7 +95,7 @@ def _install(number: signal.Signals) -> None:
     def handle(received: int, frame: FrameType | None) -> None:
         if theirs is not None:
             for watch in _open_here():
-                watch.stop_asked(SIGNALS[number])
+                watch._call("signal", watch.run.ask_to_stop, SIGNALS[number])  # the program decides whether to end
             theirs(received, frame)
             return
         for watch in _open_here():

@@ -9,12 +9,7 @@ from typing import Any
 
 import msgspec
 
-from milepost.config import (
-    Config,
-    get_default_arena_thresholds,
-    load_performance_thresholds,
-    names_a_file,
-)
+from milepost.config import Config, get_default_arena_thresholds, load_performance_thresholds, names_a_file
 from milepost.errors import ConfigError, MilepostError, MissingExtra, require
 from milepost.instances.detect import find_rank
 from milepost.log import logger
@@ -141,8 +136,11 @@ def track(
         alive_at=SYSTEM_CLOCK.now(),
     )
     where = store_of(store, settings.store)
-    writer = None if where == "off" else _open_store(where, settings, described.id)
-    known = None if writer is None else _known_before(writer)
+    writer = known = None
+    if where != "off":
+        process = this_process(SYSTEM_CLOCK.now(), settings.heartbeat_seconds)
+        writer = StoreWriter(where, described.id, process, SYSTEM_CLOCK.now, with_git_commit)
+        known = _known_before(writer)
     loop = Loop(
         settings,
         described,
@@ -153,11 +151,6 @@ def track(
     )
     own = (writer and Recorder(writer), EndWatch(), NoticeWatch(), watch_over(pricer, loop.ledger))
     return TrackedRun(loop, [*(part for part in own if part), *hung_on, *map(showing, shown_in)])
-
-
-def _open_store(where: str, settings: Config, run: str) -> StoreWriter:
-    process = this_process(SYSTEM_CLOCK.now(), settings.heartbeat_seconds)
-    return StoreWriter(where, run, process, SYSTEM_CLOCK.now, with_git_commit)
 
 
 def _known_before(writer: StoreWriter) -> RunRecord | None:
@@ -220,9 +213,6 @@ def _sinks(named: Sequence[str | Sink] | None, settings: Config) -> list[Sink]:
 
 def _warn_of_what_waits(settings: Config) -> None:
     """Say which settings are understood and not acted on as yet: silence would promise what is not kept."""
-    waiting = {
-        "budget": settings.budget,
-        "alerts": settings.alerts,
-    }
-    for key in [key for key, value in waiting.items() if value is not None]:
-        logger("config").warning("%s: is not acted on in this release", key)
+    for key in ("budget", "alerts"):
+        if getattr(settings, key) is not None:
+            logger("config").warning("%s: is not acted on in this release", key)

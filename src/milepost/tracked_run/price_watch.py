@@ -29,12 +29,7 @@ STAND_INS = ("skypilot", "list", "fallback", "default")
 
 
 class Question(NamedTuple):
-    """What a price is asked for.
-
-    Attributes:
-        instance: The node, as far as is known.
-        since: Unix seconds (UTC) from when on the changes of its price are wanted.
-    """
+    """What a price is asked for: the node, and Unix seconds (UTC) from when on the changes of its price are wanted."""
 
     instance: Instance
     since: float

@@ -30,15 +30,7 @@ NOT_KEPT = ("start", "price")
 
 
 class Recorder(Part):
-    """Puts snapshots of a tracked run into its store. The first of its parts, so that all else is told what is kept.
-
-    Args:
-        writer: Writes them.
-
-    Attributes:
-        writer: Likewise.
-        curves: The run's thinned metrics.
-    """
+    """Puts snapshots of a tracked run into its store. The first of its parts, so that all else is told what is kept."""
 
     name = "recorder"
     every_updates = 1

@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from milepost.log import logger
 from milepost.money.ledger import Ledger
 from milepost.money.position import Position
+from milepost.tracked_run.end_watch import why_ended
 from milepost.tracked_run.loop import Loop
 from milepost.tracked_run.part import Part
 from milepost.tracking.result import ThresholdResult
@@ -71,7 +72,7 @@ class TrackedRun:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close("closed" if kind is None else "interrupted" if issubclass(kind, KeyboardInterrupt) else "failed")
+        self.close(why_ended(kind))
 
     def update(
         self,

@@ -19,11 +19,7 @@ CLOSE_SECONDS = 5.0
 
 
 class Showing(Part):
-    """Shows a run in a sink.
-
-    Args:
-        sink: Where.
-    """
+    """Shows a run in a sink."""
 
     def __init__(self, sink: Sink) -> None:
         self.name = sink.name

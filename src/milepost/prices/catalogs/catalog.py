@@ -81,8 +81,7 @@ class Catalog:
         if "\0" in self._text:
             raise self._broken("it is no text: there are NUL bytes in it")
         self._columns = self._header()
-        self._by_type: dict[str, list[Row]] = {}
-        self._by_accelerator: dict[str, list[Row]] = {}
+        self._kept: dict[tuple[str, str], list[Row]] = {}
         self._lines_are_records: bool | None = None
 
     def of_type(self, instance_type: str) -> list[Row]:
@@ -91,10 +90,7 @@ class Catalog:
         Raises:
             PriceUnavailable: A row of its is broken.
         """
-        if instance_type not in self._by_type:
-            records = self._matching(instance_type, "InstanceType") if instance_type else []
-            self._by_type[instance_type] = [self._row(record) for record in records]
-        return self._by_type[instance_type]
+        return self._rows_with("InstanceType", instance_type)
 
     def of_accelerator(self, gpu: str) -> list[Row]:
         """Return the rows with these accelerators, whether in an instance or apart; upper and lower case are alike.
@@ -102,11 +98,7 @@ class Catalog:
         Raises:
             PriceUnavailable: A row of theirs is broken.
         """
-        key = gpu.casefold()
-        if key not in self._by_accelerator:
-            records = self._matching(gpu, "AcceleratorName", any_case=True) if gpu else []
-            self._by_accelerator[key] = [self._row(record) for record in records]
-        return self._by_accelerator[key]
+        return self._rows_with("AcceleratorName", gpu, any_case=True)
 
     def every_type(self) -> Iterator[list[Row]]:
         """Yield all rows, one instance type at a time; a type with a broken row is passed over.
@@ -136,7 +128,14 @@ class Catalog:
         self._width = len(names)
         return columns
 
-    def _matching(self, wanted: str, column: str, any_case: bool = False) -> list[list[str]]:
+    def _rows_with(self, column: str, wanted: str, any_case: bool = False) -> list[Row]:
+        key = column, wanted.casefold() if any_case else wanted
+        if key not in self._kept:
+            records = self._matching(wanted, column, any_case) if wanted else []
+            self._kept[key] = [self._row(record) for record in records]
+        return self._kept[key]
+
+    def _matching(self, wanted: str, column: str, any_case: bool) -> list[list[str]]:
         """Return the records whose ``column`` is ``wanted``."""
         if any(mark in wanted for mark in '",\r\n'):
             return []  # no provider names anything so, and it could not be searched for
@@ -238,19 +237,17 @@ def load(path: Path) -> Catalog:
     Raises:
         PriceUnavailable: It can't be read or is no catalog; says why.
     """
-    fault: str | None = None
     try:
         status = path.stat()
         mark = (status.st_mtime_ns, status.st_size, status.st_ino)
         kept = _loaded.get(path)
         if kept is None or kept[0] != mark:
             kept = _loaded[path] = (mark, _read(path, status))
-        if isinstance(kept[1], Catalog):
-            return kept[1]
-        fault = str(kept[1])
     except OSError as error:
-        fault = f"{shown(path)} can't be read: {error.strerror}"
-    raise PriceUnavailable(fault)
+        raise PriceUnavailable(f"{shown(path)} can't be read: {error.strerror}") from None
+    if isinstance(kept[1], Catalog):
+        return kept[1]
+    raise PriceUnavailable(str(kept[1]))
 
 
 def _read(path: Path, status: os.stat_result) -> Catalog | PriceUnavailable:

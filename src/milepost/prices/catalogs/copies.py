@@ -39,7 +39,6 @@ class CatalogFile(NamedTuple):
 
     Attributes:
         cloud: The provider's name, in lower case.
-        path: The file.
         as_of: The date on which it was written, in UTC; of SkyPilot's own, on which it was downloaded.
     """
 
@@ -52,8 +51,6 @@ class Progress(NamedTuple):
     """How far the fetching of one cloud's catalog is.
 
     Attributes:
-        cloud: Whose catalog.
-        done_bytes: What has come.
         expected_bytes: What will come in all, where the server tells.
         finished: Whether it is in its place, or has failed.
         fault: Why it failed.
@@ -78,12 +75,7 @@ def fetched_folder() -> Path:
 
 def find_catalogs() -> dict[str, CatalogFile]:
     """Return the catalogs that lie on this machine, by cloud."""
-    clouds: set[str] = set()
-    for folder in (skypilot_folder(), fetched_folder()):
-        try:
-            clouds.update(name for name in os.listdir(folder) if not name.startswith("."))
-        except OSError:
-            continue  # nothing was fetched, or nothing can be read
+    clouds = {each.name for folder in (skypilot_folder(), fetched_folder()) for each in folder.glob("[!.]*")}
     found = (find_catalog(cloud) for cloud in sorted(clouds))
     return {each.cloud: each for each in found if each}
 

@@ -74,7 +74,8 @@ def take_all(feed: Feed, updates: Updates) -> None:
         count = 0
         if tracker.timer.timed_here is (told is None):
             elapsed = tracker.timer.at(wall[first:stop]) if told is None else told[first:stop]
-            count = _following(tracker, samples[first:stop], elapsed, wall[first:stop])
+            last = tracker.last
+            count = kernel.following(samples[first:stop], elapsed, wall[first:stop], last.samples, last.elapsed_seconds)
             window = 2 * window if count == stop - first else FIRST_WINDOW
         stop = first + max(count, 1)
         if count < FEW_ROWS:
@@ -101,12 +102,6 @@ def _columns_of(updates: Updates, metrics: Collection[str]) -> tuple[dict[str, A
             if missing:
                 nulls[column.name] = column.is_null().to_numpy()
     return columns, nulls
-
-
-def _following(tracker: PerformanceThresholdTracker, samples: Array, elapsed: Array, wall: Array) -> int:
-    """Return how many rows simply follow the tracker's last update and each other."""
-    last = tracker.last
-    return kernel.following(samples, elapsed, wall, last.samples, last.elapsed_seconds)
 
 
 def _within(rows: Array, first: int, stop: int) -> Array:

@@ -23,11 +23,6 @@ AHEAD = 4
 def outcomes_of_processes(job: Job, tasks: Iterator[Task], workers: int) -> Iterator[Outcome]:
     """Yield what comes of each run of the tasks' logs, in their order.
 
-    Args:
-        job: What is to be done with each log.
-        tasks: The logs.
-        workers: How many processes there are to be.
-
     Raises:
         ConfigError: No process could be started.
     """
@@ -66,11 +61,7 @@ def _submitted(pool: ProcessPoolExecutor, task: Task) -> "Future[Done]":
 
 
 def _again(
-    job: Job,
-    workers: int,
-    pool: ProcessPoolExecutor,
-    waiting: deque[tuple[Task, Future[Done]]],
-    started: "_Started",
+    job: Job, workers: int, pool: ProcessPoolExecutor, waiting: deque[tuple[Task, Future[Done]]], started: "_Started"
 ) -> tuple[ProcessPoolExecutor, Done]:
     """Go on after a process was lost: all that was under way is lost with it, and which task did it is not told.
 

@@ -21,12 +21,7 @@ def outcomes_of_cluster(job: Job, tasks: Iterator[Task], workers: int) -> Iterat
 
     The cluster is that of ``RAY_ADDRESS``, or one that the program has joined already; else one is started on this
     machine, and stopped at the end. Its machines need Milepost, and the logs where they are said to be: paths count
-    from the same folder there.
-
-    Args:
-        job: What is to be done with each log.
-        tasks: The logs.
-        workers: How many processes a cluster of this machine is to have.
+    from the same folder there. A cluster of this machine has as many processes as ``workers``.
 
     Raises:
         MissingExtra: Ray is not installed, or what reads a log is not, there.

@@ -1,9 +1,9 @@
 """Where the work of a replay is done: in this process, in several, or on a Ray cluster; always in the logs' order."""
 
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -55,13 +55,7 @@ def worker_count(workers: int | None, memory_bytes: int | None) -> int:
 
 
 def outcomes(job: Job, logs: Iterable[Log], engine: Engine, workers: int) -> Iterator[Outcome]:
-    """Yield what comes of each run of the logs, in their order.
-
-    Args:
-        job: What is to be done with each.
-        logs: The logs.
-        engine: Where it is done; ``auto`` starts processes once there is enough to do for them.
-        workers: How many there are.
+    """Yield what comes of each run of the logs, in their order; ``auto`` starts processes once that is worth it.
 
     Raises:
         ConfigError: The job's settings are wrong, or there is no such engine.
@@ -76,7 +70,7 @@ def outcomes(job: Job, logs: Iterable[Log], engine: Engine, workers: int) -> Ite
 
         yield from outcomes_of_cluster(job, _tasks(found, workers), workers)
         return
-    ahead = deque[Log]()
+    ahead: list[Log] = []
     size, enough = 0, WORTH_BYTES if engine == "auto" and workers > 1 else WORTH_READING_AHEAD
     if engine != "processes" or workers == 1:
         for log in found:
@@ -87,13 +81,13 @@ def outcomes(job: Job, logs: Iterable[Log], engine: Engine, workers: int) -> Ite
         else:
             engine = "here"
     if engine == "here" or workers == 1:
-        logs = _chained(ahead, found)
+        logs = chain(ahead, found)
         reads_ahead = size >= WORTH_READING_AHEAD and job.final  # else little may be read at all
         yield from (_outcomes_reading_ahead if reads_ahead else _outcomes_here)(worker, logs)
         return
     from milepost.replaying.workers.processes import outcomes_of_processes
 
-    yield from outcomes_of_processes(job, _tasks(_chained(ahead, found), workers), workers)
+    yield from outcomes_of_processes(job, _tasks(chain(ahead, found), workers), workers)
 
 
 def _outcomes_here(worker: Worker, logs: Iterable[Log]) -> Iterator[Outcome]:
@@ -109,12 +103,6 @@ def _outcomes_reading_ahead(worker: Worker, logs: Iterable[Log]) -> Iterator[Out
         while (each := coming.result()) is not None:
             coming = reader.submit(next, opened, None)
             yield worker.outcome(each)
-
-
-def _chained(ahead: deque[Log], rest: Iterator[Log]) -> Iterator[Log]:
-    while ahead:
-        yield ahead.popleft()
-    yield from rest
 
 
 def _tasks(logs: Iterable[Log], workers: int) -> Iterator[Task]:

@@ -49,24 +49,14 @@ class Job(NamedTuple):
 
 
 class Task(NamedTuple):
-    """A log, or a part of one that holds many runs.
-
-    Attributes:
-        log: The log.
-        part: Which part of its runs, and of how many; None for all.
-    """
+    """A log; of one that holds many runs, which part of them and of how many parts (None for all)."""
 
     log: Log
     part: tuple[int, int] | None = None
 
 
 class Done(NamedTuple):
-    """What a worker sends back.
-
-    Attributes:
-        outcomes: What came of each run.
-        messages: What was logged meanwhile: logger, level, text.
-    """
+    """What a worker sends back: what came of each run, and what was logged meanwhile (logger, level, text)."""
 
     outcomes: list[Outcome]
     messages: list[tuple[str, int, str]]
@@ -74,9 +64,6 @@ class Done(NamedTuple):
 
 class Worker:
     """Replays one log after the other.
-
-    Args:
-        job: What is to be done with each.
 
     Raises:
         ConfigError: The job's settings are wrong.
@@ -92,12 +79,7 @@ class Worker:
         return map(self.outcome, self.opened(task))
 
     def opened(self, task: Task, *, with_first_chunk: bool = False) -> Iterator[History | Skipped]:
-        """Yield the runs of a log, in their order; of what can't be read, why.
-
-        Args:
-            task: The log.
-            with_first_chunk: Whether to read the first chunk of each at once, for whoever is to take it up.
-        """
+        """Yield the runs of a log, in their order, with first chunks read where wanted; of what can't be read, why."""
         log = task.log
         wanted = msgspec.structs.replace(self._job.wanted, part=task.part)
         try:
@@ -122,10 +104,6 @@ class Worker:
         except HistoryError as error:
             return Skipped(opened.run, str(error))
 
-    def sendable_outcomes(self, task: Task) -> list[Outcome]:
-        """Return what comes of each run of a log, as it can be sent to another process."""
-        return [each if isinstance(each, Skipped) else _without_rows(each) for each in self.outcomes(task)]
-
 
 def work(worker: Worker, task: Task) -> Done:
     """Do a task, and return what came of it with what was logged."""
@@ -133,7 +111,8 @@ def work(worker: Worker, task: Task) -> Done:
     root = logging.getLogger("milepost")
     root.addHandler(collected)
     try:
-        return Done(worker.sendable_outcomes(task), collected.messages)
+        done = [each if isinstance(each, Skipped) else _without_rows(each) for each in worker.outcomes(task)]
+        return Done(done, collected.messages)
     finally:
         root.removeHandler(collected)
 
@@ -199,6 +178,7 @@ def _begun(history: History) -> History:
 
 
 def _without_rows(replayed: Replayed) -> Replayed:
+    """Return what came of a run as it can be sent to another process."""
     history = msgspec.structs.replace(replayed.history, rows=_read_elsewhere, outline=None)
     return replayed._replace(history=history)
 
