@@ -7,6 +7,9 @@ import polars
 
 from milepost.histories.decoding.files import as_unicode
 
+CHUNK_ROWS = 5000
+"""Of one chunk, where rows come one at a time."""
+
 MAX_CELLS = 4_000_000
 """Of one chunk: a log whose every line has other keys would else fill the memory with nulls."""
 

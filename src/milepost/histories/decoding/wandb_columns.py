@@ -7,12 +7,10 @@ import msgspec
 import polars
 
 from milepost.errors import HistoryError
-from milepost.histories.decoding.json_rows import MAX_CELLS, SPECIAL, series
+from milepost.histories.decoding.json_rows import CHUNK_ROWS, MAX_CELLS, SPECIAL, series
 from milepost.histories.decoding.leveldb import Batch, Batches, Record, records
 from milepost.histories.decoding.names import Names
 from milepost.histories.decoding.wandb_record import prefixes_of
-from milepost.histories.tables.row_table import CHUNK_ROWS
-from milepost.histories.tables.table import Frame
 
 if TYPE_CHECKING:
     import numpy
@@ -21,6 +19,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 Columns = dict[str, list[Any]]
+Chunk = tuple[int, polars.DataFrame]
+"""The number of its first row, counting from 1, and its rows."""
 
 QUOTE = ord('"')
 
@@ -56,8 +56,8 @@ class ColumnScan:
         self._values = [numpy.empty(VALUES, "i8") for _ in ("name", "row", "start", "end")]
         self._chunk = _OpenChunk()
 
-    def frames(self) -> Iterator[Frame]:
-        """Yield the rows in chunks.
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the rows.
 
         Raises:
             HistoryError: The file is broken, after everything before that was yielded.
@@ -122,7 +122,7 @@ class ColumnScan:
             columns = [[SPECIAL.get(each, each) if type(each) is str else each for each in part] for part in columns]
         return dict(zip((self._columns[name] for name in present.tolist()), columns, strict=True))
 
-    def _read_one(self, record: Record) -> Iterator[Frame]:
+    def _read_one(self, record: Record) -> Iterator[Chunk]:
         """Add the rows of a record, as Python reads it."""
         for row in self._read(record):
             self._chunk.add_row(row)
@@ -169,12 +169,12 @@ class _OpenChunk:
         """Add a row."""
         self.add(1, {name: [value] for name, value in row.items()})
 
-    def full(self) -> Iterator[Frame]:
+    def full(self) -> Iterator[Chunk]:
         """Yield it, and begin another, if it is at its end."""
         if self.is_full:
             yield from self.rest()
 
-    def rest(self) -> Iterator[Frame]:
+    def rest(self) -> Iterator[Chunk]:
         """Yield it as it is, and begin another."""
         columns, rows, first_row = self._columns, self._rows, self._first_row
         self._columns, self._rows, self._first_row = {}, 0, first_row + rows
@@ -182,4 +182,4 @@ class _OpenChunk:
             for column in columns.values():
                 column += [None] * (rows - len(column))
             data = polars.DataFrame({name: series(name, column) for name, column in columns.items()})
-            yield Frame((first_row - 1) // CHUNK_ROWS, first_row, data)
+            yield first_row, data

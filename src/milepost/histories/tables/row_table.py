@@ -7,11 +7,9 @@ from itertools import islice
 from typing import Any
 
 from milepost.errors import HistoryError
+from milepost.histories.decoding.json_rows import CHUNK_ROWS
 from milepost.histories.history import History, Rows
 from milepost.histories.tables.table import Frame, Table, frames_of
-
-CHUNK_ROWS = 5000
-"""Of one chunk."""
 
 
 class RowTable(Table):
