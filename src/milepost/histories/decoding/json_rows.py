@@ -20,6 +20,11 @@ SPECIAL = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-i
 """What is written as text where JSON has no such number."""
 
 
+def number_in(value: Any) -> Any:
+    """Return the number that a text stands for which JSON has none for; any other value as it is."""
+    return SPECIAL.get(value, value) if isinstance(value, str) else value
+
+
 def flatten(found: dict[str, Any], prefix: str, row: dict[str, Any], wanted: frozenset[str] | None, depth: int) -> None:
     """Add what an object holds to a row; lists are left out."""
     for key, value in found.items():

@@ -1,21 +1,19 @@
 """What W&B logged, in columns: read by compiled scanners, many records at a time."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
+import numpy
 import polars
 
 from milepost.errors import HistoryError
-from milepost.histories.decoding.json_rows import CHUNK_ROWS, MAX_CELLS, SPECIAL, series
+from milepost.histories.decoding.json_rows import CHUNK_ROWS, MAX_CELLS, number_in, series
 from milepost.histories.decoding.leveldb import Batch, Batches, Record, records
 from milepost.histories.decoding.names import Names
 from milepost.histories.decoding.wandb_record import prefixes_of
 
-if TYPE_CHECKING:
-    import numpy
-
-    Array = numpy.ndarray[Any, Any]
+Array = numpy.ndarray[Any, Any]
 
 Row = dict[str, Any]
 Columns = dict[str, list[Any]]
@@ -44,8 +42,6 @@ class ColumnScan:
     def __init__(
         self, path: str, wanted: frozenset[str] | None, read: Callable[[Record], Iterable[Row]], scanners: Any
     ) -> None:
-        import numpy
-
         self._path, self._read, self._scanners = path, read, scanners
         self._takes_all = wanted is None
         self._columns: list[str] = []
@@ -81,8 +77,6 @@ class ColumnScan:
 
     def _scan(self, batch: Batch, first: int) -> int:
         """Add the rows of usual records, and return the first that Python has to look at, or that finds no room."""
-        import numpy
-
         counts = numpy.zeros(2, "i8")
         end: int = self._scanners.scan_rows(
             *(batch.data, batch.starts, batch.ends, first, len(batch.starts)),
@@ -99,10 +93,8 @@ class ColumnScan:
                 self._chunk.add_row(row)
         return end
 
-    def _decoded(self, batch: Batch, rows: int, told: "list[Array]") -> Columns | None:
+    def _decoded(self, batch: Batch, rows: int, told: list[Array]) -> Columns | None:
         """Return values as columns; None where one of them is no JSON after all, or none that msgspec reads."""
-        import numpy
-
         names, of_rows, starts, ends = told
         if not len(names):
             return {}
@@ -119,7 +111,7 @@ class ColumnScan:
         except msgspec.DecodeError:
             return None
         if (text[:length] == QUOTE).any():
-            columns = [[SPECIAL.get(each, each) if type(each) is str else each for each in part] for part in columns]
+            columns = [[number_in(each) for each in part] for part in columns]
         return dict(zip((self._columns[name] for name in present.tolist()), columns, strict=True))
 
     def _read_one(self, record: Record) -> Iterator[Chunk]:

@@ -13,7 +13,6 @@ from milepost.histories.decoding.files import size_of, stem
 from milepost.histories.decoding.json_rows import CHUNK_ROWS
 from milepost.histories.decoding.leveldb import MAGIC, Record, records
 from milepost.histories.decoding.messages import BrokenMessage
-from milepost.histories.decoding.wandb_columns import ColumnScan
 from milepost.histories.decoding.wandb_record import read_items, read_record
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
@@ -101,6 +100,8 @@ class WandbFile(RowTable):
                 yield frame
 
     def _scanned(self, wanted: frozenset[str] | None) -> Iterator[Frame]:
+        from milepost.histories.decoding.wandb_columns import ColumnScan
+
         scan = ColumnScan(self.where, wanted, lambda record: self._rows_of(record, wanted), self._scanners)
         for first_row, data in scan.chunks():
             yield Frame((first_row - 1) // CHUNK_ROWS, first_row, data)
