@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from milepost.errors import MissingExtra
-from milepost.histories.decoding import event_record, tensors, wandb_record
+from milepost.histories.decoding import event_record, wandb_record
 from milepost.histories.decoding.event_record import read_event
 from milepost.histories.decoding.messages import BrokenMessage, Messages
 
@@ -20,7 +20,7 @@ record = bytes.fromhex("12100a0e0a046c6f737382010531652d3035")
 told = read_event(event, None, {})
 assert (told.wall_time, told.step, told.values) == (1.0, 7, {"loss": 2.0})
 assert read_items(read_record(record).history.item, None) == {"loss": 1e-05}
-for package in ("tensorboard", "tensors", "wandb"):
+for package in ("tensorboard", "wandb"):
     try:
         descriptor_pool.Default().FindFileByName(f"milepost.{package}.proto")
     except KeyError:
@@ -61,9 +61,8 @@ def test_fields_are_those_of_the_protocols() -> None:
     real = {
         event_record: [
             *(event_pb2.Event, event_pb2.SessionLog, summary_pb2.Summary, summary_pb2.Summary.Value),
-            *(summary_pb2.SummaryMetadata, summary_pb2.SummaryMetadata.PluginData),
+            *(summary_pb2.SummaryMetadata, summary_pb2.SummaryMetadata.PluginData, tensor_pb2.TensorProto),
         ],
-        tensors: [tensor_pb2.TensorProto],
         wandb_record: [getattr(wandb_internal_pb2, name) for name in ("Record", "RunRecord", "ConfigRecord")]
         + [getattr(wandb_internal_pb2, name) for name in ("HistoryRecord", "HistoryItem", "ConfigItem")],
     }

@@ -15,8 +15,8 @@ pytest.importorskip("numba")
 import google_crc32c
 
 from milepost.errors import HistoryError
+from milepost.histories.decoding import event_rows
 from milepost.histories.decoding.leveldb import BLOCK_BYTES
-from milepost.histories.formats import tensorboard
 from milepost.histories.formats.tensorboard import TensorBoardReader
 from milepost.histories.formats.wandb import WandbFileReader
 from milepost.histories.history import Wanted
@@ -181,7 +181,7 @@ def test_event_files(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("milepost.histories.decoding.event_columns.CHUNK_ROWS", rows)
         patch.setattr("milepost.histories.decoding.event_columns.CHUNK_VALUES", 2 * rows)
-        patch.setattr(tensorboard, "KEPT_BYTES", kept)
+        patch.setattr(event_rows, "KEPT_BYTES", kept)
         same(TensorBoardReader(), path, *asked, samples_column=samples)
 
 

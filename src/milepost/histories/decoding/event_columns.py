@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import numpy
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.checksums import crc32c_address
@@ -14,10 +16,7 @@ from milepost.histories.decoding.names import Names
 from milepost.histories.decoding.restarts import Restarts
 from milepost.histories.decoding.tfrecord import Records
 
-if TYPE_CHECKING:
-    import numpy
-
-    Array = numpy.ndarray[Any, Any]
+Array = numpy.ndarray[Any, Any]
 
 CHUNK_ROWS = 20_000
 """Events of one chunk."""
@@ -38,12 +37,12 @@ class EventChunk(NamedTuple):
         values: The values.
     """
 
-    numbers: "Array"
-    steps: "Array"
-    wall_times: "Array"
-    value_events: "Array"
-    value_tags: "Array"
-    values: "Array"
+    numbers: Array
+    steps: Array
+    wall_times: Array
+    value_events: Array
+    value_tags: Array
+    values: Array
 
     @property
     def size_bytes(self) -> int:
@@ -129,8 +128,6 @@ class _Columns:
     """The chunk that is being read: room of its columns, and how much of it is taken."""
 
     def __init__(self) -> None:
-        import numpy
-
         self.events = [numpy.zeros(CHUNK_ROWS, kind) for kind in ("i8", "i8", "f8")]
         self.values = [numpy.zeros(CHUNK_VALUES, kind) for kind in ("i8", "i8", "f8")]
         self.counts = numpy.zeros(3, "i8")
@@ -147,8 +144,6 @@ class _Columns:
 
     def add(self, event: LoggedEvent, values: dict[int, float]) -> None:
         """Add an event, if it has values."""
-        import numpy
-
         number, count, seen = (int(each) for each in self.counts)
         if values:
             if count + len(values) > len(self.values[0]):
@@ -190,8 +185,6 @@ class _FastLane:
         self, records: Records, columns: _Columns, tags: dict[str, int], plugins: dict[bytes, bytes], takes_all: bool
     ) -> None:
         """Read all records at hand up to the first that Python has to look at."""
-        import numpy
-
         self._learn(tags, plugins)
         latest = numpy.full(len(tags) + 1, -1)
         end = self._compiled.scan_events(

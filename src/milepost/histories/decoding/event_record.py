@@ -6,8 +6,8 @@ https://github.com/tensorflow/tensorflow, ``event.proto`` and ``summary.proto``.
 from functools import cache
 from typing import Any, NamedTuple
 
+from milepost.histories.decoding import tensors
 from milepost.histories.decoding.messages import Messages
-from milepost.histories.decoding.tensors import number_of
 
 # Fields of Event, Summary and Summary.Value, and a status of SessionLog.
 WALL_TIME, STEP, FILE_VERSION, SUMMARY, SESSION_LOG = 1, 2, 3, 5, 7
@@ -38,6 +38,7 @@ def protocol() -> Messages:
             "SummaryMetadata": {"plugin_data": (1, "PluginData")},
             "PluginData": {"plugin_name": (1, "bytes")},
             "SessionLog": {"status": (1, "int32")},
+            "TensorProto": tensors.FIELDS,
         },
     )
 
@@ -97,7 +98,9 @@ def _number(value: Any, tag: bytes, plugins: dict[bytes, bytes]) -> float | None
         number: float = value.simple_value
         return number
     is_scalar = value.HasField("tensor") and plugins.get(tag or value.node_name, SCALARS) == SCALARS
-    return number_of(value.tensor) if is_scalar else None
+    if not is_scalar or len(value.tensor) > tensors.MAX_BYTES:
+        return None
+    return tensors.number_of(protocol().parse("TensorProto", value.tensor))
 
 
 def _version(told: bytes) -> float | None:

@@ -7,6 +7,9 @@ import polars
 
 from milepost.histories.decoding.files import as_unicode
 
+CHUNK_ROWS = 5000
+"""Of one chunk, where rows come one at a time."""
+
 MAX_CELLS = 4_000_000
 """Of one chunk: a log whose every line has other keys would else fill the memory with nulls."""
 
@@ -15,6 +18,11 @@ LONGEST_INTEGER = 2**63
 
 SPECIAL = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 """What is written as text where JSON has no such number."""
+
+
+def number_in(value: Any) -> Any:
+    """Return the number that a text stands for which JSON has none for; any other value as it is."""
+    return SPECIAL.get(value, value) if isinstance(value, str) else value
 
 
 def flatten(found: dict[str, Any], prefix: str, row: dict[str, Any], wanted: frozenset[str] | None, depth: int) -> None:

@@ -1,11 +1,10 @@
 """Names by number, such as tags, in the form in which compiled scanners look them up."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy
+import numpy
 
-    Array = numpy.ndarray[Any, Any]
+Array = numpy.ndarray[Any, Any]
 
 
 class Names:
@@ -20,8 +19,6 @@ class Names:
     """
 
     def __init__(self, scanners: Any) -> None:
-        import numpy
-
         self._scanners = scanners
         self.numbers: dict[bytes, int] = {}
         zeros = numpy.zeros
@@ -32,8 +29,6 @@ class Names:
 
     def add(self, name: bytes) -> None:
         """Add a name that is not there yet."""
-        import numpy
-
         slots, text, ends, notes = self.table
         number = len(self.numbers)
         start = int(ends[number])
@@ -51,7 +46,5 @@ class Names:
             self._scanners.insert(self.table, each)
 
 
-def _doubled(array: "Array") -> "Array":
-    import numpy
-
+def _doubled(array: Array) -> Array:
     return numpy.concatenate([array, numpy.zeros(len(array), array.dtype)])

@@ -1,14 +1,13 @@
 """Restarts of training, as event files tell them: what was logged before at their step or beyond is void."""
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy
 
 from milepost.histories.decoding.event_record import LoggedEvent
 
-if TYPE_CHECKING:
-    import numpy
-
-    Array = numpy.ndarray[Any, Any]
+Array = numpy.ndarray[Any, Any]
 
 
 class Restarts:
@@ -52,10 +51,8 @@ class Restarts:
         """Numbers of the tags of which points are void; None where such of all tags are."""
         return list(self._voids)
 
-    def stand(self, numbers: "Array", steps: "Array", tag: int | None) -> "Array":
+    def stand(self, numbers: Array, steps: Array, tag: int | None) -> Array:
         """Say of which events the points of a tag, or of all, stand: no later restart at their step or before."""
-        import numpy
-
         voids = numpy.array(self._voids[tag], "i8")
         lowest = numpy.minimum.accumulate(voids[::-1, 1])[::-1]
         after = numpy.searchsorted(voids[:, 0], numbers, side="right")

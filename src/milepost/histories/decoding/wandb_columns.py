@@ -1,26 +1,24 @@
 """What W&B logged, in columns: read by compiled scanners, many records at a time."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
+import numpy
 import polars
 
 from milepost.errors import HistoryError
-from milepost.histories.decoding.json_rows import MAX_CELLS, SPECIAL, series
+from milepost.histories.decoding.json_rows import CHUNK_ROWS, MAX_CELLS, number_in, series
 from milepost.histories.decoding.leveldb import Batch, Batches, Record, records
 from milepost.histories.decoding.names import Names
 from milepost.histories.decoding.wandb_record import prefixes_of
-from milepost.histories.tables.row_table import CHUNK_ROWS
-from milepost.histories.tables.table import Frame
 
-if TYPE_CHECKING:
-    import numpy
-
-    Array = numpy.ndarray[Any, Any]
+Array = numpy.ndarray[Any, Any]
 
 Row = dict[str, Any]
 Columns = dict[str, list[Any]]
+Chunk = tuple[int, polars.DataFrame]
+"""The number of its first row, counting from 1, and its rows."""
 
 QUOTE = ord('"')
 
@@ -44,8 +42,6 @@ class ColumnScan:
     def __init__(
         self, path: str, wanted: frozenset[str] | None, read: Callable[[Record], Iterable[Row]], scanners: Any
     ) -> None:
-        import numpy
-
         self._path, self._read, self._scanners = path, read, scanners
         self._takes_all = wanted is None
         self._columns: list[str] = []
@@ -56,8 +52,8 @@ class ColumnScan:
         self._values = [numpy.empty(VALUES, "i8") for _ in ("name", "row", "start", "end")]
         self._chunk = _OpenChunk()
 
-    def frames(self) -> Iterator[Frame]:
-        """Yield the rows in chunks.
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the rows.
 
         Raises:
             HistoryError: The file is broken, after everything before that was yielded.
@@ -81,8 +77,6 @@ class ColumnScan:
 
     def _scan(self, batch: Batch, first: int) -> int:
         """Add the rows of usual records, and return the first that Python has to look at, or that finds no room."""
-        import numpy
-
         counts = numpy.zeros(2, "i8")
         end: int = self._scanners.scan_rows(
             *(batch.data, batch.starts, batch.ends, first, len(batch.starts)),
@@ -99,10 +93,8 @@ class ColumnScan:
                 self._chunk.add_row(row)
         return end
 
-    def _decoded(self, batch: Batch, rows: int, told: "list[Array]") -> Columns | None:
+    def _decoded(self, batch: Batch, rows: int, told: list[Array]) -> Columns | None:
         """Return values as columns; None where one of them is no JSON after all, or none that msgspec reads."""
-        import numpy
-
         names, of_rows, starts, ends = told
         if not len(names):
             return {}
@@ -119,10 +111,10 @@ class ColumnScan:
         except msgspec.DecodeError:
             return None
         if (text[:length] == QUOTE).any():
-            columns = [[SPECIAL.get(each, each) if type(each) is str else each for each in part] for part in columns]
+            columns = [[number_in(each) for each in part] for part in columns]
         return dict(zip((self._columns[name] for name in present.tolist()), columns, strict=True))
 
-    def _read_one(self, record: Record) -> Iterator[Frame]:
+    def _read_one(self, record: Record) -> Iterator[Chunk]:
         """Add the rows of a record, as Python reads it."""
         for row in self._read(record):
             self._chunk.add_row(row)
@@ -169,12 +161,12 @@ class _OpenChunk:
         """Add a row."""
         self.add(1, {name: [value] for name, value in row.items()})
 
-    def full(self) -> Iterator[Frame]:
+    def full(self) -> Iterator[Chunk]:
         """Yield it, and begin another, if it is at its end."""
         if self.is_full:
             yield from self.rest()
 
-    def rest(self) -> Iterator[Frame]:
+    def rest(self) -> Iterator[Chunk]:
         """Yield it as it is, and begin another."""
         columns, rows, first_row = self._columns, self._rows, self._first_row
         self._columns, self._rows, self._first_row = {}, 0, first_row + rows
@@ -182,4 +174,4 @@ class _OpenChunk:
             for column in columns.values():
                 column += [None] * (rows - len(column))
             data = polars.DataFrame({name: series(name, column) for name, column in columns.items()})
-            yield Frame((first_row - 1) // CHUNK_ROWS, first_row, data)
+            yield first_row, data

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import Any
 
-from milepost.histories.decoding.json_rows import MAX_DEPTH, SPECIAL, flatten
+from milepost.histories.decoding.json_rows import MAX_DEPTH, flatten, number_in
 from milepost.histories.decoding.messages import Messages
 
 # Fields of Record, HistoryRecord and its items.
@@ -64,7 +64,7 @@ def read_items(items: Iterable[Any], wanted: frozenset[str] | None) -> dict[str,
             found = json.loads(value, parse_int=_whole)
         except (ValueError, RecursionError):
             continue
-        flatten({name: SPECIAL.get(found, found) if isinstance(found, str) else found}, "", row, wanted, MAX_DEPTH)
+        flatten({name: number_in(found)}, "", row, wanted, MAX_DEPTH)
     return row
 
 

@@ -14,7 +14,6 @@ from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.columns import SAMPLES
-from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.row_table import RowTable, one_of_many, seed_of
 
 PAGE = 1000
@@ -50,18 +49,13 @@ class MLflowReader(Reader):
             try:
                 client = MlflowClient(tracking_uri=uri)
                 for group, found in _runs(client, address, experiment):
-                    yield from one_of_many(found.info.run_id, partial(_histories, client, group, found, wanted))
+                    run, params, started_ms = found.info.run_id, dict(found.data.params), found.info.start_time
+                    told = {"config": params, "group": group, "seed": seed_of(params)}
+                    told |= {"started_at": started_ms / 1000} if started_ms else {}
+                    open_table = partial(MLflowRun, client, run, tuple(found.data.metrics), wanted)
+                    yield from one_of_many(open_table, run, wanted, **told)
             except MlflowException as error:
                 raise HistoryError(f"{address}: {str(error).splitlines()[0]}") from error
-
-
-def _histories(client: Any, group: str, found: Any, wanted: Wanted) -> Iterator[History]:
-    """Yield the history of a run."""
-    told = {"config": dict(found.data.params), "group": group, "seed": seed_of(found.data.params)}
-    if found.info.start_time:
-        told["started_at"] = found.info.start_time / 1000
-    table = MLflowRun(client, found.info.run_id, tuple(found.data.metrics), wanted)
-    yield from histories_of(table, found.info.run_id, wanted, **told)
 
 
 class MLflowRun(RowTable):

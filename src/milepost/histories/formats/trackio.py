@@ -14,10 +14,9 @@ from urllib.parse import quote
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import is_url, stem
-from milepost.histories.decoding.json_rows import MAX_DEPTH, SPECIAL, flatten
+from milepost.histories.decoding.json_rows import MAX_DEPTH, flatten, number_in
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
-from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.row_table import RowTable, one_of_many, seed_of
 
 SQLITE = b"SQLite format 3\0"
@@ -60,13 +59,7 @@ class TrackioReader(Reader):
                 config = configs.get(key, {})
                 told = {"config": _plain(config), "group": config.get("_Group"), "seed": seed_of(config)}
                 unique = name if named.count(name) == 1 else f"{name}-{key}"
-                name_of_run = f"{run}/{unique}"
-                yield from one_of_many(name_of_run, partial(_histories, path, key, name_of_run, wanted, told))
-
-
-def _histories(path: str, key: str, run: str, wanted: Wanted, told: dict[str, Any]) -> Iterator[History]:
-    """Yield the history of a run."""
-    yield from histories_of(TrackioRun(path, key), run, wanted, **told)
+                yield from one_of_many(partial(TrackioRun, path, key), f"{run}/{unique}", wanted, **told)
 
 
 class TrackioRun(RowTable):
@@ -89,7 +82,7 @@ class TrackioRun(RowTable):
                 query = f"SELECT step, timestamp, metrics FROM metrics WHERE {_key(connection)} = ? ORDER BY id"
                 for step, timestamp, metrics in connection.execute(query, (self._key,)):
                     row: dict[str, Any] = {"step": step, "timestamp": timestamp}
-                    told = {name: _number(value) for name, value in json.loads(metrics).items()}
+                    told = {name: number_in(value) for name, value in json.loads(metrics).items()}
                     flatten(told, "", row, wanted, MAX_DEPTH)
                     yield row
         except (sqlite3.Error, ValueError, AttributeError) as error:
@@ -122,7 +115,3 @@ def _configs(connection: sqlite3.Connection) -> dict[str, dict[str, Any]]:
 
 def _plain(config: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if not name.startswith("_")}
-
-
-def _number(value: Any) -> Any:
-    return SPECIAL.get(value, value) if isinstance(value, str) else value

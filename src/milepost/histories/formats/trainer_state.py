@@ -8,24 +8,22 @@ what was logged, each with ``step`` (of the optimizer, not samples) and ``epoch`
 
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import BOM, is_url, read_whole, stem
-from milepost.histories.decoding.json_rows import frame_of
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.histories import histories_of
-from milepost.histories.tables.table import Frame, Table
+from milepost.histories.tables.row_table import RowTable
 from milepost.log import logger
 
 NAME = "trainer_state.json"
 MAX_BYTES = 256 * 2**20
 """A million logged steps take some 150 MB."""
 
-CHUNK_ROWS = 2**16
 STATE_KEYS = (b'"log_history"', b'"global_step"', b'"max_steps"', b'"best_metric"', b'"is_world_process_zero"')
 CHECKPOINT = re.compile(r"^checkpoint-(\d+)$")
 UNTIMED = "trainer_state.json tells no time but the total; say which key of its log_history does with --time-column"
@@ -60,7 +58,7 @@ class TrainerStateReader(Reader):
                     "include_num_input_tokens_seen to have tokens); say which of its keys counts with "
                     f"--samples-column; found {', '.join(table.columns) or 'no key'}"
                 )
-            runtimes = [row["train_runtime"] for row in table.rows if _is_number(row.get("train_runtime"))]
+            runtimes = [row["train_runtime"] for row in table.logged if _is_number(row.get("train_runtime"))]
             yield from histories_of(
                 table,
                 run,
@@ -71,28 +69,24 @@ class TrainerStateReader(Reader):
             )
 
 
-class LogHistory(Table):
+class LogHistory(RowTable):
     """The ``log_history`` of a state.
 
     Args:
         file: The file.
-        rows: What was logged.
+        logged: What was logged.
     """
 
-    def __init__(self, file: str, rows: list[dict[str, Any]]) -> None:
-        self.where, self.rows = file, rows
-        self.columns = tuple(dict.fromkeys(name for row in rows for name in row))
+    closed = True
 
-    def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
+    def __init__(self, file: str, logged: list[dict[str, Any]]) -> None:
+        self.where, self.logged = file, logged
+        self.columns = tuple(dict.fromkeys(name for row in logged for name in row))
+
+    def rows(self, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
         """Yield the rows."""
-        for number, start in enumerate(range(0, len(self.rows), CHUNK_ROWS)):
-            if only is None or number in only:
-                rows = [
-                    {name: value for name, value in row.items() if columns is None or name in columns}
-                    for row in self.rows[start : start + CHUNK_ROWS]
-                ]
-                if any(rows):
-                    yield Frame(number, start + 1, frame_of(rows))
+        for row in self.logged:
+            yield {name: value for name, value in row.items() if wanted is None or name in wanted}
 
 
 def _read(file: str) -> dict[str, Any]:

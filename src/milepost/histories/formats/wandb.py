@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 from milepost.errors import HistoryError
 from milepost.histories.decoding.compiler import scanners
 from milepost.histories.decoding.files import size_of, stem
+from milepost.histories.decoding.json_rows import CHUNK_ROWS
 from milepost.histories.decoding.leveldb import MAGIC, Record, records
 from milepost.histories.decoding.messages import BrokenMessage
-from milepost.histories.decoding.wandb_columns import ColumnScan
 from milepost.histories.decoding.wandb_record import read_items, read_record
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.histories import histories_of
-from milepost.histories.tables.row_table import CHUNK_ROWS, RowTable, seed_of
+from milepost.histories.tables.row_table import RowTable, seed_of
 from milepost.histories.tables.table import Frame
 
 
@@ -100,8 +100,11 @@ class WandbFile(RowTable):
                 yield frame
 
     def _scanned(self, wanted: frozenset[str] | None) -> Iterator[Frame]:
+        from milepost.histories.decoding.wandb_columns import ColumnScan
+
         scan = ColumnScan(self.where, wanted, lambda record: self._rows_of(record, wanted), self._scanners)
-        return scan.frames()
+        for first_row, data in scan.chunks():
+            yield Frame((first_row - 1) // CHUNK_ROWS, first_row, data)
 
     def rows(self, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
         """Yield what each step logged; what the run is called and set to is taken note of on the way."""

@@ -10,11 +10,10 @@ from functools import partial
 from typing import Any, ClassVar
 
 from milepost.errors import HistoryError, MissingExtra
-from milepost.histories.decoding.json_rows import MAX_DEPTH, SPECIAL, flatten
+from milepost.histories.decoding.json_rows import MAX_DEPTH, flatten, number_in
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.columns import ELAPSED, SAMPLES, WALL
-from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.row_table import RowTable, one_of_many, seed_of
 
 PAGE = 10_000
@@ -54,19 +53,14 @@ class WandbReader(Reader):
                 api = wandb.Api(timeout=CLIENT_SECONDS)
                 found = [api.run(path)] if len(parts) == 3 else api.runs(path, order="+created_at")
                 for each in found:
-                    yield from one_of_many(each.id, partial(_histories, each, wanted))
+                    config: dict[str, Any] = {}
+                    flatten(dict(each.config), "", config, None, MAX_DEPTH)
+                    told = {"config": config, "group": each.group or None, "seed": seed_of(config)}
+                    yield from one_of_many(partial(WandbRun, each, wanted), each.id, wanted, **told)
             except (wandb.Error, ValueError) as error:
                 if isinstance(error, HistoryError):
                     raise
                 raise HistoryError(f"{address}: {_first_line(error)}") from None  # its cause may show the key
-
-
-def _histories(run: Any, wanted: Wanted) -> Iterator[History]:
-    """Yield the history of a run."""
-    config: dict[str, Any] = {}
-    flatten(dict(run.config), "", config, None, MAX_DEPTH)
-    told = {"config": config, "group": run.group or None, "seed": seed_of(config)}
-    yield from histories_of(WandbRun(run, wanted), run.id, wanted, **told)
 
 
 class WandbRun(RowTable):
@@ -100,7 +94,7 @@ class WandbRun(RowTable):
                 if value is None or (key not in metrics and metrics and step not in rows):
                     continue
                 row = rows.setdefault(step, {"_step": step})
-                row[key] = SPECIAL.get(value, value) if isinstance(value, str) else value
+                row[key] = number_in(value)
         for step in sorted(rows):
             yield rows[step]
 

@@ -7,11 +7,10 @@ from itertools import islice
 from typing import Any
 
 from milepost.errors import HistoryError
-from milepost.histories.history import History, Rows
+from milepost.histories.decoding.json_rows import CHUNK_ROWS
+from milepost.histories.history import History, Rows, Wanted
+from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.table import Frame, Table, frames_of
-
-CHUNK_ROWS = 5000
-"""Of one chunk."""
 
 
 class RowTable(Table):
@@ -70,10 +69,17 @@ class RowTable(Table):
         yield from chunk()
 
 
-def one_of_many(run: str, histories: Callable[[], Iterator[History]]) -> Iterator[History]:
-    """Yield a run of a project; where it can't be read, a history that says so when it is, so that the rest goes on."""
+def one_of_many(open_table: Callable[[], RowTable], run: str, wanted: Wanted, **told: Any) -> Iterator[History]:
+    """Yield a run of a project; where it can't be read, a history that says so when it is, so that the rest goes on.
+
+    Args:
+        open_table: Opens what it logged.
+        run: Id of the run.
+        wanted: What is wanted.
+        told: What else is known of it, as `History` has it.
+    """
     try:
-        yield from histories()
+        yield from histories_of(open_table(), run, wanted, **told)
     except HistoryError as error:
         yield History(run=run, rows=partial(_refuse, error))
 
