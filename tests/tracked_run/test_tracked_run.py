@@ -9,8 +9,7 @@ import milepost
 from milepost.config import Config, InstanceSettings, PriceSettings
 from milepost.errors import ConfigError
 from milepost.money.instance import Instance
-from milepost.sinks.sink import Figure, Scalar, Sink
-from milepost.tracked_run import track
+from milepost.sinks.sink import Sink
 from milepost.tracked_run.opening import track
 from milepost.tracked_run.showing import showing
 from milepost.tracking.keys import Figure, Scalar
