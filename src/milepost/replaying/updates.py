@@ -91,7 +91,10 @@ def updates_of(rows: Rows, clocks: Clocks) -> tuple[Updates, int]:
 
     told = [column for column in (rows.samples, rows.elapsed_seconds, rows.wall_time) if column is not None]
     height = rows.metrics.height if rows.metrics.width else max(map(len, told), default=0)
-    samples, elapsed, wall = (_filled(each) for each in (rows.samples, rows.elapsed_seconds, rows.wall_time))
+    samples, elapsed, wall = (
+        each if each is None or not each.null_count() else each.fill_null(strategy="backward")
+        for each in (rows.samples, rows.elapsed_seconds, rows.wall_time)
+    )
     if samples is None:
         samples = polars.Series("samples", [None if clocks.has_samples else 0], polars.Int64).new_from_index(0, height)
     if elapsed is None and wall is None:
@@ -107,10 +110,6 @@ def updates_of(rows: Rows, clocks: Clocks) -> tuple[Updates, int]:
     metrics = rows.metrics.filter(has_position) if rows.metrics.width else rows.metrics
     assert kept[0] is not None
     return Updates(metrics, kept[0], kept[1], kept[2]), height - len(kept[0])
-
-
-def _filled(column: "polars.Series | None") -> "polars.Series | None":
-    return column if column is None or not column.null_count() else column.fill_null(strategy="backward")
 
 
 def _nulls(column: "polars.Series | None", height: int) -> Any:

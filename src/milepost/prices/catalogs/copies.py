@@ -88,7 +88,10 @@ def find_catalog(cloud: str) -> CatalogFile | None:
     time_fetched, time_skypilots, is_own = _time(fetched), _time(skypilots), False
     if time_skypilots is not None:
         summed = _time(_sum_of(skypilots))
-        is_own = summed is None or _was_changed(skypilots, time_skypilots, summed)
+        is_own = summed is None or (
+            time_skypilots - summed > TOUCHED_SECONDS
+            and not _has_sum(skypilots, _sum_of(skypilots), time_skypilots, summed)
+        )
         if not is_own and summed is not None:
             time_skypilots = min(time_skypilots, summed)  # where a refresh fails, SkyPilot touches what it has
     if time_fetched is not None and (time_skypilots is None or (not is_own and time_fetched > time_skypilots)):
@@ -218,10 +221,6 @@ def _date(time: float) -> str | None:
 
 def _sum_of(path: Path) -> Path:
     return path.parents[1] / ".meta" / path.parent.name / f"{path.name}.md5"
-
-
-def _was_changed(path: Path, written: float, summed: float) -> bool:
-    return written - summed > TOUCHED_SECONDS and not _has_sum(path, _sum_of(path), written, summed)
 
 
 @lru_cache(maxsize=64)

@@ -82,17 +82,15 @@ def outcomes(job: Job, logs: Iterable[Log], engine: Engine, workers: int) -> Ite
             engine = "here"
     if engine == "here" or workers == 1:
         logs = chain(ahead, found)
-        reads_ahead = size >= WORTH_READING_AHEAD and job.final  # else little may be read at all
-        yield from (_outcomes_reading_ahead if reads_ahead else _outcomes_here)(worker, logs)
+        if size >= WORTH_READING_AHEAD and job.final:  # else little may be read at all
+            yield from _outcomes_reading_ahead(worker, logs)
+            return
+        for log in logs:
+            yield from worker.outcomes(Task(log))
         return
     from milepost.replaying.workers.processes import outcomes_of_processes
 
     yield from outcomes_of_processes(job, _tasks(chain(ahead, found), workers), workers)
-
-
-def _outcomes_here(worker: Worker, logs: Iterable[Log]) -> Iterator[Outcome]:
-    for log in logs:
-        yield from worker.outcomes(Task(log))
 
 
 def _outcomes_reading_ahead(worker: Worker, logs: Iterable[Log]) -> Iterator[Outcome]:
