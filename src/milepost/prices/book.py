@@ -85,11 +85,7 @@ class PriceBook:
         )
 
     def quote(self, instance: Instance, since: datetime | None = None) -> Quote:
-        """Return the best price that is known at once; provisional where `ask` may find a better one.
-
-        Args:
-            instance: What is to be priced.
-            since: From when on the changes of a spot price are wanted.
+        """Return the best price that is known at once; provisional where `ask`, of the same, may find a better one.
 
         Raises:
             PriceUnavailable: No source knows; says what each answered.

@@ -62,11 +62,7 @@ class Row(NamedTuple):
 
 
 class Catalog:
-    """The content of one file.
-
-    Args:
-        content: All that is in the file.
-        name: What messages call it.
+    """The content of one file; ``name`` is what messages call it.
 
     Raises:
         PriceUnavailable: It is no catalog; says why.

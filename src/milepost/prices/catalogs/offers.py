@@ -22,11 +22,7 @@ def offers_of(
 ) -> tuple[Sequence[Row], str | None]:
     """Return what the rows of one type ask for a whole machine, and why that is assumed to be the instance's price.
 
-    Args:
-        catalog: Where the rows are from.
-        cloud: Whose catalog it is.
-        rows: All of one type.
-        instance: Says which GPUs it has where the type does not.
+    The rows are all of one type in a cloud's catalog; the instance says which GPUs it has where the type does not.
 
     Raises:
         PriceUnavailable: GPUs are priced apart, and which it has is not known or has no price.

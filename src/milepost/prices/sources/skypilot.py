@@ -55,12 +55,7 @@ class SkyPilotCatalog(PriceSource):
     ) -> list[Quote]:
         """Return what instances with such accelerators cost, the cheapest first: one quote per type and region.
 
-        Args:
-            gpu: Model, such as ``A10G``, upper and lower case alike; ``A100`` is not ``A100-80GB``.
-            gpus: Exactly how many; any number where not given.
-            provider: Of this provider only.
-            region: In this region only.
-            spot: Spot prices in place of on-demand ones.
+        Upper and lower case are alike; ``A100`` is not ``A100-80GB``. What is not given may be any.
 
         Raises:
             PriceUnavailable: No catalog lies here, or none can be read.
