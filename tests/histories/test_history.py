@@ -8,7 +8,7 @@ import polars
 import pytest
 
 from milepost.errors import HistoryError
-from milepost.histories.finding.folders import LocalFolder
+from milepost.histories.finding.folders import Folder
 from milepost.histories.finding.logs import FolderLogs, Log
 from milepost.histories.history import History, Rows, Wanted
 from milepost.histories.reader import File, Reader
@@ -52,7 +52,7 @@ class StepsReader(Reader):
 def test_a_reader_takes_twenty_lines(tmp_path: Path) -> None:
     (tmp_path / "a.steps").write_text("10 1.5\n20 2.5\n")
     (tmp_path / "b.steps").write_text("10 0.5\n20 x\n")
-    folder = FolderLogs(LocalFolder(), [StepsReader()], forced=False)
+    folder = FolderLogs(Folder(), [StepsReader()], forced=False)
     files = [str(tmp_path / name) for name in ("a.steps", "b.steps")]
     logs = [log for log in folder.of(str(tmp_path), files, str(tmp_path)) if isinstance(log, Log)]
     whole, broken = (history for log in logs for history in log.reader.histories(log.files, log.run, Wanted()))
