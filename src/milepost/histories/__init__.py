@@ -8,7 +8,7 @@ OWN = {
     "trackio": "milepost.histories.formats.trackio:TrackioReader",
     "mlperf": "milepost.histories.formats.mlperf:MLPerfReader",
     "dawnbench": "milepost.histories.formats.dawnbench:DawnbenchReader",
-    "sb3-evaluations": "milepost.histories.formats.sb3:EvaluationsReader",
+    "sb3-evaluations": "milepost.histories.formats.sb3_evaluations:EvaluationsReader",
     "sb3-monitor": "milepost.histories.formats.sb3_monitor:MonitorReader",
     "trainer-state": "milepost.histories.formats.trainer_state:TrainerStateReader",
     "parquet": "milepost.histories.formats.parquet:ParquetReader",

@@ -104,6 +104,8 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         ({"timesteps": STEPS}, "found timesteps, expected the arrays timesteps and results"),
         ({"timesteps": STEPS, "results": [[1.0]]}, "expected 3 evaluations as in timesteps"),
         ({"timesteps": [1.5, 2.0], "results": [[1.0], [2.0]]}, "no list of whole numbers"),
+        ({"timesteps": [1.0, numpy.inf], "results": [[1.0], [2.0]]}, "no list of whole numbers"),
+        ({"timesteps": [1.0, 2.0**63], "results": [[1.0], [2.0]]}, "no list of whole numbers"),
         ({"timesteps": ["a"], "results": [[1.0]]}, "found values of type <U1"),
     ):
         with file.open("wb") as out:

@@ -20,6 +20,16 @@ SPECIAL = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-i
 """What is written as text where JSON has no such number."""
 
 
+def number(value: object) -> float | None:
+    """Return a number, however it is written; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
 def number_in(value: Any) -> Any:
     """Return the number that a text stands for which JSON has none for; any other value as it is."""
     return SPECIAL.get(value, value) if isinstance(value, str) else value

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from milepost.histories.decoding.files import blocks
+from milepost.histories.decoding.json_rows import number
 from milepost.log import logger
 
 RELEASE_06 = re.compile(r":::MLL (\d+(?:\.\d*)?) (\w+): (\{.*)")
@@ -55,16 +56,6 @@ def lines_of(file: str) -> Iterator[MLPerfLine]:
                 yield from _system(text.decode("utf-8", "replace"))
     if broken:
         logger("histories").warning("%s: %d lines of MLPerf's are broken; not read", file, broken)
-
-
-def number(value: object) -> float | None:
-    """Return a number, however it is written; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _lines(text: str) -> Iterator[MLPerfLine | None]:

@@ -18,7 +18,8 @@ from typing import Any
 
 import msgspec
 
-from milepost.histories.decoding.mlperf_lines import MLPerfLine, number
+from milepost.histories.decoding.json_rows import number
+from milepost.histories.decoding.mlperf_lines import MLPerfLine
 
 BY_SAMPLE = frozenset({"bert", "gpt3", "llama31_405b", "llama31_8b", "llama2_70b_lora", "stable_diffusion", "flux1"})
 """Benchmarks whose ``epoch_num`` counts examples or tokens."""

@@ -7,16 +7,15 @@ that says type and shape, then that many bytes.
 import io
 import zipfile
 import zlib
-from importlib.util import find_spec
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
-from milepost.errors import HistoryError, MissingExtra
+import numpy
+from numpy.lib import format
+
+from milepost.errors import HistoryError
 from milepost.histories.decoding.files import opened
 
-if TYPE_CHECKING:
-    import numpy
-
-    Array = numpy.ndarray[Any, Any]
+Array = numpy.ndarray[Any, Any]
 
 MAX_ARRAY_BYTES = 256 * 2**20
 """Of all arrays of a file, unpacked: a million evaluations of ten episodes take 160 MB."""
@@ -25,16 +24,13 @@ MAX_MEMBERS = 100
 HEADER_BYTES = 10_000
 
 
-def read_arrays(path: str, names: tuple[str, ...]) -> "dict[str, Array]":
+def read_arrays(path: str, names: tuple[str, ...]) -> dict[str, Array]:
     """Return those arrays of a file that are there, of numbers or truth values.
 
     Raises:
-        MissingExtra: NumPy is not installed.
         HistoryError: It is no ``.npz`` file, is cut short, needs pickle, or says that it holds more than
             `MAX_ARRAY_BYTES`.
     """
-    if not find_spec("numpy"):
-        raise MissingExtra("numpy", "replay", "reading .npz files")
     with opened(path) as file:
         if not file.seekable():
             file = io.BytesIO(file.read(MAX_ARRAY_BYTES))
@@ -46,7 +42,7 @@ def read_arrays(path: str, names: tuple[str, ...]) -> "dict[str, Array]":
             raise HistoryError(f"{path}: is no whole .npz file: {error}") from error
 
 
-def _arrays(file: IO[bytes], path: str, names: tuple[str, ...]) -> "dict[str, Array]":
+def _arrays(file: IO[bytes], path: str, names: tuple[str, ...]) -> dict[str, Array]:
     """Read the arrays of an archive."""
     with zipfile.ZipFile(file) as archive:
         members = {member.filename: member for member in archive.infolist()}
@@ -62,11 +58,8 @@ def _arrays(file: IO[bytes], path: str, names: tuple[str, ...]) -> "dict[str, Ar
     return arrays
 
 
-def _array(stream: IO[bytes], size: int, where: str) -> "Array":
+def _array(stream: IO[bytes], size: int, where: str) -> Array:
     """Read an array whose file says it has this many bytes: it allocates no more than these."""
-    import numpy
-    from numpy.lib import format
-
     version = format.read_magic(stream)
     if version not in ((1, 0), (2, 0)):
         raise HistoryError(f"{where}: found version {version} of the .npy format, expected 1.0 or 2.0")

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import filesystem_of, is_url
-from milepost.histories.finding.folders import Folder, LocalFolder, RemoteFolder, nearest_names
+from milepost.histories.finding.folders import Folder, RemoteFolder, nearest_names
 from milepost.histories.finding.logs import FolderLogs, LeftOut, Log
 from milepost.histories.finding.readers import load_readers
 from milepost.histories.reader import Reader
@@ -163,7 +163,7 @@ def _place(path: str, readers: Sequence[Reader], *, forced: bool) -> _Address | 
         folder: Folder = (remote := RemoteFolder(filesystem, path))
         path = remote.address(inside)
     else:
-        folder = LocalFolder()
+        folder = Folder()
         path = path.rstrip("/") or "/"
     if not folder.exists(path):
         near = nearest_names(folder, path)

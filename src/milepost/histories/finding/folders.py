@@ -3,7 +3,6 @@
 import glob
 import os
 import stat
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -13,34 +12,41 @@ from milepost.histories.decoding.files import opened, unpacked
 from milepost.histories.reader import HEAD_BYTES
 
 
-class Folder(ABC):
-    """What is asked of a file system. Paths and URLs have ``/`` between their parts."""
+class Folder:
+    """Folders of this machine: what is asked of a file system. Paths and URLs have ``/`` between their parts."""
 
-    @abstractmethod
     def is_file(self, path: str) -> bool:
         """Say whether this is a file."""
+        return os.path.lexists(path) and not os.path.isdir(path)  # a link to nothing is there, and can't be read
 
-    @abstractmethod
     def is_folder(self, path: str) -> bool:
         """Say whether this is a folder."""
+        return os.path.isdir(path)
 
-    @abstractmethod
     def glob(self, pattern: str) -> Iterator[str]:
         """Yield what a pattern matches."""
+        for path in glob.iglob(pattern, recursive=True):
+            yield path.rstrip("/") or "/"
 
-    @abstractmethod
     def entries(self, path: str) -> tuple[list[str], list[str]]:
         """Return the files and the folders of a folder, each in the order of their names; none that is hidden.
 
         Raises:
             OSError: It can't be looked into.
         """
+        files: list[str] = []
+        folders: list[str] = []
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if not entry.name.startswith("."):
+                    (folders if entry.is_dir() else files).append(_joined(path, entry.name))
+        return sorted(files), sorted(folders)
 
-    @abstractmethod
     def identity(self, path: str) -> object:
         """Return what is the same for a folder however it is reached: by links or not."""
+        found = os.stat(path)
+        return found.st_dev, found.st_ino
 
-    @abstractmethod
     def head(self, path: str) -> bytes:
         """Return the first `HEAD_BYTES` bytes of a file, unpacked.
 
@@ -48,6 +54,14 @@ class Folder(ABC):
             OSError: It can't be read.
             HistoryError: It can't be read, or is none that could be a log, such as a pipe.
         """
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise HistoryError("found a device, pipe or socket, expected a file")
+        with open(path, "rb") as file:
+            return unpacked(file.read(HEAD_BYTES))
+
+    def name(self, path: str) -> str:
+        """Return what a folder is called."""
+        return os.path.basename(os.path.abspath(path)) or "/"
 
     def exists(self, path: str) -> bool:
         """Say whether there is anything at this path or matched by it."""
@@ -59,10 +73,6 @@ class Folder(ABC):
         """Return the folder that a file lies in."""
         return path.rpartition("/")[0] or ("/" if path.startswith("/") else ".")
 
-    def name(self, path: str) -> str:
-        """Return what a folder is called."""
-        return path.rpartition("/")[2]
-
     def root_of(self, pattern: str) -> str:
         """Return the folder under which everything lies that a pattern may match."""
         parts = pattern.split("/")
@@ -70,51 +80,8 @@ class Folder(ABC):
         return "/".join(parts[:plain]) or ("/" if pattern.startswith("/") else ".")
 
 
-class LocalFolder(Folder):
-    """Folders of this machine."""
-
-    def is_file(self, path: str) -> bool:
-        """Say whether this is a file."""
-        return os.path.lexists(path) and not os.path.isdir(path)  # a link to nothing is there, and can't be read
-
-    def is_folder(self, path: str) -> bool:
-        """Say whether this is a folder."""
-        return os.path.isdir(path)
-
-    def name(self, path: str) -> str:
-        """Return what a folder is called."""
-        return os.path.basename(os.path.abspath(path)) or "/"
-
-    def glob(self, pattern: str) -> Iterator[str]:
-        """Yield what a pattern matches."""
-        for path in glob.iglob(pattern, recursive=True):
-            yield path.rstrip("/") or "/"
-
-    def entries(self, path: str) -> tuple[list[str], list[str]]:
-        """Return the files and folders of a folder, sorted."""
-        files: list[str] = []
-        folders: list[str] = []
-        with os.scandir(path) as entries:
-            for entry in entries:
-                if not entry.name.startswith("."):
-                    (folders if entry.is_dir() else files).append(_joined(path, entry.name))
-        return sorted(files), sorted(folders)
-
-    def identity(self, path: str) -> object:
-        """Return what is the same for a folder however it is reached."""
-        found = os.stat(path)
-        return found.st_dev, found.st_ino
-
-    def head(self, path: str) -> bytes:
-        """Return the first bytes of a file, unpacked."""
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise HistoryError("found a device, pipe or socket, expected a file")
-        with open(path, "rb") as file:
-            return unpacked(file.read(HEAD_BYTES))
-
-
 class RemoteFolder(Folder):
-    """Folders of a file system that fsspec knows.
+    """Folders of a file system that fsspec knows, likewise.
 
     Args:
         filesystem: The file system.
@@ -160,6 +127,10 @@ class RemoteFolder(Folder):
         """Return the first bytes of a file, unpacked."""
         with opened(path) as file:
             return file.read(HEAD_BYTES)
+
+    def name(self, path: str) -> str:
+        """Return what a folder is called."""
+        return path.rpartition("/")[2]
 
     def _asked(self, ask: Any, path: str, **options: Any) -> Any:
         """Ask the file system.

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import BOM, blocks, read_whole, stem
+from milepost.histories.decoding.json_rows import number
 from milepost.histories.history import History, Rows, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.log import logger
@@ -174,15 +175,10 @@ def _cell(row: Sequence[str], index: int) -> str:
 
 def _number(value: object) -> float | None:
     """Return a number, however it is written; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
     if isinstance(value, str):
         value = value.strip(" $%")
         value = value.replace(",", "") if THOUSANDS.fullmatch(value) else value
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return None
+    return number(value)
 
 
 def _config(told: dict[str, Any]) -> dict[str, Any]:

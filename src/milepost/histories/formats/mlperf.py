@@ -16,7 +16,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import opened, stem
-from milepost.histories.decoding.mlperf_lines import MLPerfLine, lines_of, number
+from milepost.histories.decoding.json_rows import number
+from milepost.histories.decoding.mlperf_lines import MLPerfLine, lines_of
 from milepost.histories.decoding.mlperf_samples import Counting, counting
 from milepost.histories.history import History, Rows, Wanted
 from milepost.histories.reader import File, Reader

@@ -4,7 +4,7 @@ https://github.com/wandb/wandb: ``core/internal/transactionlog`` frames them as 
 ``wandb/proto/wandb_internal.proto`` says what is in them. A row is a history record: what one step logged.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from milepost.errors import HistoryError
@@ -66,26 +66,16 @@ class WandbFile(RowTable):
         self._first: list[Frame] = []
         self.open()
 
-    def open(self) -> None:
-        """Find out which columns there are, as far as the first chunk tells.
-
-        Raises:
-            HistoryError: It can't be read, or nothing was logged.
-        """
+    def beginning(self) -> Iterator[Iterable[str]]:
+        """Yield names of columns as the first chunk tells them, and keep it."""
         if self._scanners is None:
-            super().open()
+            yield from super().beginning()
             return
-        try:
-            for frame in self._scanned(None):
-                self._first.append(frame)
-                if frame.first_row + frame.data.height > CHUNK_ROWS:
-                    break
-        except HistoryError:
-            if not self._first:
-                raise  # else it is said where the table is read through
-        if not self._first:
-            raise HistoryError(f"{self.where}: found nothing that was logged, expected metrics")
-        self.columns = tuple(dict.fromkeys(name for frame in self._first for name in frame.data.columns))
+        for frame in self._scanned(None):
+            self._first.append(frame)
+            yield frame.data.columns
+            if frame.first_row + frame.data.height > CHUNK_ROWS:
+                break
 
     def frames(self, columns: Collection[str] | None, only: Sequence[int] | None = None) -> Iterator[Frame]:
         """Yield chunks of rows."""

@@ -39,7 +39,6 @@ def histories_of(table: Table, run: str, wanted: Wanted, **told: Any) -> Iterato
     chosen = choose(table.where, table.columns, wanted)
     metrics = _metrics(table, chosen, wanted)
     _refuse_twice(table, (*chosen.names, *(wanted.metrics or ())))
-    read = None if metrics is None else tuple(dict.fromkeys((*chosen.names, *metrics)))
     if table.closed:
         told.setdefault("metrics", tuple(name for name in table.columns if name not in chosen.names))
     if chosen.times:
@@ -58,13 +57,13 @@ def histories_of(table: Table, run: str, wanted: Wanted, **told: Any) -> Iterato
                 told = {**facts_of(frame.data, chosen), **told}
                 break
         outline = _outline(table, chosen, metrics)
-        yield History(run=run, rows=_rows(table, chosen, metrics, read, None, None), outline=outline, **told)
+        yield History(run=run, rows=_rows(table, chosen, metrics), outline=outline, **told)
         return
     found, broken = runs_of(table, chosen)
     runs = list(found.items())
     part, parts = wanted.part or (0, 1)
     for name, (chunks, facts) in runs[part * len(runs) // parts : (part + 1) * len(runs) // parts]:
-        yield History(run=name, rows=_rows(table, chosen, metrics, read, name, chunks), **{**facts, **told})
+        yield History(run=name, rows=_rows(table, chosen, metrics, name, chunks), **{**facts, **told})
     if broken is not None:
         raise HistoryError(f"{broken}; where the column {chosen.run!r} can't be read, runs may have been missed")
 
@@ -98,11 +97,11 @@ def _rows(
     table: Table,
     chosen: Chosen,
     metrics: tuple[str, ...] | None,
-    read: tuple[str, ...] | None,
-    run: str | None,
-    numbers: Sequence[int] | None,
+    run: str | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> Callable[[], Iterator[Rows]]:
-    """Return what opens one run of a table."""
+    """Return what opens the one run of a table, or the one of a name, which lies in the chunks of these numbers."""
+    read = None if metrics is None else tuple(dict.fromkeys((*chosen.names, *metrics)))
 
     def rows(needed: Needed | None = None) -> Iterator[Rows]:
         chunks = Chunks(table.where, chosen, metrics)

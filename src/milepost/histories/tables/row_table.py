@@ -1,7 +1,7 @@
 """Tables that come a row at a time: rows of a program's own format, of a database, of an API."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -26,14 +26,18 @@ class RowTable(Table):
         """
         columns: dict[str, None] = {}
         try:
-            for row in islice(self.rows(None), CHUNK_ROWS):
-                columns.update(dict.fromkeys(row))
+            for names in self.beginning():
+                columns.update(dict.fromkeys(names))
         except HistoryError:
             if not columns:
                 raise  # else it is said where the table is read through
         if not columns:
             raise HistoryError(f"{self.where}: found nothing that was logged, expected metrics")
         self.columns = tuple(columns)
+
+    def beginning(self) -> Iterator[Iterable[str]]:
+        """Yield names of columns as the first chunk tells them, each as often as it does."""
+        yield from islice(self.rows(None), CHUNK_ROWS)
 
     @abstractmethod
     def rows(self, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:

@@ -7,16 +7,13 @@ have the names and the means that ``EvalCallback`` logs at the same time.
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from importlib.util import find_spec
+from typing import Any, ClassVar
 
-from milepost.errors import HistoryError
+from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.decoding.files import stem
-from milepost.histories.decoding.npz import read_arrays
 from milepost.histories.history import History, Rows, Wanted
 from milepost.histories.reader import File, Reader
-
-if TYPE_CHECKING:
-    import numpy
 
 METRICS = {
     "results": "eval/mean_reward",
@@ -42,8 +39,13 @@ class EvaluationsReader(Reader):
         """Yield the run of each file.
 
         Raises:
+            MissingExtra: NumPy is not installed.
             HistoryError: It can't be read without pickle, is broken, or lacks ``timesteps`` or ``results``.
         """
+        if not find_spec("numpy"):
+            raise MissingExtra("numpy", "replay", "reading .npz files")
+        from milepost.histories.decoding.npz import read_arrays
+
         for file in files:
             arrays = read_arrays(file, ("timesteps", *METRICS))
             rows = _rows(file, arrays, wanted)
@@ -51,7 +53,7 @@ class EvaluationsReader(Reader):
             yield History(run=run, rows=partial(iter, [rows]), metrics=told, untimed_because=UNTIMED)
 
 
-def _rows(file: str, arrays: "dict[str, numpy.ndarray[Any, Any]]", wanted: Wanted) -> Rows:
+def _rows(file: str, arrays: dict[str, Any], wanted: Wanted) -> Rows:
     """Return the evaluations of a file."""
     import numpy
 
@@ -59,7 +61,7 @@ def _rows(file: str, arrays: "dict[str, numpy.ndarray[Any, Any]]", wanted: Wante
         found = ", ".join(arrays) or "none of them"
         raise HistoryError(f"{file}: found {found}, expected the arrays timesteps and results")
     steps = arrays["timesteps"]
-    if steps.ndim != 1 or (steps < 0).any() or (steps != numpy.floor(steps)).any():
+    if steps.ndim != 1 or not ((steps >= 0) & (steps < 2.0**63) & (steps == numpy.floor(steps))).all():
         raise HistoryError(f"{file}: found timesteps that are no list of whole numbers, 0 or more")
     metrics = {}
     for name, metric in METRICS.items():
