@@ -183,9 +183,9 @@ def _put(connection: Connection, table: Table, rows: list[Row], *, replacing: Se
         return
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     insert = dialect.insert(table).values({name: bindparam(name) for name in rows[0]})
-    keys = list(table.primary_key.columns)
+    keys = {"index_elements": list(table.primary_key.columns)}  # by name: each dialect has them in another place
     replaced = {name: insert.excluded[name] for name in replacing}
-    insert = insert.on_conflict_do_update(keys, set_=replaced) if replacing else insert.on_conflict_do_nothing(keys)
+    insert = insert.on_conflict_do_update(**keys, set_=replaced) if replacing else insert.on_conflict_do_nothing(**keys)
     connection.execute(insert, rows)
 
 
