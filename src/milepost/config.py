@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import asdict
 
-from milepost.config_sections import Section, read_section, shown
+from milepost.config_checks import Section, read_section, shown
 from milepost.errors import ConfigError, nearest, require
 from milepost.log import logger
 from milepost.money.extra_costs import Network, Storage

@@ -9,7 +9,7 @@ from rich.text import Text
 from milepost.money.quote import PriceStep, Quote
 from milepost.report.amounts import UNKNOWN
 from milepost.report.plots import PLOT_HEIGHT, open_plot, ticks_between
-from milepost.report.tables import AIRY, add_figures, add_texts
+from milepost.report.table_style import AIRY, add_figures, add_texts
 
 
 def quotes_table(quotes: Sequence[Quote]) -> Table:

@@ -14,7 +14,7 @@ from milepost.money.ledger import Ledger
 from milepost.report.amounts import UNKNOWN, lasted, moment, usd
 from milepost.report.cells import figures, status
 from milepost.report.ledgers import ended, fleet, price_notes, source, spending_rows
-from milepost.report.tables import AIRY, add_figures, add_texts, assumed_note
+from milepost.report.table_style import AIRY, add_figures, add_texts, assumed_note
 from milepost.report.terminal import WIDE, results_table
 from milepost.runs.record import Run, RunRecord
 

@@ -13,7 +13,7 @@ from milepost.money.segment import Segment
 from milepost.report.amounts import UNKNOWN, usd
 from milepost.report.cells import dollars, figures, number, status
 from milepost.report.ledgers import price_note
-from milepost.report.tables import AIRY, add_figures, add_texts, assumed_note
+from milepost.report.table_style import AIRY, add_figures, add_texts, assumed_note
 from milepost.tracked_run.run import TrackedRun
 from milepost.tracking.result import ThresholdResult
 
