@@ -1,4 +1,4 @@
-"""Weights & Biases: keys of the run that is active, charted against samples, and in its summary."""
+"""Weights & Biases: figures of the run that is active, charted against samples. `tracking.keys` has their names."""
 
 from collections.abc import Sequence
 from typing import Any

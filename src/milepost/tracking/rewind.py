@@ -1,4 +1,4 @@
-"""Rewinds: what becomes of timer and ledger where a run goes back."""
+"""Rewinds: what becomes of timer and ledger where a run goes back. `Timer.judge` says whether it does."""
 
 from milepost.log import logger
 from milepost.money.lineage import position_at
