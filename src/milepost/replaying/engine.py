@@ -1,4 +1,4 @@
-"""Feeds a history to the live tracker's own code, and long stretches of it to that code compiled."""
+"""Feeds a history to the live tracker's own code, and long chunks of it to that code compiled."""
 
 import math
 from collections.abc import Callable, Collection, Sequence
@@ -86,10 +86,10 @@ def replay_history(
     fault: str | None = None
     skipped_rows = 0
 
-    def needed_of(stretch: int) -> Collection[str]:
+    def needed_of(chunk: int) -> Collection[str]:
         assert outline is not None
         every = {threshold.metric for threshold in thresholds}
-        return every if feed is None else needed(feed.tracker.series, outline, stretch)
+        return every if feed is None else needed(feed.tracker.series, outline, chunk)
 
     try:
         for rows in history.rows() if outline is None else history.rows(needed_of):

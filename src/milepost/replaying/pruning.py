@@ -1,4 +1,4 @@
-"""What a log's outline decides without its values being read: that a threshold can't be reached in a stretch.
+"""What a log's outline decides without its values being read: that a threshold can't be reached in a chunk.
 
 A smoothed value is a mean of the metric's finite values, with weights that are not negative: it never leaves their
 range. For bias-corrected averages the weights are d^k / Σ d^k, for the others (1 − d)·d^k and, of the first value, d^k:
@@ -41,35 +41,35 @@ def is_decided(thresholds: Iterable[PerformanceThreshold], outline: Outline) -> 
     if not outline.is_sound:
         return False
     for threshold in thresholds:
-        known = [stretch.get(threshold.metric) for stretch in outline.ranges]
+        known = [chunk.get(threshold.metric) for chunk in outline.ranges]
         if not known or any(each is None or may_reach(threshold, each, outline.rows) for each in known):
             return False
     return True
 
 
-def needed(every_series: Iterable[Series], outline: Outline, stretch: int) -> frozenset[str]:
-    """Return the metrics whose values are needed of a stretch, the first of all excepted.
+def needed(every_series: Iterable[Series], outline: Outline, chunk: int) -> frozenset[str]:
+    """Return the metrics whose values are needed of a chunk, the first of all excepted.
 
     Those of a series are not once all its targets are reached; nor where none of the pending ones can be satisfied in
-    the stretch or in the next: the observation before a crossing then lies in the stretch of the crossing or the one
-    before, for where a range is known there is a finite value. (What has one range in common counts as one stretch for
+    the chunk or in the next: the observation before a crossing then lies in the chunk of the crossing or the one
+    before, for where a range is known there is a finite value. (What has one range in common counts as one chunk for
     that.) What is smoothed needs all of its values.
     """
-    return frozenset(series.metric for series in every_series if _is_needed(series, outline, stretch))
+    return frozenset(series.metric for series in every_series if _is_needed(series, outline, chunk))
 
 
-def _is_needed(series: Series, outline: Outline, stretch: int) -> bool:
+def _is_needed(series: Series, outline: Outline, chunk: int) -> bool:
     pending = [each.threshold for each in series.detectors if each.crossing is None]
     if pending and not series.smoothing.is_raw:
         return True
-    known = [ranges.get(series.metric) for ranges in outline.ranges[stretch : outline.following[stretch] + 1]]
+    known = [ranges.get(series.metric) for ranges in outline.ranges[chunk : outline.following[chunk] + 1]]
     return any(values is None or may_reach(each, values, outline.rows) for each in pending for values in known)
 
 
-def pass_over(every_series: Iterable[Series], outline: Outline, stretch: int, read: Collection[str]) -> None:
-    """Tell series and detectors of a stretch of which only some metrics were read."""
+def pass_over(every_series: Iterable[Series], outline: Outline, chunk: int, read: Collection[str]) -> None:
+    """Tell series and detectors of a chunk of which only some metrics were read."""
     for series in every_series:
-        if series.metric not in read and series.metric in outline.ranges[stretch]:
+        if series.metric not in read and series.metric in outline.ranges[chunk]:
             series.absent -= 1  # one at least was there: the metric was observed
             for detector in series.detectors:
                 detector.drop()
