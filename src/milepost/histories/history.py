@@ -5,11 +5,25 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
+from milepost.tracking.counting import SamplesUnit
+
 if TYPE_CHECKING:
     import polars
 
 TimeUnit = Literal["s", "min", "h"]
 SECONDS: dict[TimeUnit, float] = {"s": 1.0, "min": 60.0, "h": 3600.0}
+
+
+class Boundary(NamedTuple):
+    """Where another process goes on with a run, as its log says: before which row, and when that process started.
+
+    Attributes:
+        row: Number of the row in its chunk that is the process's first.
+        started_at: Unix seconds (UTC) of its start, such as when its writer was opened; None where nothing tells.
+    """
+
+    row: int
+    started_at: float | None = None
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,13 +57,18 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
 
         Rows.of({"loss": [0.9, None, 0.7]}, samples=[64, 128, 192], elapsed_seconds=[1.5, 3.0, 4.5])
 
-    All columns are of one length. A null is what a row does not tell; a NaN is a value that was logged as NaN.
+    All columns are of one length. A null is what a row does not tell; a NaN is a value that was logged as NaN, and of
+    a clock a time that can't be: the row then tells none, and does not take over the last one.
 
     Attributes:
         metrics: Float64 columns by metric: only those that are wanted.
-        samples: Int64 column: what the trainer had counted; None where the log does not tell.
+        samples: Int64 column: what the trainer had counted, in the history's ``samples_unit``, as the log has it; None
+            where the log does not tell.
         elapsed_seconds: Float64 column: seconds on the trainer's own timer; None where the log does not tell.
         wall_time: Float64 column: Unix seconds (UTC); None where the log does not tell.
+        boundaries: Where in the chunk other processes go on, in order of their rows.
+        single: Metrics whose values are stored as float32, and are held against their targets as such.
+        at_most: Boolean column: rows whose time is known as an upper bound alone; None where no row is such.
         read: Number of the chunk and the metrics that were read of it, where it was asked which are needed.
     """
 
@@ -57,6 +76,9 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     samples: "polars.Series | None" = None
     elapsed_seconds: "polars.Series | None" = None
     wall_time: "polars.Series | None" = None
+    boundaries: tuple[Boundary, ...] = ()
+    single: frozenset[str] = frozenset()
+    at_most: "polars.Series | None" = None
     read: "tuple[int, Collection[str]] | None" = None
 
     @classmethod
@@ -117,14 +139,19 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         group: What the log says the run belongs to.
         seed: Its random seed.
         config: What the log tells of its settings, flat: ``{"optimizer.lr": 0.1}``.
-        started_at: Unix seconds (UTC) at which training began, where wall times are to be counted from before the
-            first row.
+        samples_unit: What ``samples`` count in; None where nothing is counted.
+        samples_source: The column or tag that counts them.
+        started_at: Unix seconds (UTC) at which the log says that the run began (writer opened, init, run start), where
+            it does. A start after the first row is none.
         run_seconds: How long the log says that the whole run took.
         fleet_usd_per_hour: What the log says that an hour of all its machines cost.
         instance_type: What the log says that it ran on.
         num_nodes: How many of them.
         untimed_because: Why there is neither elapsed nor wall time.
-        uncounted_because: Why there are no samples.
+        uncounted_because: Why there are no samples: no count at all, or one of another unit.
+        notes: What its reader has to say of how it understood the log, a line each; said once a run.
+        axes: Where metrics are counted along axes of their own: a history for each axis, with the metrics that lie on
+            it. Each is replayed on its own, and all are one run. ``rows`` is then not asked.
         outline: Tells what is known of the run before it is read; None where its format has no such thing.
     """
 
@@ -134,6 +161,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     group: str | None = None
     seed: int | None = None
     config: Mapping[str, Any] = {}
+    samples_unit: SamplesUnit | None = "samples"
+    samples_source: str | None = None
     started_at: float | None = None
     run_seconds: float | None = None
     fleet_usd_per_hour: float | None = None
@@ -141,4 +170,6 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     num_nodes: int | None = None
     untimed_because: str | None = None
     uncounted_because: str | None = None
+    notes: tuple[str, ...] = ()
+    axes: "tuple[History, ...]" = ()
     outline: Callable[[], Outline | None] | None = None

@@ -8,12 +8,13 @@ from milepost.money.costs import billed_cost, cost
 from milepost.money.ledger import Ledger
 from milepost.money.position import Position
 from milepost.tracking.checkpoints import Checkpoints
+from milepost.tracking.counting import SamplesUnit
 from milepost.tracking.crossing import Crossing, Detector
 from milepost.tracking.series import Series
 from milepost.tracking.thresholds import Comparison
 from milepost.tracking.timer import ElapsedSource, Timer
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Of a result's keys, wherever they are written."""
 
 
@@ -55,6 +56,18 @@ class ThresholdResult(msgspec.Struct, frozen=True, kw_only=True):
         price_as_of: When that price was true.
         price_assumed: Whether that price was substituted for one that is not known.
         run_minutes: How long the whole run took, where a log says so (MLPerf's ``run_start`` to ``run_stop``).
+        samples_unit: What samples count in here: ``samples``, ``steps``, ``epochs`` or ``updates``; None where nothing
+            is counted.
+        samples_source: What tells them: a column, a tag, or the ``caller``.
+        start_known: Whether it is known when the run began. Where not, time counts from the first observation.
+        bound: ``lower`` where minutes and dollars are lower bounds (no start is known, or where training went on from
+            is not), ``upper`` where they are upper bounds (already met); None where they are exact, or not known.
+        rewinds: How often training went back, up to the end of the run.
+        late_observations: How many observations were of an earlier position of the run, such as evaluations of a
+            checkpoint.
+        restarts: How often a counter or a timer began anew and was taken to go on.
+        untimed_because: Why minutes and dollars are not known, where they could be.
+        uncounted_because: Why samples are not known, or are counted in another unit.
     """
 
     run: str | None = None
@@ -88,6 +101,15 @@ class ThresholdResult(msgspec.Struct, frozen=True, kw_only=True):
     price_as_of: str | None = None
     price_assumed: bool | None = None
     run_minutes: float | None = None
+    samples_unit: SamplesUnit | None = "samples"
+    samples_source: str | None = None
+    start_known: bool | None = None
+    bound: Literal["lower", "upper"] | None = None
+    rewinds: int = 0
+    late_observations: int = 0
+    restarts: int = 0
+    untimed_because: str | None = None
+    uncounted_because: str | None = None
 
 
 def cost_figures(ledger: Ledger, crossing: Crossing) -> dict[str, float | None]:

@@ -11,6 +11,7 @@ from milepost.money.ledger import Ledger
 from milepost.money.position import Position
 from milepost.money.segment import MarkKind
 from milepost.tracking.checkpoints import Checkpoints
+from milepost.tracking.counting import OF_THE_CALLER
 from milepost.tracking.crossing import Crossing, Detector
 from milepost.tracking.event import Event
 from milepost.tracking.result import CrossingCosts, ThresholdResult, result_of
@@ -49,6 +50,7 @@ class PerformanceThresholdTracker:
         timer: The training timer, and where the run stands.
         run: Id of the run, for results.
         group: Group of the run, for results.
+        counting: What the samples count in, for results.
 
     Raises:
         ConfigError: Two thresholds bear one name.
@@ -67,6 +69,7 @@ class PerformanceThresholdTracker:
         require_unique_names(self.thresholds)
         self.run: str | None = None
         self.group: str | None = None
+        self.counting = OF_THE_CALLER
         self.timer = Timer(ledger or Ledger(), clock)
         self._monotonic = clock.monotonic
         self._clock_offset = clock.offset
