@@ -9,7 +9,7 @@ from milepost.cli.log_options import Paths, ReplayOptions
 from milepost.cli.logs import replay_shown, summarise
 from milepost.cli.signature import Before, with_options
 from milepost.errors import ConfigError
-from milepost.replaying.engine import Replayed
+from milepost.replaying.replayed import Replayed
 from milepost.report.exports import FORMATS, Format, as_json, as_text
 from milepost.report.terminal import open_console, runs_results_table
 

@@ -16,8 +16,8 @@ class Position(msgspec.Struct, frozen=True):
         wall_time: Unix seconds (UTC).
         segment: Id of the ledger's segment, where there is a ledger.
         marks: Marks that the segment had by then: they tell which lineage the position belongs to.
-        bound: None where ``elapsed_seconds`` is exact; ``lower`` or ``upper`` where it is a bound, ``unknown`` where the
-            observation told no time that can be: it is then that of the last one that did.
+        bound: None where ``elapsed_seconds`` is exact; ``lower`` or ``upper`` where it is a bound, ``unknown`` where
+            the observation told no time that can be: it is then that of the last one that did.
     """
 
     samples: int

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from milepost.errors import HistoryError, nearest
 from milepost.histories.finding.logs import LeftOut, Log
 from milepost.log import logger
-from milepost.replaying.engine import Replayed
 from milepost.replaying.record import record_of
+from milepost.replaying.replayed import Replayed
 from milepost.replaying.results import Skipped
 from milepost.replaying.workers.work import Outcome
 from milepost.runs.record import RunRecord

@@ -46,10 +46,14 @@ class HistoryCurve:
                 self.rows.append(row)
                 self._raw[row] = position, value
 
-    def keep(self, row: int, samples: int, elapsed_seconds: float, smoothed: float | None) -> None:
-        """Keep what was at one of the rows; None where there has been no average as yet."""
+    def observation(self, row: int) -> tuple[int, float]:
+        """Return which observation one of the rows bears, and its value."""
+        return self._raw[row]
+
+    def keep(self, observed: tuple[int, float], samples: int, elapsed_seconds: float, smoothed: float | None) -> None:
+        """Keep an observation, and what was there; ``smoothed`` is None where there has been no average as yet."""
         if smoothed is not None:
-            position, value = self._raw[row]
+            position, value = observed
             self._points.append(CurvePoint(position, samples, elapsed_seconds, value, smoothed))
 
     def taken(self) -> Curve:

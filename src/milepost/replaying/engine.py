@@ -2,19 +2,21 @@
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import msgspec
 
 from milepost.errors import HistoryError
 from milepost.histories.history import History, Outline
 from milepost.money.ledger import Ledger
+from milepost.replaying.axes import replay_axes
 from milepost.replaying.compiled import when_compiled
 from milepost.replaying.pruning import is_decided, needed, pass_over
+from milepost.replaying.replayed import Replayed
 from milepost.replaying.row_by_row import Feed
 from milepost.replaying.updates import Clocks, Updates, updates_of
-from milepost.runs.record import Curve
-from milepost.tracking.crossing import Crossing
+from milepost.tracking.counting import Counting
 from milepost.tracking.result import ThresholdResult
 from milepost.tracking.thresholds import PerformanceThreshold
 from milepost.tracking.timer import Clock
@@ -28,28 +30,6 @@ LATEST_START = 253_402_300_800.0
 """Unix seconds of the year 10000: what starts then or later starts at no date."""
 
 
-class Replayed(NamedTuple):
-    """What came of a history.
-
-    Attributes:
-        history: The history.
-        results: What there is to say of each threshold, in their order.
-        crossings: The crossings, by threshold name.
-        ledger: What it ran on, as far as is known, with the marks that its log tells.
-        curves: Its metrics, thinned, where they were asked for.
-        fault: What is wrong with its log, where it broke off.
-        skipped_rows: Rows that tell no position.
-    """
-
-    history: History
-    results: tuple[ThresholdResult, ...]
-    crossings: dict[str, Crossing]
-    ledger: Ledger
-    curves: tuple[Curve, ...]
-    fault: str | None
-    skipped_rows: int
-
-
 def replay_history(
     history: History,
     thresholds: Sequence[PerformanceThreshold],
@@ -58,6 +38,7 @@ def replay_history(
     group: str | None = None,
     with_curves: bool = False,
     final: bool = True,
+    gap_seconds: float | None = None,
 ) -> Replayed:
     """Return what the live tracker says of a history.
 
@@ -72,10 +53,21 @@ def replay_history(
         with_curves: Whether its curves are wanted.
         final: Whether it matters how the run ended: ``final_smoothed_value``, ``retained``, and how many observations
             there were. Where it does not, no more is read than the crossings need.
+        gap_seconds: A hole of so long between two rows is left out; none is where None.
 
     Raises:
         HistoryError: The log tells no row at all, or lacks the clock of a threshold's half-life.
     """
+    if history.axes:
+        by_axis = partial(
+            replay_history,
+            open_ledger=open_ledger,
+            group=group,
+            with_curves=with_curves,
+            final=final,
+            gap_seconds=gap_seconds,
+        )
+        return replay_axes(history, thresholds, by_axis)
     outline = None if final or history.outline is None else history.outline()
     if outline is not None and is_decided(thresholds, outline):
         unread = _unread(history, thresholds, open_ledger, outline, group)
@@ -101,7 +93,12 @@ def replay_history(
             if feed is None:
                 tracker = _begin(history, thresholds, open_ledger, clocks, updates)
                 tracker.run, tracker.group = history.run, group
+                tracker.timer.gap_seconds = math.inf if gap_seconds is None else gap_seconds
+                tracker.timer.hole_seconds = min(tracker.timer.hole_seconds, tracker.timer.gap_seconds)
                 feed = Feed(tracker, clocks.start, with_curves=with_curves)
+            for series in feed.tracker.series:
+                if series.is_single is None and series.metric in rows.single:
+                    series.tell_precision(True)
             when_compiled.take(feed, updates)
             if outline is not None and rows.read is not None:
                 pass_over(feed.tracker.series, outline, *rows.read)
@@ -112,6 +109,7 @@ def replay_history(
     if feed is None:
         raise HistoryError(fault or f"{history.run}: found no row that tells a position, expected one an update")
     tracker = feed.tracker
+    tracker.close()
     tracker.mark("end", ENDED)
     results = tuple(_known(result, history, clocks, final) for result in tracker.get_results().values())
     crossings = tracker.crossings
@@ -129,8 +127,7 @@ def _begin(
     updates: Updates,
 ) -> PerformanceThresholdTracker:
     _require_clocks(history, thresholds, clocks)
-    _, _, elapsed, wall = next(updates.each(0, 1))
-    clocks.start_by(history, elapsed, wall)
+    clocks.start_by(history, updates)
     start = clocks.start
     if not abs(start) < LATEST_START:  # also where it is NaN
         raise HistoryError(
@@ -140,7 +137,17 @@ def _begin(
     if not clocks.has_wall:
         timed = [msgspec.structs.replace(segment, has_wall_clock=False) for segment in ledger.segments]
         ledger = msgspec.structs.replace(ledger, segments=tuple(timed))
-    return PerformanceThresholdTracker(thresholds, ledger=ledger, clock=Clock(monotonic=lambda: 0.0, utc=lambda: start))
+    return _tracker(history, thresholds, ledger, start, clocks.start_known)
+
+
+def _tracker(
+    history: History, thresholds: Sequence[PerformanceThreshold], ledger: Ledger, start: float, start_known: bool
+) -> PerformanceThresholdTracker:
+    clock = Clock(monotonic=lambda: 0.0, utc=lambda: start)
+    tracker = PerformanceThresholdTracker(thresholds, ledger=ledger, clock=clock)
+    tracker.timer.is_of_log, tracker.timer.start_known = True, start_known
+    tracker.counting = Counting(history.samples_unit, history.samples_source, history.uncounted_because)
+    return tracker
 
 
 def _unread(
@@ -159,9 +166,7 @@ def _unread(
     ledger = open_ledger(history, 0.0)
     if any(segment.instance.market == "spot" for segment in ledger.segments):
         return None
-    tracker = PerformanceThresholdTracker(
-        thresholds, ledger=ledger, clock=Clock(monotonic=lambda: 0.0, utc=lambda: 0.0)
-    )
+    tracker = _tracker(history, thresholds, ledger, 0.0, clocks.has_elapsed or history.started_at is not None)
     tracker.run, tracker.group = history.run, group
     told: dict[str, Any] = {"status": "not_reached", "elapsed_source": "caller" if clocks.has_elapsed else "wall"}
     results = tuple(
@@ -176,6 +181,12 @@ def _require_clocks(history: History, thresholds: Sequence[PerformanceThreshold]
         half_life = threshold.half_life
         if half_life is None:
             continue
+        if half_life.samples is not None and clocks.has_samples and history.samples_unit != "samples":
+            raise HistoryError(
+                f"{history.run}: threshold {threshold.name!r} has a half-life in samples, and the log counts "
+                f"{history.samples_unit}; say how many samples each is with --samples-per-step N, or which column "
+                "counts samples with --samples-column"
+            )
         if half_life.samples is not None and not clocks.has_samples:
             raise HistoryError(
                 f"{history.run}: threshold {threshold.name!r} has a half-life in samples, and the log counts none "
@@ -195,9 +206,11 @@ def _known(result: ThresholdResult, history: History, clocks: Clocks, final: boo
         unknown |= dict.fromkeys(("final_smoothed_value", "retained", "observations", "skipped"))
     if not clocks.has_samples:
         unknown |= {"samples_to_threshold": None, "after_samples": None, "confirmed_at_samples": None}
+        unknown |= {"samples_unit": None, "samples_source": None}
     if not clocks.has_time:
         unknown |= dict.fromkeys(("minutes_to_threshold", "after_minutes", "cost_to_threshold", "after_cost"))
-        unknown |= {"billed_cost_to_threshold": None, "elapsed_source": None}
+        unknown |= dict.fromkeys(("billed_cost_to_threshold", "elapsed_source", "start_known", "bound"))
+        unknown |= {"untimed_because": history.untimed_because or "the log tells no time"}
     if history.run_seconds is not None and math.isfinite(history.run_seconds):
         unknown["run_minutes"] = history.run_seconds / 60
     return msgspec.structs.replace(result, **unknown, checkpointed=None)

@@ -1,8 +1,8 @@
 """All that is known of a run that was replayed, as a store would tell it."""
 
 from milepost.money.position import Position
-from milepost.replaying.engine import Replayed
 from milepost.replaying.pricing import stable_id
+from milepost.replaying.replayed import Replayed
 from milepost.runs.record import REPLAYED, Run, RunEvent, RunRecord
 from milepost.runs.settings import flat_config
 from milepost.tracking.thresholds import PerformanceThreshold

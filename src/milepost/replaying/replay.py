@@ -17,7 +17,7 @@ from milepost.log import logger
 from milepost.money.instance import Instance
 from milepost.pricing import told
 from milepost.replaying.collected import Collected
-from milepost.replaying.engine import Replayed
+from milepost.replaying.replayed import Replayed
 from milepost.replaying.results import Results, Skipped
 from milepost.replaying.workers.scheduling import Engine, outcomes, rows_at_once, worker_count
 from milepost.replaying.workers.work import Job

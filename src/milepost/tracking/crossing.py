@@ -39,16 +39,17 @@ class Detector:
 
     Attributes:
         threshold: The threshold.
+        judged: What smoothed values are held against: the threshold, or what it is in single precision.
         held: Finite observations in a row that have satisfied it, up to now.
         candidate: The crossing that the first of them will be once it is confirmed.
         crossing: The crossing, once there is one.
         met_before: Whether the restored average satisfies it, so that where it was crossed is not known.
     """
 
-    __slots__ = ("candidate", "crossing", "held", "met_before", "threshold")
+    __slots__ = ("candidate", "crossing", "held", "judged", "met_before", "threshold")
 
     def __init__(self, threshold: PerformanceThreshold) -> None:
-        self.threshold = threshold
+        self.threshold = self.judged = threshold
         self.held = 0
         self.candidate: Crossing | None = None
         self.crossing: Crossing | None = None
@@ -93,11 +94,11 @@ class Pending:
         # In order of being satisfied: whatever value satisfies one of a list satisfies all that stand before it.
         self._rising = sorted(
             (detector for detector in every if detector.threshold.comparison in (">=", ">")),
-            key=lambda detector: (detector.threshold.target_value, detector.threshold.comparison == ">"),
+            key=lambda detector: (detector.judged.target_value, detector.threshold.comparison == ">"),
         )
         self._falling = sorted(
             (detector for detector in every if detector.threshold.comparison in ("<=", "<")),
-            key=lambda detector: (-detector.threshold.target_value, detector.threshold.comparison == "<"),
+            key=lambda detector: (-detector.judged.target_value, detector.threshold.comparison == "<"),
         )
         self._level = [detector for detector in every if detector.threshold.comparison == "=="]
         self._set_bounds()
@@ -112,7 +113,7 @@ class Pending:
         for ordered in (self._rising, self._falling):
             satisfied = 0
             for detector in ordered:
-                if not detector.threshold.satisfied_by(seen.value):
+                if not detector.judged.satisfied_by(seen.value):
                     break
                 satisfied += 1
                 if detector.hold(seen):
@@ -121,7 +122,7 @@ class Pending:
                 if detector.held or detector.met_before:
                     detector.drop()
         for detector in self._level:
-            if not detector.threshold.satisfied_by(seen.value):
+            if not detector.judged.satisfied_by(seen.value):
                 detector.drop()
             elif detector.hold(seen):
                 achieved.append(detector)
@@ -139,8 +140,8 @@ class Pending:
         return not (self._rising or self._falling or self._level)
 
     def _set_bounds(self) -> None:
-        self.high = self._rising[0].threshold.target_value if self._rising else math.inf
-        self.low = self._falling[0].threshold.target_value if self._falling else -math.inf
+        self.high = self._rising[0].judged.target_value if self._rising else math.inf
+        self.low = self._falling[0].judged.target_value if self._falling else -math.inf
         holding = any(each.held or each.met_before for each in (*self._rising, *self._falling))
         if holding or self._level:
             self.low = math.inf

@@ -8,7 +8,7 @@ from milepost.money.costs import billed_cost, cost
 from milepost.money.ledger import Ledger
 from milepost.money.position import Position
 from milepost.tracking.checkpoints import Checkpoints
-from milepost.tracking.counting import SamplesUnit
+from milepost.tracking.counting import Counting, SamplesUnit
 from milepost.tracking.crossing import Crossing, Detector
 from milepost.tracking.series import Series
 from milepost.tracking.thresholds import Comparison
@@ -173,6 +173,7 @@ def result_of(
     *,
     run: str | None,
     group: str | None,
+    counting: Counting,
 ) -> ThresholdResult:
     """Return what a run has to say of a threshold, as its ledger and prices stand now.
 
@@ -184,6 +185,7 @@ def result_of(
         checkpoints: Which crossings a saved state holds.
         run: Id of the run.
         group: Group of the run.
+        counting: What its samples count in.
     """
     threshold, crossing = detector.threshold, detector.crossing
     observations = series.observations(timer.updates)
@@ -192,18 +194,24 @@ def result_of(
     known: dict[str, Any] = {}
     if crossing:
         at, before = crossing.position, crossing.before
+        bound, because = time_of(crossing, timer)
         known = {
-            **costs.of(threshold.name, crossing, timer.ledger),
             "samples_to_threshold": at.samples,
-            "minutes_to_threshold": at.elapsed_seconds / 60,
             "after_samples": before.samples if before else None,
-            "after_minutes": before.elapsed_seconds / 60 if before else None,
             "confirmed_at_samples": crossing.confirmed_at_samples,
             "already_met": crossing.already_met,
-            "retained": None if latest is None else threshold.satisfied_by(latest),
+            "retained": None if latest is None else detector.judged.satisfied_by(latest),
             "checkpointed": checkpoints.hold(threshold.name, crossing, timer.samples),
             "smoothed_value_at_threshold": crossing.value,
+            "untimed_because": because,
         }
+        if because is None:
+            known |= {
+                **costs.of(threshold.name, crossing, timer.ledger),
+                "minutes_to_threshold": at.elapsed_seconds / 60,
+                "after_minutes": before.elapsed_seconds / 60 if before else None,
+                "bound": bound,
+            }
     return ThresholdResult(
         run=run,
         group=group,
@@ -218,11 +226,32 @@ def result_of(
         observations=observations,
         skipped=series.skipped,
         elapsed_source=crossing.elapsed_source if crossing else timer.elapsed_source,
+        samples_unit=counting.unit,
+        samples_source=counting.source,
+        uncounted_because=counting.because,
+        start_known=timer.start_known,
+        rewinds=timer.rewinds,
+        late_observations=timer.late_observations,
+        restarts=timer.restarts,
         **price_figures(timer.ledger, timer.here, crossing),
     )
 
 
+NO_START = "the first observation met it, and nothing tells when the run began"
+
+
+def time_of(crossing: Crossing, timer: Timer) -> tuple[Literal["lower", "upper"] | None, str | None]:
+    """Return what a crossing's minutes and dollars are where they are not exact, and why they are not known at all."""
+    bound = crossing.position.bound
+    if bound == "unknown":
+        return None, timer.untimed_because or "its observation tells no time"
+    is_lower = bound == "lower" or timer.start_known is False
+    if crossing.already_met or bound == "upper":
+        return ("upper", None) if not is_lower else (None, NO_START)
+    return ("lower" if is_lower else None), None
+
+
 def restated(result: ThresholdResult, ledger: Ledger, crossing: Crossing | None) -> ThresholdResult:
     """Return a result at the prices that its run's ledger has now."""
-    figures = cost_figures(ledger, crossing) if crossing else {}
+    figures = cost_figures(ledger, crossing) if crossing and result.minutes_to_threshold is not None else {}
     return msgspec.structs.replace(result, **figures, **price_figures(ledger, ledger.here, crossing))

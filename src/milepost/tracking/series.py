@@ -24,9 +24,10 @@ class Series(Smoother):
         absent: Updates that bore no finite value of the metric.
         skipped: Updates that bore a NaN or an infinity.
         left_at: Where the metric was last observed, if that was not at the last update.
+        is_single: Whether its values are stored as float32; None where no value has told yet.
     """
 
-    __slots__ = ("absent", "detectors", "even", "high", "left_at", "low", "metric", "pending", "skipped")
+    __slots__ = ("absent", "detectors", "even", "high", "is_single", "left_at", "low", "metric", "pending", "skipped")
 
     def __init__(self, metric: str, smoothing: Smoothing, detectors: Iterable[Detector]) -> None:
         super().__init__(smoothing)
@@ -36,7 +37,18 @@ class Series(Smoother):
         self.absent = 0
         self.skipped = 0
         self.left_at: Position | None = None
+        self.is_single: bool | None = None
         self.renew()
+
+    def tell_precision(self, is_single: bool) -> None:
+        """Say whether its values are stored as float32: its targets are then held against them as such."""
+        self.is_single = is_single
+        if is_single:
+            from milepost.tracking.precision import in_single
+
+            for detector in self.detectors:
+                detector.judged = in_single(detector.threshold)
+            self.renew()
 
     def renew(self) -> None:
         """Go on from where smoother and detectors have been brought from outside."""

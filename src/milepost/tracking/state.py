@@ -7,13 +7,17 @@ import msgspec
 
 from milepost.errors import StateError
 from milepost.money.ledger import Ledger
-from milepost.money.position import Position
+from milepost.money.lineage import lineage
+from milepost.money.position import Bound, Position
 from milepost.tracking.crossing import Crossing, Detector
+from milepost.tracking.row import Row
 from milepost.tracking.series import Series
 from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
-from milepost.tracking.timer import ElapsedSource, Timer
+from milepost.tracking.timer import ElapsedSource, ProcessStart, Timer
+from milepost.tracking.trail import Trail, TrailState
 
-STATE_VERSION = 1
+STATE_VERSION = 2
+"""States of version 1 are read, too: they tell nothing of the trail, whose place the ledger's marks take."""
 
 
 class SmootherState(msgspec.Struct, frozen=True):
@@ -39,6 +43,23 @@ class ThresholdState(msgspec.Struct, frozen=True):
     crossing: Crossing | None
 
 
+class TimerState(msgspec.Struct, frozen=True):
+    """What a timer knows besides where it stands: see `Timer`. ``waiting`` are updates not observed as yet."""
+
+    trail: TrailState = TrailState()
+    first_samples: int | None = None
+    count_offset: int = 0
+    told_offset: float = 0.0
+    wall_offset: float = 0.0
+    bound: Bound | None = None
+    start_known: bool | None = None
+    rewinds: int = 0
+    late_observations: int = 0
+    restarts: int = 0
+    untimed_because: str | None = None
+    waiting: tuple[Row, ...] = ()
+
+
 class TrackerState(msgspec.Struct, frozen=True):
     """All that a later process needs to go on from here."""
 
@@ -49,6 +70,7 @@ class TrackerState(msgspec.Struct, frozen=True):
     ledger: Ledger
     smoothers: tuple[SmootherState, ...]
     thresholds: tuple[ThresholdState, ...]
+    timer: TimerState = TimerState()
 
     @classmethod
     def read(cls, state: Mapping[str, Any]) -> "TrackerState":
@@ -58,7 +80,7 @@ class TrackerState(msgspec.Struct, frozen=True):
             StateError: It is of another version, or not such a state.
         """
         version = state.get("version") if isinstance(state, Mapping) else None
-        if version != STATE_VERSION:
+        if version not in (1, STATE_VERSION):
             raise StateError(
                 f"state: found version {version!r}, expected {STATE_VERSION}; "
                 "it was saved by another release of Milepost, or is no state of a tracked run"
@@ -70,7 +92,11 @@ class TrackerState(msgspec.Struct, frozen=True):
 
 
 def state_of(
-    timer: Timer, here: Position, every_series: Iterable[Series], detectors: Iterable[Detector]
+    timer: Timer,
+    here: Position,
+    every_series: Iterable[Series],
+    detectors: Iterable[Detector],
+    waiting: tuple[Row, ...] = (),
 ) -> dict[str, Any]:
     """Return the state of a run that is ``here``, as dictionaries, lists, strings and numbers."""
     state = TrackerState(
@@ -96,9 +122,15 @@ def state_of(
         thresholds=tuple(
             ThresholdState(each.threshold, each.held, each.candidate, each.crossing) for each in detectors
         ),
+        timer=TimerState(
+            trail=timer.trail.state, waiting=waiting, **{name: getattr(timer, name) for name in KEPT_OF_TIMER}
+        ),
     )
     builtins: dict[str, Any] = msgspec.to_builtins(state)
     return builtins
+
+
+KEPT_OF_TIMER = tuple(name for name in TimerState.__struct_fields__ if name not in ("trail", "waiting"))
 
 
 def join(timer: Timer, saved: TrackerState) -> None:
@@ -130,6 +162,17 @@ def join(timer: Timer, saved: TrackerState) -> None:
         timer.origin = here.wall_time - elapsed
     timer.samples, timer.elapsed_seconds, timer.wall_time = samples, elapsed, here.wall_time
     timer.elapsed_source = timer.elapsed_source or saved.elapsed_source
+    for name in KEPT_OF_TIMER:
+        setattr(timer, name, getattr(saved.timer, name))
+    timer.trail = Trail(saved.timer.trail)
+    if not saved.timer.trail.samples and saved.ledger.here is not None:
+        for stretch in lineage(saved.ledger, saved.ledger.here):
+            for mark in (stretch.start, stretch.end):
+                if mark.samples >= timer.trail.due:
+                    timer.trail.add(mark.samples, mark.elapsed_seconds, len(timer.trail.state.samples))
+    timer.first_samples = timer.first_samples if timer.first_samples is not None else 0
+    timer.boundary = ProcessStart(here.wall_time, has_loaded=True)
+    timer.settle()
 
 
 def restore(saved: TrackerState, every_series: Sequence[Series], timer: Timer) -> None:
@@ -157,5 +200,5 @@ def restore(saved: TrackerState, every_series: Sequence[Series], timer: Timer) -
             for detector in series.detectors:  # a new one, whose crossing may lie before the state
                 value = series.value
                 if detector.threshold.name not in known and detector.crossing is None and value is not None:
-                    detector.met_before = detector.threshold.satisfied_by(value)
+                    detector.met_before = detector.judged.satisfied_by(value)
         series.renew()

@@ -9,10 +9,26 @@ import msgspec
 
 from milepost.log import Once
 from milepost.money.ledger import Ledger
-from milepost.money.position import Position
-from milepost.money.segment import MarkKind, Segment
+from milepost.money.position import Bound, Position
+from milepost.money.segment import INTERRUPTED, MarkKind, Segment
+from milepost.tracking.trail import Trail
+
+LEAST_HOLE_SECONDS = 300.0
+"""Nothing shorter is a hole."""
 
 ElapsedSource = Literal["caller", "clock", "wall"]
+
+
+class ProcessStart(msgspec.Struct, frozen=True):
+    """Where another process goes on with a run.
+
+    Attributes:
+        started_at: Unix seconds (UTC) at which it started; None where nothing tells.
+        has_loaded: Whether it has loaded a state, and its segment of the ledger is open.
+    """
+
+    started_at: float | None = None
+    has_loaded: bool = False
 
 
 class Clock:
@@ -59,6 +75,24 @@ class Timer:
         timed_here: Whether elapsed seconds are reckoned here, from wall time or the clock, and not told by the caller;
             None before the first update.
         elapsed_source: Where they come from.
+        trail: Where the lineage has been.
+        due: Samples from which on an update is looked at more closely; 0 where every one is.
+        hole_seconds: An update so long after the one before is looked at more closely, too.
+        gap_seconds: A hole of so long is left out, as its user says.
+        bound: What elapsed seconds are from here on, where they are not exact.
+        row_bound: What they are at the update under way, where that is another.
+        told_bound: What those of the next update are, as its log says.
+        start_known: Whether it is known when the run began.
+        boundary: Set where the next update is the first of another process.
+        first_samples: What the first update told.
+        count_offset: What is added to the samples that are told, since their counter began anew.
+        told_offset: What is added to the elapsed seconds that are told, since their timer began anew.
+        wall_offset: What is added to the wall times that are told, since their clock was put back.
+        rewinds: How often training went back.
+        late_observations: How many updates were of an earlier position.
+        restarts: How often a counter or a timer began anew.
+        is_of_log: Whether updates come from a log: one whose time can't be is observed then, and else passed over.
+        untimed_because: Why minutes are not known, where ``bound`` is ``unknown``.
     """
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
@@ -74,6 +108,22 @@ class Timer:
         self.pauses: list[str | None] = []
         self.timed_here: bool | None = None
         self.elapsed_source: ElapsedSource | None = None
+        self.trail = Trail()
+        self.due: float = 0
+        self.hole_seconds = LEAST_HOLE_SECONDS
+        self.gap_seconds = math.inf
+        self.bound: Bound | None = None
+        self.row_bound: Bound | None = None
+        self.told_bound: Bound | None = None
+        self.start_known: bool | None = None
+        self.boundary: ProcessStart | None = None
+        self.first_samples: int | None = None
+        self.count_offset = 0
+        self.told_offset = 0.0
+        self.wall_offset = 0.0
+        self.rewinds = self.late_observations = self.restarts = 0
+        self.untimed_because: str | None = None
+        self.is_of_log = False
         self._wall_is_given = False
         # Wall and monotonic time at the first of the pauses under way.
         self._paused_at = (self.wall_time, clock.monotonic())
@@ -100,6 +150,13 @@ class Timer:
         """Where the last update stood."""
         return self.position(self.samples, self.elapsed_seconds, self.wall_time)
 
+    def before(self, samples: int) -> Position:
+        """Return where the lineage was last seen below a count; its start where it never was."""
+        start = self.segment().marks[0]
+        found = self.trail.before(samples)
+        at, elapsed = found or (min(start.samples, samples), start.elapsed_seconds)
+        return self.position(at, elapsed, self.wall_time)
+
     def here_at(self, wall: float) -> Position:
         """Return where the run is at a wall time: only the caller knows how far a timer of theirs has come since."""
         told = self.timed_here is False or (self.timed_here is None and self.elapsed_source == "caller")
@@ -109,7 +166,8 @@ class Timer:
     def position(self, samples: int, elapsed: float, wall: float) -> Position:
         """Return a position in the segment under way, after the marks that it has."""
         segment = self.segment()
-        return Position(int(samples), float(elapsed), float(wall), segment.id, len(segment.marks))
+        bound = self.row_bound or self.bound
+        return Position(int(samples), float(elapsed), float(wall), segment.id, len(segment.marks), bound)
 
     def segment(self) -> Segment:
         """Return the segment under way; one without a price is opened where there is none."""
@@ -157,39 +215,70 @@ class Timer:
             self.origin = here.wall_time - here.elapsed_seconds
             self.mark("resume", here)
 
-    def judge(
-        self, samples: int, elapsed_seconds: float | None, wall: float, wall_is_given: bool
-    ) -> tuple[float, bool] | None:
-        """Judge a position that does not simply follow the last one: the first, one that went back, or none at all.
+    def take_up(self, elapsed_seconds: float | None, wall: float, wall_is_given: bool) -> float:
+        """Take up the clocks that an update tells, where it is the first or tells others than the one before.
 
         Returns:
-            Its elapsed seconds, and whether the run went back to it; None where the update is to be passed over.
+            Its elapsed seconds.
         """
-        if not all(math.isfinite(each) for each in (samples, elapsed_seconds or 0.0, wall)):
-            found = f"samples={samples!r}, elapsed_seconds={elapsed_seconds!r}, wall_time={wall!r}"
-            self.said.warn("position", "an update was passed over: found %s, expected finite numbers", found)
-            return None
-        wall = float(wall)
         first, untold = self.timed_here is None, self.elapsed_source is None
+        told_until_now = self.timed_here is False and elapsed_seconds is None
+        other_clock = wall_is_given and not self._wall_is_given
         self._wall_is_given = wall_is_given
         self.elapsed_source = "caller" if elapsed_seconds is not None else "wall" if wall_is_given else "clock"
         if first:
             self.forget_opened()
-        if first and wall_is_given:
-            self._start_by(wall)
-        if self.timed_here is False and elapsed_seconds is None and not self.pauses:
+            if self.start_known is None:
+                begun = self.ledger.current is not None and wall >= self.wall_time
+                self.start_known = elapsed_seconds is not None or not wall_is_given or begun
+            if wall_is_given:
+                self._start_by(wall)
+        elif other_clock:
+            self._change_clock(wall)
+        elif told_until_now and not self.pauses:
             self.origin = self.wall_time - self.elapsed_seconds
         self.timed_here = elapsed_seconds is None
         self.segment()
-        if elapsed_seconds is not None:
-            elapsed = elapsed_seconds
-            if first:  # the clock counted until now, and its time is not the caller's
-                self.ledger = self.ledger.untimed(in_all_it_resumes=untold)
-                self.elapsed_seconds = self.segment().marks[0].elapsed_seconds
-        else:
-            elapsed = self.elapsed_seconds if self.pauses else self.at(wall)
-        follows = elapsed >= self.elapsed_seconds or (first and self.timed_here)
-        return elapsed, samples < self.samples or not follows
+        if elapsed_seconds is None:
+            return self.elapsed_seconds if self.pauses else self.at(wall)
+        if first:  # the clock counted until now, and its time is not the caller's
+            self.ledger = self.ledger.untimed(in_all_it_resumes=untold)
+            self.elapsed_seconds = self.segment().marks[0].elapsed_seconds
+        return elapsed_seconds + self.told_offset
+
+    def tell_bound(self, bound: Bound | None) -> None:
+        """Say what the time of the next update is, where that is not exact."""
+        self.told_bound = bound
+        self.settle()
+
+    @property
+    def is_shifted(self) -> bool:
+        """Whether what is told of positions is not what they are."""
+        return bool(self.count_offset or self.told_offset or self.wall_offset)
+
+    def settle(self) -> None:
+        """Say from when on an update is to be looked at more closely."""
+        always = self.is_shifted or self.boundary is not None or self.row_bound or self.told_bound
+        self.due = 0 if always else self.trail.due
+
+    def split(self, samples: int, elapsed_seconds: float, wall_time: float) -> None:
+        """End the segment under way at the last update, and open another: the time between is not paid for."""
+        before = self.segment()
+        self.mark("end", self.last, INTERRUPTED)
+        ledger = self.ledger.continued(samples, elapsed_seconds, wall_time, None)
+        number = len(ledger.segments)
+        named = msgspec.structs.replace(
+            ledger.segments[-1],
+            id=f"{ledger.segments[0].id}.{number}",
+            instance_start=f"{ledger.segments[0].instance_start}.{number}",
+            has_wall_clock=before.has_wall_clock,
+        )
+        self.ledger = msgspec.structs.replace(ledger, segments=(*ledger.segments[:-1], named))
+
+    @property
+    def can_split(self) -> bool:
+        """Whether wall times tell when a process was there: a log's do, and not those of the process itself."""
+        return self._wall_is_given and self.segment().has_wall_clock
 
     def follow(self, updates: int, last: Position, crossed: Iterable[Position]) -> None:
         """Take up where updates led to that simply followed each other, and were taken outside of the tracker.
@@ -202,7 +291,15 @@ class Timer:
         for position in crossed:
             self.mark("crossing", position)
         self.updates += updates
+        self.row_bound = None
         self.samples, self.elapsed_seconds, self.wall_time = last.samples, last.elapsed_seconds, last.wall_time
+
+    def _change_clock(self, wall: float) -> None:
+        """Go on by wall times that are told from here on: how long ago the last update was, they don't tell."""
+        self.bound = self.bound or "lower"
+        if wall < self.segment().marks[0].wall_time:
+            self.ledger = self.ledger.started_by(wall)
+        self.wall_time, self.origin = wall, wall - self.elapsed_seconds
 
     def _start_by(self, wall: float) -> None:
         """Have what this process does start with its first observation at the latest: that tells its own wall time."""

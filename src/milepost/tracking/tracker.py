@@ -1,6 +1,5 @@
 """The tracker: takes observations, finds crossings, and says what each took."""
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +13,19 @@ from milepost.tracking.checkpoints import Checkpoints
 from milepost.tracking.counting import OF_THE_CALLER
 from milepost.tracking.crossing import Crossing, Detector
 from milepost.tracking.event import Event
+from milepost.tracking.moves import Moves
+from milepost.tracking.precision import is_single
 from milepost.tracking.result import CrossingCosts, ThresholdResult, result_of
+from milepost.tracking.row import LATEST
 from milepost.tracking.series import Series, as_float, by_metric
 from milepost.tracking.thresholds import PerformanceThreshold, require_unique_names
-from milepost.tracking.timer import SYSTEM_CLOCK, Clock, Timer
+from milepost.tracking.timer import SYSTEM_CLOCK, Clock, ProcessStart, Timer
 
 if TYPE_CHECKING:
     from milepost.tracking.keys import Figure
     from milepost.tracking.state import TrackerState
 
 # `keys`, `rewind` and `state` are imported where they are used: making a tracker costs little.
-
-INF = math.inf
 
 
 class PerformanceThresholdTracker:
@@ -77,6 +77,8 @@ class PerformanceThresholdTracker:
         self._detectors = {threshold.name: Detector(threshold) for threshold in self.thresholds}
         self._series = by_metric(self._detectors.values())
         self.sort_series()
+        self.moves = Moves(self)
+        self.on_observed: Callable[[Position], None] | None = None
         self._checkpoints = Checkpoints()
         self._costs = CrossingCosts()
         if available := set(available_metrics):
@@ -111,15 +113,15 @@ class PerformanceThresholdTracker:
         else:
             elapsed = elapsed_seconds
         if not (
-            timer.samples <= samples < INF
-            and timer.elapsed_seconds <= elapsed < INF
-            and -INF < wall < INF
+            timer.samples <= samples < timer.due
+            and 0.0 <= elapsed - timer.elapsed_seconds < timer.hole_seconds
+            and timer.wall_time <= wall < LATEST
             and (elapsed_seconds is None) is timer.timed_here
         ):
-            moved = self._move(samples, elapsed_seconds, wall, wall_time is not None)
-            if moved is None:
-                return ()
-            elapsed = moved
+            placed = self.moves.place(metrics, samples, elapsed_seconds, wall, wall_time is not None)
+            if isinstance(placed, tuple):
+                return placed
+            samples, elapsed, wall = placed.samples, placed.elapsed_seconds, placed.wall_time
         achieved: list[Detector] | None = None
         for series in self._unsettled:
             x = metrics.get(series.metric)
@@ -129,6 +131,8 @@ class PerformanceThresholdTracker:
                     if series.left_at is None or series.metric in metrics:
                         series.miss(metrics, timer)
                     continue
+                if series.is_single is None:
+                    series.tell_precision(is_single(x))
                 x = as_float(x)
             # The recurrence of Smoother.push, written out. NaN, infinities and overflow fail the comparison.
             total = series.decay * series.total + x
@@ -155,7 +159,7 @@ class PerformanceThresholdTracker:
         timer.elapsed_seconds = elapsed if type(elapsed) is float else float(elapsed)
         timer.wall_time = wall if type(wall) is float else float(wall)
         timer.updates += 1
-        return () if achieved is None else self._achieve(achieved)
+        return () if achieved is None else self._achieve(achieved, self.last)
 
     def pause(self, name: str | None = None) -> None:
         """Stop the training timer. Pauses may be nested; each is ended by one `resume`.
@@ -258,7 +262,7 @@ class PerformanceThresholdTracker:
         here = self.here
         self.timer.mark("heartbeat", here)
         self._checkpoints.saved(self.crossings)
-        return state_of(self.timer, here, self.series, self._detectors.values())
+        return state_of(self.timer, here, self.series, self._detectors.values(), self.moves.waiting)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved state: samples, smoothers and elapsed follow it; the ledgers are merged.
@@ -284,51 +288,93 @@ class PerformanceThresholdTracker:
 
         join(self.timer, saved)
         restore(saved, self.series, self.timer)
+        self.moves.load(saved.timer.waiting)
         self.sort_series()
         if checkpointed is not None:
             self._checkpoints.loaded(self.crossings, {name for name, held in checkpointed.items() if held})
         logger("tracker").debug("goes on from a saved state, at %s", self.last)
-        self._tell(Event("resume", self.last))
+        self.tell(Event("resume", self.last))
 
-    def _achieve(self, achieved: list[Detector]) -> tuple[ThresholdResult, ...]:
-        position = self.last
+    def _achieve(self, achieved: list[Detector], position: Position) -> tuple[ThresholdResult, ...]:
         self.sort_series()
         self.timer.mark("crossing", position)
         names = {detector.threshold.name for detector in achieved}
         results = tuple(self._result(detector) for name, detector in self._detectors.items() if name in names)
         for result in results:
             logger("tracker").debug("crossed: %s", result)
-        self._tell(Event("crossing", position, results))
+        self.tell(Event("crossing", position, results))
         return results
 
-    def _move(self, samples: int, elapsed_seconds: float | None, wall: float, wall_is_given: bool) -> float | None:
-        """Take up a position that does not simply follow the last one: the first, a rewind, or no position at all.
-
-        Returns:
-            Its elapsed seconds, or None where the update is to be passed over.
-        """
-        timer = self.timer
-        judged = timer.judge(samples, elapsed_seconds, wall, wall_is_given)
-        if judged is None:
-            return None
-        elapsed, went_back = judged
-        if not went_back:
-            return elapsed
-        from milepost.tracking.rewind import go_back
-
+    def observe(self, metrics: Mapping[str, Any], at: Position) -> tuple[ThresholdResult, ...]:
+        """Take what was logged at a position that follows the last: as `update` does, but for its pace."""
+        timer, achieved = self.timer, list[Detector]()
         for series in self._series.values():
-            series.leave(timer.last)
-        if samples < timer.samples:
-            self._checkpoints.gone_back(self.crossings, timer.samples, samples)
-        back = go_back(timer, int(samples), elapsed, float(wall))
-        self._tell(Event("rewind", back))
-        return back.elapsed_seconds
+            achieved += series.observe(self._value(series, metrics), at, metrics, timer)
+        timer.samples, timer.elapsed_seconds, timer.wall_time = at.samples, at.elapsed_seconds, at.wall_time
+        timer.updates += 1
+        return self._observed(achieved, at)
+
+    def observe_late(self, metrics: Mapping[str, Any], at: Position) -> tuple[ThresholdResult, ...]:
+        """Take what was logged of a position that training has left behind: the run stays where it is."""
+        timer, achieved = self.timer, list[Detector]()
+        for series in self._series.values():
+            x = self._value(series, metrics)
+            if series.weight and (series.left_at or timer.last).samples >= at.samples:
+                series.left_at = timer.before(at.samples)
+            seen = series.observations(timer.updates)
+            achieved += series.observe(x, at, metrics, timer)
+            if series.observations(timer.updates) == seen:  # it bore one
+                series.left_at = at
+            series.set_bounds()
+        timer.wall_time = max(timer.wall_time, at.wall_time)
+        timer.updates += 1
+        return self._observed(achieved, at)
+
+    def _value(self, series: Series, metrics: Mapping[str, Any]) -> float:
+        value = metrics.get(series.metric)
+        if series.is_single is None and value is not None and type(value) is not float:
+            series.tell_precision(is_single(value))
+        return as_float(value)
+
+    def _observed(self, achieved: list[Detector], at: Position) -> tuple[ThresholdResult, ...]:
+        results = self._achieve(achieved, at) if achieved else ()
+        self.sort_series()
+        if self.on_observed is not None:
+            self.on_observed(at)
+        return results
+
+    def go_back(self, samples: int) -> None:
+        """Note that training goes back to so many samples: what was observed beyond is not of its lineage."""
+        self._checkpoints.gone_back(self.crossings, self.timer.samples, samples)
+        before = self.timer.before(samples)
+        for series in self._series.values():
+            if series.left_at is None or series.left_at.samples > samples:
+                series.left_at = before
+            series.set_bounds()
+
+    def begin_process(self, started_at: float | None = None) -> None:
+        """Say that the next update is the first of another process, as a log tells it.
+
+        Args:
+            started_at: When that process started, Unix seconds (UTC); None where nothing tells.
+        """
+        self.timer.boundary = ProcessStart(started_at)
+        self.timer.settle()
+
+    def close(self) -> tuple[ThresholdResult, ...]:
+        """Take up what still waits for updates after it: there are none. Returns what that achieved."""
+        return self.moves.close()
 
     def _result(self, detector: Detector) -> ThresholdResult:
         series = self._series[detector.threshold.metric, detector.threshold.smoothing]
-        names = {"run": self.run, "group": self.group}
-        return result_of(detector, series, self.timer, self._costs, self._checkpoints, **names)
+        return result_of(
+            *(detector, series, self.timer, self._costs, self._checkpoints),
+            run=self.run,
+            group=self.group,
+            counting=self.counting,
+        )
 
-    def _tell(self, event: Event) -> None:
+    def tell(self, event: Event) -> None:
+        """Tell whoever listens of an event."""
         if self._on_event is not None:
             self._on_event(event)

@@ -4,6 +4,7 @@ A row that does not simply follow the one before it (the first of a run, one tha
 itself. What the kernel finds is put where the tracker would have put it: nothing after it can tell the difference.
 """
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -58,7 +59,7 @@ class Block(NamedTuple):
 
 def take_all(feed: Feed, updates: Updates) -> None:
     """Take a chunk, as many rows at once as simply follow each other."""
-    tracker = feed.tracker
+    tracker, timer = feed.tracker, feed.tracker.timer
     samples = updates.samples.to_numpy()
     told = None if updates.elapsed_seconds is None else updates.elapsed_seconds.to_numpy()
     if updates.wall_time is not None:
@@ -68,14 +69,21 @@ def take_all(feed: Feed, updates: Updates) -> None:
         wall = feed.start + told
     columns, nulls = _columns_of(updates, {series.metric for series in tracker.series})
     curves = [(curve, np.array(curve.rows, np.int64)) for curve in feed.curves]
+    single = sorted({*updates.boundaries, *(row for each in updates.at_most for row in (each, each + 1))})
     first, window = 0, len(samples)
     while first < len(samples):
-        stop = min(first + window, len(samples))
+        alone = bisect_left(single, first)
+        stop = min(first + window, len(samples), *single[alone : alone + 1])
         count = 0
-        if tracker.timer.timed_here is (told is None):
-            elapsed = tracker.timer.at(wall[first:stop]) if told is None else told[first:stop]
-            last = tracker.last
-            count = kernel.following(samples[first:stop], elapsed, wall[first:stop], last.samples, last.elapsed_seconds)
+        if stop > first and timer.timed_here is (told is None) and not (tracker.moves.is_open or timer.boundary):
+            rows = slice(first, stop)
+            counted, walls = samples[rows], wall[rows]
+            if timer.is_shifted:
+                counted, walls = counted + timer.count_offset, walls + timer.wall_offset
+            elapsed = timer.at(walls) if told is None else told[rows] + timer.told_offset
+            hole = timer.hole_seconds if told is None else math.inf
+            last = (timer.samples, timer.elapsed_seconds, timer.wall_time)
+            count = kernel.following(counted, elapsed, walls, *last, hole)
             window = 2 * window if count == stop - first else FIRST_WINDOW
         stop = first + max(count, 1)
         if count < FEW_ROWS:
@@ -85,9 +93,9 @@ def take_all(feed: Feed, updates: Updates) -> None:
             block = Block(
                 {metric: column[rows] for metric, column in columns.items()},
                 {metric: int(column[rows].sum()) for metric, column in nulls.items()},
-                samples[rows],
+                counted[:count],
                 elapsed[:count],
-                wall[rows],
+                walls[:count],
             )
             _take(tracker, block, [(curve, _within(kept, first, stop)) for curve, kept in curves], first)
         first = stop
@@ -157,6 +165,7 @@ def _take(
         for detector, target in zip(pending[number], told, strict=True):
             _settle(detector, target, series, seen_at, last_seen_at, elapsed_source)
         _advance(series, states[number], block.nulls.get(series.metric, 0), last_seen_at)
+    tracker.timer.trail.extend(block.samples, block.elapsed_seconds, tracker.timer.updates)
     tracker.timer.follow(rows, position(-1, 0), [position(row, 0) for row in crossed])
     tracker.sort_series()
     for series, each in zip(present, states, strict=False):
@@ -165,7 +174,8 @@ def _take(
             values = wanted["value"][each["end_kept"] - len(kept) : each["end_kept"]]
             for row, value in zip(kept, values, strict=True):
                 smoothed = None if np.isnan(value) else float(value)
-                curve.keep(first + int(row), int(block.samples[row]), float(block.elapsed_seconds[row]), smoothed)
+                observed = curve.observation(first + int(row))
+                curve.keep(observed, int(block.samples[row]), float(block.elapsed_seconds[row]), smoothed)
 
 
 def _states_of(every_series: Sequence[Series], pending: Sequence[Sequence[Detector]]) -> Array:
@@ -189,7 +199,7 @@ def _states_of(every_series: Sequence[Series], pending: Sequence[Sequence[Detect
 def _targets_of(detectors: Sequence[Detector]) -> Array:
     targets = np.zeros(len(detectors), kernel.TARGETS)
     for each, detector in zip(targets, detectors, strict=True):
-        threshold = detector.threshold
+        threshold = detector.judged
         each["comparison"] = COMPARISONS[threshold.comparison]
         each["target"], each["tolerance"] = threshold.target_value, threshold.tolerance
         each["confirm"], each["held"] = threshold.confirm, detector.held

@@ -28,6 +28,9 @@ Compiled = Callable[..., Any]
 compiled: Callable[[Compiled], Compiled] = compiler.compiled()
 inlined: Callable[[Compiled], Compiled] = compiler.compiled(forceinline=True)
 
+LATEST = 4_102_444_800.0
+"""As `milepost.tracking.row.LATEST`: the compiler's cache looks at no other file."""
+
 LANES = 8
 """So many series go through the recurrence at once: each is one lane of the processor's vectors."""
 
@@ -139,10 +142,15 @@ def following(
     wall_time: np.ndarray[Any, Any],
     last_samples: int,
     last_elapsed: float,
+    last_wall: float,
+    hole_seconds: float,
 ) -> int:
-    """Return how many rows simply follow what was before and each other: nothing goes back, and all is finite."""
+    """Return how many rows simply follow what was before and each other.
+
+    Nothing goes back, no row comes ``hole_seconds`` or more of elapsed time after the one before it, and all is finite.
+    """
     columns = (_read_only(each) for each in (samples, elapsed_seconds, wall_time))
-    return int(_following(*columns, last_samples, last_elapsed))
+    return int(_following(*columns, last_samples, last_elapsed, last_wall, hole_seconds))
 
 
 def _read_only(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -153,12 +161,12 @@ def _read_only(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 @compiled
-def _following(samples, elapsed_seconds, wall_time, last_samples, last_elapsed):  # type: ignore[no-untyped-def]
+def _following(samples, elapsed_seconds, wall_time, last_samples, last_elapsed, last_wall, hole):  # type: ignore[no-untyped-def]
     for row in range(len(samples)):
-        follows = samples[row] >= last_samples and last_elapsed <= elapsed_seconds[row] < math.inf
-        if not (follows and wall_time[row] - wall_time[row] == 0.0):
+        follows = samples[row] >= last_samples and 0.0 <= elapsed_seconds[row] - last_elapsed < hole
+        if not (follows and last_wall <= wall_time[row] < LATEST):
             return row
-        last_samples, last_elapsed = samples[row], elapsed_seconds[row]
+        last_samples, last_elapsed, last_wall = samples[row], elapsed_seconds[row], wall_time[row]
     return len(samples)
 
 

@@ -13,8 +13,9 @@ from milepost.histories.decoding.files import as_unicode
 from milepost.histories.finding.logs import Log
 from milepost.histories.history import History, Rows, Wanted
 from milepost.money.instance import Instance
-from milepost.replaying.engine import Replayed, replay_history
+from milepost.replaying.engine import replay_history
 from milepost.replaying.pricing import ReplayPricer
+from milepost.replaying.replayed import Replayed
 from milepost.replaying.results import Skipped
 from milepost.runs.settings import flat_config
 

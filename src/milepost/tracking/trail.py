@@ -1,0 +1,153 @@
+"""The trail of a run: where its lineage has been, in a bounded number of positions."""
+
+import statistics
+from bisect import bisect_left, bisect_right
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+
+MOST = 1000
+"""Positions of a trail, at most."""
+
+MOST_ROWS = 2**21
+"""Rows that are kept as they came, at most, until somebody asks."""
+
+
+class TrailState(msgspec.Struct, frozen=True):
+    """A trail as a state holds it: columns of one length, and how far apart its positions are."""
+
+    samples: tuple[int, ...] = ()
+    elapsed_seconds: tuple[float, ...] = ()
+    updates: tuple[int, ...] = ()
+    spacing: int = 1
+
+
+class Trail:
+    """Where the lineage of a run has been: samples, elapsed seconds, and after how many updates.
+
+    A position is kept where its samples are at least ``spacing`` beyond those of the one before. Where there are `MOST`
+    of them, the spacing grows until half of them are left. So what is kept follows from the rows alone, whether they
+    come one by one or many at once.
+
+    Attributes:
+        due: Samples from which on a position is kept.
+    """
+
+    __slots__ = ("_elapsed", "_rows", "_samples", "_spacing", "_unread", "_updates", "due")
+
+    def __init__(self, state: TrailState | None = None) -> None:
+        state = state or TrailState()
+        self._samples, self._elapsed = list(state.samples), list(state.elapsed_seconds)
+        self._updates, self._spacing = list(state.updates), state.spacing
+        self._unread: list[tuple[Any, Any, int]] = []
+        self._rows = 0
+        self.due = self._samples[-1] + self._spacing if self._samples else 0
+
+    @property
+    def state(self) -> TrailState:
+        """What a later process needs to go on with it."""
+        self._read()
+        return TrailState(tuple(self._samples), tuple(self._elapsed), tuple(self._updates), self._spacing)
+
+    def add(self, samples: int, elapsed_seconds: float, updates: int) -> None:
+        """Take note of a row, which has come to the samples that are `due`.
+
+        Args:
+            samples: Where it stands.
+            elapsed_seconds: Likewise.
+            updates: How many updates there were before it.
+        """
+        if self._unread:
+            self._read()
+            if samples < self.due:
+                return
+        self._samples.append(samples)
+        self._elapsed.append(elapsed_seconds)
+        self._updates.append(updates)
+        self.due = samples + self._spacing
+        if len(self._samples) >= MOST:
+            self._thin()
+
+    def extend(self, samples: Any, elapsed_seconds: Any, updates: int) -> None:
+        """Take note of rows that simply follow each other; they are looked at when somebody asks.
+
+        Args:
+            samples: Where they stand, as a NumPy array.
+            elapsed_seconds: Likewise.
+            updates: How many updates there were before the first.
+        """
+        self._unread.append((samples, elapsed_seconds, updates))
+        self._rows += len(samples)
+        if self._rows > MOST_ROWS:
+            self._read()
+
+    def find(self, samples: int) -> tuple[float, bool] | None:
+        """Return the elapsed seconds at which the lineage was seen at these samples, or last seen below.
+
+        Returns:
+            Elapsed seconds, and whether it was seen at just these samples; None where it was not seen as low.
+        """
+        self._read()
+        at = bisect_left(self._samples, samples)
+        if at < len(self._samples) and self._samples[at] == samples:
+            return self._elapsed[at], True
+        return (self._elapsed[at - 1], False) if at else None
+
+    def before(self, samples: int) -> tuple[int, float] | None:
+        """Return the last samples below these at which the lineage was seen, and the elapsed seconds there."""
+        self._read()
+        at = bisect_left(self._samples, samples)
+        return (self._samples[at - 1], self._elapsed[at - 1]) if at else None
+
+    def cut(self, samples: int) -> None:
+        """Forget what lies beyond these samples: training went back to them."""
+        self._read()
+        at = bisect_right(self._samples, samples)
+        for column in (self._samples, self._elapsed, self._updates):
+            del column[at:]
+        self.due = self._samples[-1] + self._spacing if self._samples else 0
+
+    def row_seconds(self) -> float | None:
+        """Return the median of the elapsed seconds from one row to the next, as far as the trail tells."""
+        self._read()
+        rows = zip(pairwise(self._elapsed), pairwise(self._updates), strict=True)
+        distances = [(later - earlier) / (last - first) for (earlier, later), (first, last) in rows if last > first]
+        return statistics.median(distances) if distances else None
+
+    def _read(self) -> None:
+        """Look at the rows that came at once."""
+        unread, self._unread, self._rows = self._unread, [], 0
+        for samples, elapsed, updates in unread:
+            first = 0
+            while first < len(samples):
+                # Of rows whose samples rise throughout by the spacing or more, all are kept.
+                stop = min(len(samples), first + MOST - len(self._samples))
+                rows = samples[first:stop]
+                if rows[0] >= self.due and (rows[1:] - rows[:-1] >= self._spacing).all():
+                    self._samples += rows.tolist()
+                    self._elapsed += elapsed[first:stop].tolist()
+                    self._updates += range(updates + first, updates + stop)
+                    self.due = self._samples[-1] + self._spacing
+                    first = stop
+                else:
+                    first += int(samples[first:].searchsorted(self.due))
+                    if first < len(samples):
+                        self.add(int(samples[first]), float(elapsed[first]), updates + first)
+                        first += 1
+                if len(self._samples) >= MOST:
+                    self._thin()
+
+    def _thin(self) -> None:
+        """Make the spacing so large that half of the positions are left, at most."""
+        while len(self._samples) > MOST // 2:
+            span = self._samples[-1] - self._samples[0]
+            self._spacing = max(2 * self._spacing, span // (MOST // 2))
+            kept, due = [], self._samples[0]
+            for at, samples in enumerate(self._samples):
+                if samples >= due:
+                    kept.append(at)
+                    due = samples + self._spacing
+            self._samples, self._elapsed = [self._samples[at] for at in kept], [self._elapsed[at] for at in kept]
+            self._updates = [self._updates[at] for at in kept]
+            self.due = due
