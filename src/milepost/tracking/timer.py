@@ -11,10 +11,7 @@ from milepost.log import Once
 from milepost.money.ledger import Ledger
 from milepost.money.position import Bound, Position
 from milepost.money.segment import INTERRUPTED, MarkKind, Segment
-from milepost.tracking.trail import Trail
-
-LEAST_HOLE_SECONDS = 300.0
-"""Nothing shorter is a hole."""
+from milepost.tracking.trail import LEAST_HOLE_SECONDS, Trail
 
 ElapsedSource = Literal["caller", "clock", "wall"]
 

@@ -159,7 +159,7 @@ class PerformanceThresholdTracker:
         timer.elapsed_seconds = elapsed if type(elapsed) is float else float(elapsed)
         timer.wall_time = wall if type(wall) is float else float(wall)
         timer.updates += 1
-        return () if achieved is None else self._achieve(achieved, self.last)
+        return () if achieved is None else self.achieve(achieved, self.last)
 
     def pause(self, name: str | None = None) -> None:
         """Stop the training timer. Pauses may be nested; each is ended by one `resume`.
@@ -262,7 +262,7 @@ class PerformanceThresholdTracker:
         here = self.here
         self.timer.mark("heartbeat", here)
         self._checkpoints.saved(self.crossings)
-        return state_of(self.timer, here, self.series, self._detectors.values(), self.moves.waiting)
+        return state_of(self.timer, here, self.series, self._detectors.values(), self.moves.falls.waiting)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved state: samples, smoothers and elapsed follow it; the ledgers are merged.
@@ -288,14 +288,15 @@ class PerformanceThresholdTracker:
 
         join(self.timer, saved)
         restore(saved, self.series, self.timer)
-        self.moves.load(saved.timer.waiting)
+        self.moves.falls.load(saved.timer.waiting)
         self.sort_series()
         if checkpointed is not None:
             self._checkpoints.loaded(self.crossings, {name for name, held in checkpointed.items() if held})
         logger("tracker").debug("goes on from a saved state, at %s", self.last)
         self.tell(Event("resume", self.last))
 
-    def _achieve(self, achieved: list[Detector], position: Position) -> tuple[ThresholdResult, ...]:
+    def achieve(self, achieved: list[Detector], position: Position) -> tuple[ThresholdResult, ...]:
+        """Mark a crossing of thresholds in the ledger, and say so; return their results."""
         self.sort_series()
         self.timer.mark("crossing", position)
         names = {detector.threshold.name for detector in achieved}
@@ -303,44 +304,6 @@ class PerformanceThresholdTracker:
         for result in results:
             logger("tracker").debug("crossed: %s", result)
         self.tell(Event("crossing", position, results))
-        return results
-
-    def observe(self, metrics: Mapping[str, Any], at: Position) -> tuple[ThresholdResult, ...]:
-        """Take what was logged at a position that follows the last: as `update` does, but for its pace."""
-        timer, achieved = self.timer, list[Detector]()
-        for series in self._series.values():
-            achieved += series.observe(self._value(series, metrics), at, metrics, timer)
-        timer.samples, timer.elapsed_seconds, timer.wall_time = at.samples, at.elapsed_seconds, at.wall_time
-        timer.updates += 1
-        return self._observed(achieved, at)
-
-    def observe_late(self, metrics: Mapping[str, Any], at: Position) -> tuple[ThresholdResult, ...]:
-        """Take what was logged of a position that training has left behind: the run stays where it is."""
-        timer, achieved = self.timer, list[Detector]()
-        for series in self._series.values():
-            x = self._value(series, metrics)
-            if series.weight and (series.left_at or timer.last).samples >= at.samples:
-                series.left_at = timer.before(at.samples)
-            seen = series.observations(timer.updates)
-            achieved += series.observe(x, at, metrics, timer)
-            if series.observations(timer.updates) == seen:  # it bore one
-                series.left_at = at
-            series.set_bounds()
-        timer.wall_time = max(timer.wall_time, at.wall_time)
-        timer.updates += 1
-        return self._observed(achieved, at)
-
-    def _value(self, series: Series, metrics: Mapping[str, Any]) -> float:
-        value = metrics.get(series.metric)
-        if series.is_single is None and value is not None and type(value) is not float:
-            series.tell_precision(is_single(value))
-        return as_float(value)
-
-    def _observed(self, achieved: list[Detector], at: Position) -> tuple[ThresholdResult, ...]:
-        results = self._achieve(achieved, at) if achieved else ()
-        self.sort_series()
-        if self.on_observed is not None:
-            self.on_observed(at)
         return results
 
     def go_back(self, samples: int) -> None:
@@ -363,7 +326,7 @@ class PerformanceThresholdTracker:
 
     def close(self) -> tuple[ThresholdResult, ...]:
         """Take up what still waits for updates after it: there are none. Returns what that achieved."""
-        return self.moves.close()
+        return self.moves.falls.close()
 
     def _result(self, detector: Detector) -> ThresholdResult:
         series = self._series[detector.threshold.metric, detector.threshold.smoothing]

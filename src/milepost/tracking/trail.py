@@ -10,6 +10,12 @@ import msgspec
 MOST = 1000
 """Positions of a trail, at most."""
 
+LEAST_HOLE_SECONDS = 300.0
+"""Nothing shorter is a hole between two updates."""
+
+HOLE_ROWS = 20
+"""A hole is so many times the median distance from one update to the next."""
+
 MOST_ROWS = 2**21
 """Rows that are kept as they came, at most, until somebody asks."""
 
@@ -114,6 +120,11 @@ class Trail:
         rows = zip(pairwise(self._elapsed), pairwise(self._updates), strict=True)
         distances = [(later - earlier) / (last - first) for (earlier, later), (first, last) in rows if last > first]
         return statistics.median(distances) if distances else None
+
+    def hole_seconds(self) -> float | None:
+        """Return from how many elapsed seconds on the time between two updates is a hole, as far as the trail tells."""
+        usual = self.row_seconds()
+        return None if usual is None else max(LEAST_HOLE_SECONDS, HOLE_ROWS * usual)
 
     def _read(self) -> None:
         """Look at the rows that came at once."""
