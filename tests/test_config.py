@@ -11,6 +11,7 @@ from milepost.config import (
     get_default_arena_thresholds,
     load_performance_thresholds,
 )
+from milepost.config_checks import parse_duration
 from milepost.errors import ConfigError
 from milepost.tracking.thresholds import COMPARISONS, HalfLife, PerformanceThreshold
 
@@ -235,3 +236,14 @@ def test_environment_from_curriculum(path: str, environment: str) -> None:
 def test_curriculum_that_names_nothing(path: str) -> None:
     with pytest.raises(ConfigError, match="curriculum"):
         environment_from_curriculum(path)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90m", 5400), ("24h", 86400), ("1h30m", 5400), ("2d", 172800)])
+def test_durations(text: str, seconds: int) -> None:
+    assert parse_duration(text, "gap") == seconds
+
+
+@pytest.mark.parametrize("text", ["", "90", "1 h", "h", "0s", "-1h", "1w"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ConfigError, match="expected"):
+        parse_duration(text, "gap")

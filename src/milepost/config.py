@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import asdict
 
-from milepost.config_checks import Section, read_section, shown
+from milepost.config_checks import Section, parse_duration, read_section, shown
 from milepost.errors import ConfigError, nearest, require
 from milepost.log import logger
 from milepost.money.extra_costs import Network, Storage
@@ -162,6 +162,7 @@ class Config(Section, frozen=True):
         billed_from: Whether billed cost counts from the process's start or the machine's.
         store: Path or URL of the store; ``off`` keeps nothing.
         heartbeat_seconds: How often the ledger is marked while the run goes on.
+        gap: How long a hole between two updates must be to be left out, such as ``10m``; none is where not given.
         sinks: Where results are shown.
         budget: How much the run may cost.
         alerts: Whom to tell of what.
@@ -175,6 +176,7 @@ class Config(Section, frozen=True):
     billed_from: Literal["process", "instance"] = "process"
     store: str | None = None
     heartbeat_seconds: float = 15.0
+    gap: str | None = None
     sinks: tuple[str, ...] | None = None
     budget: Budget | None = None
     alerts: Alerts | None = None
@@ -182,6 +184,12 @@ class Config(Section, frozen=True):
     def __post_init__(self) -> None:
         require_unique_names(self.thresholds)
         require(0 < self.heartbeat_seconds < math.inf, "heartbeat_seconds", self.heartbeat_seconds, "above 0")
+        _ = self.gap_seconds
+
+    @property
+    def gap_seconds(self) -> float:
+        """Seconds of a hole that is left out; infinite where none is."""
+        return math.inf if self.gap is None else parse_duration(self.gap, "gap")
 
     @classmethod
     def loads(cls, text: str, *, file: str = "configuration") -> "Config":

@@ -6,10 +6,31 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-from milepost.errors import ConfigError, nearest
+from milepost.errors import ConfigError, nearest, require
 from milepost.tracking.thresholds import PerformanceThreshold
 
 S = TypeVar("S", bound=msgspec.Struct)
+
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
+
+
+def parse_duration(text: str, what: str) -> float:
+    """Return the seconds of such as ``90m``, ``24h``, ``1h30m`` or ``2d``.
+
+    Args:
+        text: The duration.
+        what: The flag or key that it was given for, for the message.
+
+    Raises:
+        ConfigError: It is no duration, or none at all.
+    """
+    fits = isinstance(text, str) and DURATION.fullmatch(text.strip()) is not None
+    require(fits, what, text, "such as 90m, 24h, 1h30m or 2d")
+    seconds = sum(float(part) * SECONDS[unit] for part, unit in re.findall(r"([\d.]+)([smhd])", text))
+    require(seconds >= 1, what, text, "a second or more")
+    return seconds
 
 
 class Section(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):

@@ -8,7 +8,7 @@ import pytest
 from milepost.errors import ConfigError
 from milepost.launch.offers import KnownOffers
 from milepost.launch.plan import Plan, make_plan, own_bucket
-from milepost.launch.request import Request, parse_duration
+from milepost.launch.request import Request
 from milepost.money.instance import MARKETS
 from milepost.money.quote import Quote
 from tests.launch.skypilot import ROOT
@@ -90,17 +90,6 @@ def test_mistakes_are_named_with_what_was_meant(options: dict[str, Any], said: s
     with pytest.raises(ConfigError, match=said) as caught:
         plan(**options)
     assert "hidden" not in str(caught.value)
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("90m", 5400), ("24h", 86400), ("1h30m", 5400), ("2d", 172800)])
-def test_durations(text: str, seconds: int) -> None:
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "90", "1 h", "h", "0s", "-1h", "1w"])
-def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(ConfigError, match="expected"):
-        parse_duration(text)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,10 @@ from milepost.tracking.smoothing import Smoother  # noqa: E402
 from milepost.tracking.thresholds import COMPARISONS, PerformanceThreshold  # noqa: E402
 from tests.helpers import START  # noqa: E402
 
-LEFT_OUT = {"final_smoothed_value", "retained", "observations", "skipped", "price_as_of"}
+LEFT_OUT = {
+    *("final_smoothed_value", "retained", "observations", "skipped", "price_as_of"),
+    *("rewinds", "late_observations", "restarts"),
+}
 
 GROUP_ROWS = 4
 

@@ -69,7 +69,8 @@ def test_parts_are_called_in_their_order_and_closed_in_the_reverse() -> None:
         *(Diary("a", pages), Diary("b", pages)), thresholds=(threshold(3.0),), clock=clock, heartbeat_seconds=4.0
     )
     train(run, clock, 6)
-    run.update({"m": 0.0}, 2)
+    for samples in (2, 3, 4):  # two updates after it say that it is no late observation
+        run.update({"m": 0.0}, samples)
     run.close()
     assert pages == [
         *("a open", "b open"),

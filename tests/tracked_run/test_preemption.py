@@ -178,9 +178,10 @@ def test_without_a_state_the_position_is_what_the_caller_says(clock: FakeClock, 
     second.train(110)
     result = second.run.get_results()["t"]
     assert result.samples_to_threshold == 1400
-    # 31 s had led to the 310 samples that it told first; it is not known that it trained the last second of them again.
-    assert result.minutes_to_threshold == pytest.approx((31 + 110) / 60)
-    assert result.cost_to_threshold == pytest.approx(31 + 110 * 2)
+    # A mark has the 310 samples that it told first, 31 s in: it is not known that it trained the last second again.
+    assert result.minutes_to_threshold == pytest.approx((31 + 109) / 60)
+    assert result.cost_to_threshold == pytest.approx(31 + 109 * 2)
+    assert result.bound is None
     assert result.billed_cost_to_threshold == pytest.approx(46 + 110 * 2)
     second.run.close()
     assert [event.kind for event in kept_in(tmp_path / "a.db").events] == ["resume", "rewind", "crossing", "stop"]

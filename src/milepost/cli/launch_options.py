@@ -7,8 +7,9 @@ import msgspec
 import typer
 
 from milepost.cli.options import ConfigName, Provider
+from milepost.config_checks import parse_duration
 from milepost.errors import require
-from milepost.launch.request import Request, parse_duration
+from milepost.launch.request import Request
 
 
 class LaunchOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +52,9 @@ class LaunchOptions(msgspec.Struct, frozen=True, kw_only=True):
         given["gpu"] = _several("--gpu", [] if self.gpu is None else [self.gpu])
         given["regions"] = _several("--region", given.pop("region") or [])
         max_runtime = given.pop("max_runtime")
-        given["max_runtime_seconds"] = None if max_runtime is None else parse_duration(max_runtime)
+        given["max_runtime_seconds"] = (
+            None if max_runtime is None else round(parse_duration(max_runtime, "--max-runtime"))
+        )
         given["envs"], given["secrets"] = tuple(given.pop("env") or ()), tuple(given.pop("secret") or ())
         return Request(task=task, arguments=tuple(arguments), **given)
 

@@ -7,8 +7,6 @@ import msgspec
 
 from milepost.errors import ConfigError, require
 
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
 CPUS = re.compile(r"\d+(\.\d+)?\+?")
 BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -134,16 +132,3 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         if misspelt := get_close_matches("run", undotted, n=1, cutoff=0.6):
             raise ConfigError(f"{misspelt[0]}: found no such key of the launcher's, nearest: run (run=NAME)")
         return re.split(r"[/\\]", self.task)[-1].removesuffix(".yaml").removesuffix(".yml")
-
-
-def parse_duration(text: str) -> int:
-    """Return the seconds of such as ``90m``, ``24h``, ``1h30m`` or ``2d``.
-
-    Raises:
-        ConfigError: It is no duration, or none at all.
-    """
-    fits = DURATION.fullmatch(text.strip()) is not None
-    require(fits, "--max-runtime", text, "such as 90m, 24h, 1h30m or 2d")
-    seconds = round(sum(float(part) * SECONDS[unit] for part, unit in re.findall(r"([\d.]+)([smhd])", text)))
-    require(seconds >= 1, "--max-runtime", text, "a second or more")
-    return seconds

@@ -38,7 +38,7 @@ def replay_history(
     group: str | None = None,
     with_curves: bool = False,
     final: bool = True,
-    gap_seconds: float | None = None,
+    gap_seconds: float = math.inf,
 ) -> Replayed:
     """Return what the live tracker says of a history.
 
@@ -53,7 +53,7 @@ def replay_history(
         with_curves: Whether its curves are wanted.
         final: Whether it matters how the run ended: ``final_smoothed_value``, ``retained``, and how many observations
             there were. Where it does not, no more is read than the crossings need.
-        gap_seconds: A hole of so long between two rows is left out; none is where None.
+        gap_seconds: A hole of so long between two rows is left out.
 
     Raises:
         HistoryError: The log tells no row at all, or lacks the clock of a threshold's half-life.
@@ -93,8 +93,7 @@ def replay_history(
             if feed is None:
                 tracker = _begin(history, thresholds, open_ledger, clocks, updates)
                 tracker.run, tracker.group = history.run, group
-                tracker.timer.gap_seconds = math.inf if gap_seconds is None else gap_seconds
-                tracker.timer.hole_seconds = min(tracker.timer.hole_seconds, tracker.timer.gap_seconds)
+                tracker.timer.leave_out(gap_seconds)
                 feed = Feed(tracker, clocks.start, with_curves=with_curves)
             for series in feed.tracker.series:
                 if series.is_single is None and series.metric in rows.single:
@@ -102,6 +101,13 @@ def replay_history(
             when_compiled.take(feed, updates)
             if outline is not None and rows.read is not None:
                 pass_over(feed.tracker.series, outline, *rows.read)
+            timer = feed.tracker.timer
+            if outline is not None and (feed.tracker.moves.falls.is_open or timer.rewinds or timer.restarts):
+                # What was not read may have to tell what a fall of the count is.
+                whole = msgspec.structs.replace(history, outline=None)
+                return replay_history(
+                    *(whole, thresholds, open_ledger), group=group, final=False, gap_seconds=gap_seconds
+                )
             if not final and feed.tracker.is_complete():
                 break
     except HistoryError as error:
@@ -204,6 +210,7 @@ def _known(result: ThresholdResult, history: History, clocks: Clocks, final: boo
     unknown: dict[str, Any] = {}
     if not final:
         unknown |= dict.fromkeys(("final_smoothed_value", "retained", "observations", "skipped"))
+        unknown |= dict.fromkeys(("rewinds", "late_observations", "restarts"))
     if not clocks.has_samples:
         unknown |= {"samples_to_threshold": None, "after_samples": None, "confirmed_at_samples": None}
         unknown |= {"samples_unit": None, "samples_source": None}

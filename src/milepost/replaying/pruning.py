@@ -9,12 +9,14 @@ Rounding may carry a computed average out of the range. Each step of the recurre
 computed S differs from Σ d^k·x by at most 2n·u·M·Σ d^k to first order, where u = 2⁻⁵³ and M is the largest of |x|; W
 likewise by 2n·u·W, and the quotient rounds once (Higham, Accuracy and Stability of Numerical Algorithms, 2002, § 3.1).
 That adds up to less than 8n·u·M, which is what the range is widened by; and by as many of the smallest numbers, which
-products that underflow lose besides. A raw value (d = 0) is computed exactly.
+products that underflow lose besides. A raw value (d = 0) is computed exactly, and
+rounded to float32 where it is stored as such.
 """
 
 from collections.abc import Collection, Iterable
 
 from milepost.histories.history import Outline, Range
+from milepost.tracking.precision import in_single
 from milepost.tracking.series import Series
 from milepost.tracking.thresholds import PerformanceThreshold
 
@@ -30,9 +32,13 @@ def may_reach(threshold: PerformanceThreshold, values: Range, rows: int) -> bool
     if not threshold.smoothing.is_raw:
         slack = 8 * rows * (UNIT_ROUNDOFF * max(abs(values.low), abs(values.high)) + SMALLEST)
     low, high = values.low - slack, values.high + slack
+    # What is stored as float32 is compared as such, which an outline does not tell.
+    return any(_may_satisfy(each, low, high) for each in (threshold, in_single(threshold)))
+
+
+def _may_satisfy(threshold: PerformanceThreshold, low: float, high: float) -> bool:
     if threshold.comparison == "==":
-        nearest = min(max(threshold.target_value, low), high)
-        return threshold.satisfied_by(nearest)
+        return threshold.satisfied_by(min(max(threshold.target_value, low), high))
     return threshold.satisfied_by(high if threshold.comparison in (">=", ">") else low)
 
 

@@ -47,6 +47,7 @@ def replay(
     time_column: str | None = None,
     time_unit: TimeUnit | None = None,
     run_column: str | None = None,
+    gap: str | None = None,
     instance: Instance | Mapping[str, Any] | str | None = None,
     price_per_hour: float | None = None,
     source: str | None = None,
@@ -80,6 +81,7 @@ def replay(
         time_column: Column that tells time.
         time_unit: Its unit.
         run_column: Column that tells runs in one file apart.
+        gap: How long a hole between two rows must be to be left out, such as ``10m``; else as the configuration says.
         instance: What a node was: an `Instance`, a mapping as the configuration's ``instance``, or just its type.
         price_per_hour: USD an hour of one node; wins over every other price.
         source: Name of the one price source to ask.
@@ -109,6 +111,8 @@ def replay(
     if save and not final:
         raise ConfigError("replay: found --save with --no-final, expected one of them: what is kept is a whole run")
     settings = _settings(config, thresholds)
+    if gap is not None:
+        settings = msgspec.structs.replace(settings, gap=gap)
     workers = worker_count(workers, memory_bytes)
     job = Job(
         settings=settings,

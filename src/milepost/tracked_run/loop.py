@@ -97,6 +97,7 @@ class Loop(RunView):
         elif why == "closed":
             why = self.stop_asked or why
         try:
+            self.tracker.close()
             self.tracker.mark("end", why)
             self.tell("stop", {"why": why})
             self.catch_up()

@@ -65,6 +65,7 @@ def track(
     store: str | Path | None = None,
     sinks: Sequence[str | Sink] | None = None,
     parts: Iterable[Part] = (),
+    gap: str | None = None,
     strict: bool = False,
     name: str | None = None,
     tags: Iterable[str] = (),
@@ -91,6 +92,8 @@ def track(
             configuration's, else ``.milepost/milepost.db`` in the working directory.
         sinks: Where results are shown; where not given, the configuration's, else W&B if a run of it is active.
         parts: What else is to hang on the run, such as a `Part` of your own; in distributed training on global rank 0.
+        gap: How long a hole between two updates must be to be left out of training time, such as ``10m``; else as the
+            configuration says, else none is.
         strict: Raise also where a configuration that was found by an environment's name is missing or wrong.
         name: What people call the run. This and the three that follow are kept in the store; an active W&B run tells
             what is not given here.
@@ -123,6 +126,8 @@ def track(
         pricer, shown_in = Pricer(settings, instance, price_per_hour), _sinks(sinks, settings)
     if targets is not None:
         settings = msgspec.structs.replace(settings, thresholds=targets)
+    if gap is not None:
+        settings = msgspec.structs.replace(settings, gap=gap)
     _warn_of_what_waits(settings)
     described = Run(
         id=run or find_run_id(name=name),

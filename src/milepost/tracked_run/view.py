@@ -78,6 +78,7 @@ class RunView(ABC):
             settings.thresholds, ledger=ledger, clock=clock, on_event=self._happened
         )
         self.tracker.run, self.tracker.group = described.id, described.group
+        self.tracker.timer.leave_out(settings.gap_seconds)
         if known is not None:
             take_up(self.tracker, known)
 

@@ -30,10 +30,10 @@ def observe_late(
     """Take what was logged of a position that training has left behind: the run stays where it is."""
     timer, achieved = tracker.timer, list[Detector]()
     for series in tracker.series:
-        if series.weight and (series.left_at or timer.last).samples >= at.samples:
+        x, seen = _value(series, metrics), series.absent
+        if x - x == 0.0 and series.weight and (series.left_at or timer.last).samples >= at.samples:
             series.left_at = timer.before(at.samples)
-        seen = series.absent
-        achieved += series.observe(_value(series, metrics), at, metrics, timer)
+        achieved += series.observe(x, at, metrics, timer)
         if series.absent == seen:  # it bore one
             series.left_at = at
         series.set_bounds()

@@ -8,6 +8,7 @@ that is worked out once, so that comparing costs what it did.
 import math
 import struct
 import sys
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -38,6 +39,7 @@ def most(rounded: float) -> float:
     return -least(-rounded)
 
 
+@cache
 def in_single(threshold: PerformanceThreshold) -> PerformanceThreshold:
     """Return the threshold that float64 values satisfy where the threshold is satisfied in float32."""
     target, tolerance = single(threshold.target_value), 0.0

@@ -62,10 +62,10 @@ class ThresholdResult(msgspec.Struct, frozen=True, kw_only=True):
         start_known: Whether it is known when the run began. Where not, time counts from the first observation.
         bound: ``lower`` where minutes and dollars are lower bounds (no start is known, or where training went on from
             is not), ``upper`` where they are upper bounds (already met); None where they are exact, or not known.
-        rewinds: How often training went back, up to the end of the run.
+        rewinds: How often training went back, up to the end of the run; None where that was not asked for.
         late_observations: How many observations were of an earlier position of the run, such as evaluations of a
-            checkpoint.
-        restarts: How often a counter or a timer began anew and was taken to go on.
+            checkpoint; None likewise.
+        restarts: How often a counter or a timer began anew and was taken to go on; None likewise.
         untimed_because: Why minutes and dollars are not known, where they could be.
         uncounted_because: Why samples are not known, or are counted in another unit.
     """
@@ -105,9 +105,9 @@ class ThresholdResult(msgspec.Struct, frozen=True, kw_only=True):
     samples_source: str | None = None
     start_known: bool | None = None
     bound: Literal["lower", "upper"] | None = None
-    rewinds: int = 0
-    late_observations: int = 0
-    restarts: int = 0
+    rewinds: int | None = 0
+    late_observations: int | None = 0
+    restarts: int | None = 0
     untimed_because: str | None = None
     uncounted_because: str | None = None
 

@@ -243,6 +243,11 @@ class Timer:
             self.elapsed_seconds = self.segment().marks[0].elapsed_seconds
         return elapsed_seconds + self.told_offset
 
+    def leave_out(self, gap_seconds: float) -> None:
+        """Have holes of so many seconds between two updates left out."""
+        self.gap_seconds = gap_seconds
+        self.hole_seconds = min(self.hole_seconds, gap_seconds)
+
     def tell_bound(self, bound: Bound | None) -> None:
         """Say what the time of the next update is, where that is not exact."""
         self.told_bound = bound

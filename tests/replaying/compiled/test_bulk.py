@@ -49,9 +49,10 @@ def updates_of(rows: Rows, clocks: str) -> Updates:
 
 
 def part_of(updates: Updates, first: int, stop: int) -> Updates:
-    metrics, samples, elapsed, wall = updates
-    told = (None if each is None else each[first:stop] for each in (elapsed, wall))
-    return Updates(metrics[first:stop], samples[first:stop], *told)
+    elapsed, wall = (
+        None if each is None else each[first:stop] for each in (updates.elapsed_seconds, updates.wall_time)
+    )
+    return Updates(updates.metrics[first:stop], updates.samples[first:stop], elapsed, wall)
 
 
 CLOCKS = ("samples", "elapsed_seconds", "wall_time")
@@ -234,6 +235,7 @@ def test_a_state_that_is_restored_is_gone_on_from() -> None:
     ]
     rows: Rows = {name: [at / 400 + chance.gauss(0, 0.05) for at in range(400)] for name in METRICS}
     rows |= {name: [int(START) + 16 * at for at in range(400)] for name in CLOCKS}
+    rows["elapsed_seconds"] = [16 * at for at in range(400)]
     updates = updates_of(rows, "ew")
     head, tail = part_of(updates, 0, 250), part_of(updates, 250, 400)
     before = feed_of(thresholds[::2])

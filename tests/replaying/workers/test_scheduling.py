@@ -21,8 +21,8 @@ from milepost.histories.finding.logs import Log  # noqa: E402
 from milepost.histories.history import History, Rows, Wanted  # noqa: E402
 from milepost.histories.reader import File, Reader  # noqa: E402
 from milepost.money.instance import Instance  # noqa: E402
-from milepost.replaying.engine import Replayed  # noqa: E402
 from milepost.replaying.replay import replay  # noqa: E402
+from milepost.replaying.replayed import Replayed  # noqa: E402
 from milepost.replaying.results import Results, Skipped  # noqa: E402
 from milepost.replaying.workers import scheduling  # noqa: E402
 from milepost.replaying.workers.work import Job, Outcome  # noqa: E402

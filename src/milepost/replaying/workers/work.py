@@ -12,6 +12,7 @@ from milepost.errors import ConfigError, HistoryError
 from milepost.histories.decoding.files import as_unicode
 from milepost.histories.finding.logs import Log
 from milepost.histories.history import History, Rows, Wanted
+from milepost.log import Once
 from milepost.money.instance import Instance
 from milepost.replaying.engine import replay_history
 from milepost.replaying.pricing import ReplayPricer
@@ -74,6 +75,7 @@ class Worker:
         self._job = job
         self._pricer = ReplayPricer(job.settings, job.instance, job.price_per_hour, job.source)
         self._group_of = _grouping(job.group, job.group_by)
+        self._said = Once("histories")
 
     def outcomes(self, task: Task) -> Iterator[Outcome]:
         """Yield what comes of each run of a log, in their order; of what can't be read, why."""
@@ -93,6 +95,8 @@ class Worker:
         """Return what comes of a run."""
         if isinstance(opened, Skipped):
             return opened
+        for note in opened.notes:
+            self._said.warn(note, "%s: %s", opened.run, note)
         try:
             return replay_history(
                 opened,
@@ -101,6 +105,7 @@ class Worker:
                 group=self._group_of(opened),
                 with_curves=self._job.with_curves,
                 final=self._job.final,
+                gap_seconds=self._job.settings.gap_seconds,
             )
         except HistoryError as error:
             return Skipped(opened.run, str(error))
