@@ -83,7 +83,7 @@ def test_json_has_a_line_for_each_result_with_the_keys_of_the_design(path: Path)
     ]
     assert lines[0]["billed_cost_to_threshold"] == pytest.approx(90.0)
     assert list(lines[0])[:4] == ["schema_version", "run", "group", "threshold"]
-    assert lines[0]["schema_version"] == 1
+    assert lines[0]["schema_version"] == 2
 
 
 def test_one_run_shows_its_ledger_and_where_the_money_went(path: Path) -> None:
