@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from milepost.analysis.reach import has_clock
+from milepost.analysis.units import unit_of
 from milepost.money.costs import costs_along
 from milepost.runs.record import Curve, CurvePoint, RunRecord
+from milepost.tracking.counting import SamplesUnit
 from milepost.tracking.result import ThresholdResult
 from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
 
@@ -44,6 +46,12 @@ def crossed(record: RunRecord, curve: Curve) -> list[ThresholdResult]:
     """Return the results of those among them that were achieved."""
     names = {each.name for each in watching(record, curve)}
     return [result for result in record.results if result.achieved and result.threshold in names]
+
+
+def unit_of_curve(record: RunRecord, curve: Curve) -> SamplesUnit | None:
+    """Return what a curve's observations are counted in, None where nothing is counted."""
+    names = {each.name for each in watching(record, curve)}
+    return unit_of([each for each in record.results if each.threshold in names] or record.results)
 
 
 def on_the_way(curve: Curve) -> list[CurvePoint]:
