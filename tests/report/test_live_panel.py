@@ -17,7 +17,7 @@ def test_panel_shows_progress_to_each_target() -> None:
     panel.refresh({"reward": 1.25})
     text = shown(panel.panel())
     assert "4,500 of 10,000 samples  1:30 elapsed  $0.0900 so far" in text
-    assert "achieved at 4,500 samples, 1.50 min, $0.0900" in text
+    assert "achieved at ≤ 4,500 samples, ≤ 1.50 min, ≤ $0.0900" in text
     assert "reward 1.25" in text
 
 
