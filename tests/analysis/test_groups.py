@@ -119,7 +119,7 @@ def test_least_of_bounds_is_the_bound_that_follows(
     ]
     (group,) = groups_of(runs)
     for field in ("minutes", "usd"):
-        found = group.least(field)  # type: ignore[arg-type]
+        found = group.least(field)
         assert found is not None
         assert (found.member.record.run.id, found.bound) == least
 
@@ -137,6 +137,6 @@ def test_bounds_are_those_of_the_crossing_or_of_the_end() -> None:
     met = with_results(run_of("met", [5.0]), bound="upper", start_known=True)
     late = with_results(run_of("late", [1.0]), start_known=False)
     (of_met,), (of_late,), (exact,) = (members_of(each) for each in (met, late, RUNS[0]))
-    assert [of_met.bound_of(field) for field in ("samples", "minutes", "usd")] == ["upper"] * 3  # type: ignore[arg-type]
-    assert [of_late.bound_of(field) for field in ("samples", "minutes", "usd")] == [None, "lower", "lower"]  # type: ignore[arg-type]
+    assert [of_met.bound_of(field) for field in ("samples", "minutes", "usd")] == ["upper"] * 3
+    assert [of_late.bound_of(field) for field in ("samples", "minutes", "usd")] == [None, "lower", "lower"]
     assert exact.bound_of("usd") is None

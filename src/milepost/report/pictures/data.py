@@ -33,8 +33,9 @@ class Quantity(msgspec.Struct, frozen=True):
 UNITS: tuple[SamplesUnit, ...] = get_args(SamplesUnit)
 """What runs count in: each has a field and an axis of its own, so that no axis has two."""
 
-QUANTITIES: dict[str, Quantity] = {
-    **{unit: Quantity(unit, unit, "~s", "bound_of_samples") for unit in UNITS},
+COUNTS: dict[str, Quantity] = {unit: Quantity(unit, unit, "~s", "bound_of_samples") for unit in UNITS}
+
+QUANTITIES: dict[str, Quantity] = COUNTS | {
     "minutes": Quantity("minutes", "training time (minutes)", ",~f"),
     "dollars": Quantity("usd", "cost of training time (USD)", "$,~f"),
 }
