@@ -63,7 +63,7 @@ def bound_of_samples(result: ThresholdResult) -> Literal["upper"] | None:
 def bound_of_time(result: ThresholdResult) -> Literal["lower", "upper"] | None:
     """Return whether minutes and dollars of a result are bounds; where its run never got there, those of its end."""
     if result.achieved:
-        return result.bound or ("upper" if result.already_met and result.start_known is None else None)
+        return result.bound
     return "lower" if result.start_known is False or result.bound == "lower" else None
 
 
