@@ -39,7 +39,8 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ) as tracked:
             for second in range(1, 121):
                 clock.advance(1.0)
-                tracked.update({"m": float(second == reached) * 3}, second * 10)
+                went_back = 300 if run == "seeds-2" and second > 50 else 0
+                tracked.update({"m": float(second == reached) * 3}, second * 10 - went_back)
                 if (run, second) == ("seeds-2", 50):
                     tracked.update({"m": 0.0}, 200)
                 if second == 100:

@@ -44,7 +44,7 @@ def result(threshold: str, status: Any = "achieved", **fields: Any) -> Threshold
 def record(book: Ledger | None = None, **fields: Any) -> RunRecord:
     book = book or ledger()
     segment = book.current.id if book.current else None
-    results = (result("two", cost_to_threshold=1.5), result("five", "not_reached"))
+    results = (result("two", minutes_to_threshold=5 / 60, cost_to_threshold=1.5), result("five", "not_reached"))
     plain: dict[str, Any] = {
         "run": RUN,
         "thresholds": THRESHOLDS,
