@@ -50,8 +50,11 @@ def fields_of(reach: Reach, unit: SamplesUnit | None, prefix: str = "") -> dict[
         unit: What its samples count.
         prefix: Of the fields' names.
     """
-    counted = {unit or "samples": None if unit is None else reach.samples}
-    return {prefix + name: value for name, value in {**counted, "minutes": reach.minutes, "usd": reach.usd}.items()}
+    return {
+        f"{prefix}{unit or 'samples'}": None if unit is None else reach.samples,
+        f"{prefix}minutes": reach.minutes,
+        f"{prefix}usd": reach.usd,
+    }
 
 
 def has(rows: Iterable[Datum], quantity: Quantity) -> bool:
