@@ -6,7 +6,17 @@ from typing import Any
 
 import altair as alt
 
-from milepost.analysis.curves import Level, crossed, lost_of, name_of, on_the_way, unit_of_curve, watching, with_usd
+from milepost.analysis.curves import (
+    Level,
+    crossed,
+    has_late,
+    lost_of,
+    name_of,
+    on_the_way,
+    unit_of_curve,
+    watching,
+    with_usd,
+)
 from milepost.analysis.reach import Reach, at_crossing, before_crossing, has_clock, is_lower_bound
 from milepost.report.amounts import UNKNOWN, usd
 from milepost.report.cells import head_of, marked, marks_of
@@ -37,7 +47,7 @@ def curves(record: RunRecord, most_points: int = MOST_POINTS) -> Picture:
     cells: list[tuple[str, ...]] = []
     head = head_of(record.results)
     for at, curve in enumerate(record.curves):
-        levels = with_usd(record, on_the_way(curve))
+        levels = with_usd(record, on_the_way(curve, has_late=has_late(record)))
         _add(record, curve, levels, at, data, most_points)
         for name, quantity in QUANTITIES.items():
             if has(data[f"led{at}"], quantity):
@@ -65,7 +75,7 @@ def _add(
     data[f"led{at}"] = [_point(level.point, level.usd, unit, timed=timed) for level in thinned(levels, most_points)]
     data[f"lost{at}"] = [
         _point(point, None, unit, timed=timed) | {"stretch": number}
-        for number, stretch in enumerate(lost_of(curve))
+        for number, stretch in enumerate(lost_of(curve, has_late=has_late(record)))
         for point in thinned(stretch, most_points)
     ]
     data[f"crossings{at}"] = [
