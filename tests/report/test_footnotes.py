@@ -49,6 +49,12 @@ def test_what_a_figure_is_not_is_said(fields: dict[str, Any], said: list[str]) -
     assert footnotes([changed(**fields)]) == said
 
 
+def test_bound_of_where_a_run_ended_is_said_where_that_is_shown() -> None:
+    ended = msgspec.structs.replace(RESULT, achieved=False, minutes_to_threshold=None, start_known=False)
+    assert footnotes([ended]) == []
+    assert [line[:14] for line in footnotes([ended], ends=True)] == ["≥ lower bounds"]
+
+
 def test_reason_of_many_runs_is_said_once_with_some_of_them() -> None:
     late = [changed(run=f"r{at}", minutes_to_threshold=None, untimed_because="no clock") for at in range(5)]
     assert footnotes(late) == ["– no minutes, no dollars: no clock"]

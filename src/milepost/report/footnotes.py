@@ -15,12 +15,17 @@ MOST_LINES = 8
 HOW_TO_COUNT = "--samples-column NAME or --samples-per-step N tells samples"
 
 
-def footnotes(results: Iterable[ThresholdResult]) -> list[str]:
-    """Return what there is to say of results, a line each: the same reason of many runs is said once."""
+def footnotes(results: Iterable[ThresholdResult], *, ends: bool = False) -> list[str]:
+    """Return what there is to say of results, a line each: the same reason of many runs is said once.
+
+    Args:
+        results: The results.
+        ends: Whether figures of the ends of their runs are shown as well, and not of crossings alone.
+    """
     results = list(results)
     reasons: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for result in results:
-        for said in _said_of(result):
+        for said in _said_of(result, ends):
             reasons[said][result.run or ""] = None
     runs = len({result.run for result in results})
     lines = [f"{said}{_whose(list(whose), runs)}" for said, whose in reasons.items()]
@@ -28,7 +33,7 @@ def footnotes(results: Iterable[ThresholdResult]) -> list[str]:
     return lines if more <= 0 else [*lines[:MOST_LINES], f"and {more:,} more reasons: --json has them all"]
 
 
-def _said_of(result: ThresholdResult) -> Iterator[str]:
+def _said_of(result: ThresholdResult, ends: bool) -> Iterator[str]:
     """Yield what there is to say of one result."""
     unit, uncounted = result.samples_unit, result.uncounted_because
     if result.status != "never_observed":
@@ -43,7 +48,7 @@ def _said_of(result: ThresholdResult) -> Iterator[str]:
             yield f"{unit}{source}, not samples{why}{how}"
     if result.untimed_because and result.minutes_to_threshold is None:
         yield f"– no minutes, no dollars: {result.untimed_because}"
-    if bound_of_time(result) == "lower":
+    if bound_of_time(result) == "lower" and (ends or result.minutes_to_threshold is not None):
         yield (
             "≥ lower bounds: when the run began is not known, and time counts from its first observation"
             if result.start_known is False

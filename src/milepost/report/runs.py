@@ -52,7 +52,7 @@ def runs_table(every: Iterable[RunRecord]) -> RenderableType:
             reached: RenderableType = samples if samples != UNKNOWN else Text(status(result), "yellow")
             table.add_row(*row, Text(result.threshold), reached, minutes, dollars)
             row = [""] * len(row)
-    return with_footnotes(table, results)
+    return with_footnotes(table, results, ends=True)
 
 
 def spent_on(record: RunRecord, spent: float | None) -> str:
@@ -66,7 +66,7 @@ def run_view(record: RunRecord, width: int = WIDE) -> RenderableType:
     ledger = record.ledger
     return Group(
         _head(record),
-        results_table(record.results),
+        results_table(record.results, ends=True),
         ledger_table(ledger, width, unit_of(record.results)),
         *(Text(note, "yellow") for note in price_notes(ledger)),
         money_table(record),

@@ -42,10 +42,14 @@ def open_console() -> Console:
     return console if console.is_terminal else _Plain(width=WIDE)
 
 
-def results_table(results: Iterable[ThresholdResult]) -> RenderableType:
+def results_table(results: Iterable[ThresholdResult], *, ends: bool = False) -> RenderableType:
     """Return a table of one run's results, with what is to be said of them below: what each threshold took.
 
     ``≤`` marks figures that are upper bounds, ``≥`` lower ones.
+
+    Args:
+        results: The results.
+        ends: Whether figures of the whole run are shown as well, elsewhere.
     """
     results = list(results)
     head = head_of(results)
@@ -55,7 +59,7 @@ def results_table(results: Iterable[ThresholdResult]) -> RenderableType:
     add_figures(table, head, *FIGURES)
     for result in results:
         table.add_row(Text(result.threshold), Text(str(target_of(result))), _status(result), *_figures(result, head))
-    return with_footnotes(table, results)
+    return with_footnotes(table, results, ends=ends)
 
 
 def runs_results_table(results: Iterable[ThresholdResult]) -> RenderableType:
@@ -80,9 +84,9 @@ FIGURES = ("minutes", "USD", "USD billed", "final value")
 """What stands beside the samples, or whatever else is counted."""
 
 
-def with_footnotes(table: Table, results: Iterable[ThresholdResult]) -> RenderableType:
-    """Return a table with what is to be said of its results below it."""
-    return Group(table, *(Text(line, "dim") for line in footnotes(results)))
+def with_footnotes(table: Table, results: Iterable[ThresholdResult], *, ends: bool = False) -> RenderableType:
+    """Return a table with what `footnotes` says of its results below it."""
+    return Group(table, *(Text(line, "dim") for line in footnotes(results, ends=ends)))
 
 
 def _status(result: ThresholdResult) -> Text:

@@ -55,7 +55,7 @@ def timeline(every: Sequence[RunRecord]) -> Picture:
             *_notes(every, drawn, results == []),
             *unknown_notes(member for record in drawn for member in members_of(record)),
             *units_note(results),
-            *footnotes(results),
+            *footnotes(results, ends=True),
             *assumed_note(drawn),
         ),
     )
