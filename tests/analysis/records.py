@@ -1,6 +1,7 @@
 """Runs for tests of what runs say together: at a dollar a second, unless told otherwise."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -46,7 +47,12 @@ def on(book: Ledger, record: RunRecord) -> RunRecord:
 
 def untimed(record: RunRecord) -> RunRecord:
     """Return a run whose results say that nothing told its time."""
-    results = tuple(msgspec.structs.replace(each, elapsed_source=None) for each in record.results)
+    return with_results(record, elapsed_source=None)
+
+
+def with_results(record: RunRecord, **fields: Any) -> RunRecord:
+    """Return a run with something else in all of its results."""
+    results = tuple(msgspec.structs.replace(each, **fields) for each in record.results)
     return msgspec.structs.replace(record, results=results)
 
 

@@ -1,10 +1,10 @@
 import msgspec
 import pytest
 
-from milepost.analysis.curves import Level, crossed, lost_of, name_of, on_the_way, watching, with_usd
+from milepost.analysis.curves import Level, crossed, has_late, lost_of, name_of, on_the_way, watching, with_usd
 from milepost.runs.record import Curve, CurvePoint
 from milepost.tracking.thresholds import HalfLife, Smoothing
-from tests.analysis.records import as_replayed, run_of, untimed
+from tests.analysis.records import as_replayed, run_of, untimed, with_results
 from tests.helpers import threshold
 
 
@@ -37,6 +37,31 @@ def test_what_led_to_the_end_is_told_from_what_was_lost(
 ) -> None:
     assert places(on_the_way(curve(*points))) == led
     assert [places(stretch) for stretch in lost_of(curve(*points))] == lost
+
+
+@pytest.mark.parametrize(
+    ("points", "led", "lost"),
+    [
+        # An evaluation of the checkpoint at 10, and counts that jitter by two rows: nothing is lost.
+        ([(10, 1.0), (30, 3.0), (15, 1.5), (40, 4.0)], [0, 2, 1, 3], []),
+        ([(30, 3.0), (10, 1.0), (20, 2.0), (40, 4.0)], [1, 2, 0, 3], []),
+        # Nothing follows.
+        ([(10, 1.0), (30, 3.0), (20, 2.0)], [0, 2, 1], []),
+        # It went back, and not only one row of it.
+        ([(10, 1.0), (30, 3.0), (20, 2.0), (25, 2.5), (28, 2.8), (40, 4.0)], [0, 2, 3, 4, 5], [[0, 1]]),
+    ],
+)
+def test_late_observation_stands_at_its_place_and_nothing_is_lost(
+    points: list[tuple[int, float]], led: list[int], lost: list[list[int]]
+) -> None:
+    assert places(on_the_way(curve(*points), has_late=True)) == led
+    assert [places(stretch) for stretch in lost_of(curve(*points), has_late=True)] == lost
+
+
+def test_run_has_late_observations_where_a_result_counts_them() -> None:
+    record = run_of("a", [1.0, 2.0])
+    assert not has_late(record)
+    assert has_late(with_results(record, late_observations=2))
 
 
 def test_points_bear_the_dollars_that_led_to_them() -> None:

@@ -7,7 +7,7 @@ from milepost.analysis.groups import NO_GROUP, Group, groups_of
 from milepost.analysis.members import Target, members_of, names_of, target_of
 from milepost.analysis.reach import Reach
 from milepost.runs.record import RunRecord
-from tests.analysis.records import run_of
+from tests.analysis.records import run_of, with_results
 from tests.helpers import threshold
 
 RUNS = (
@@ -92,5 +92,51 @@ def test_least_is_of_those_that_got_there() -> None:
 
 
 def named(group: Group, field: str) -> str | None:
-    member = group.least(field)  # type: ignore[arg-type]
-    return None if member is None else member.record.run.id
+    least = group.least(field)  # type: ignore[arg-type]
+    return None if least is None else least.member.record.run.id
+
+
+@pytest.mark.parametrize(
+    ("bounds", "least"),
+    [
+        ((None, None, None), ("2", None)),
+        (("lower", None, None), ("2", "lower")),  # the first took 2 s or more: the least is 2 s or more
+        ((None, "lower", None), ("2", None)),  # others may only have taken more
+        ((None, None, "upper"), ("2", "upper")),  # the last may have taken less
+        (("lower", None, "upper"), ("3", "upper")),  # 3 s or less, whatever the first took
+        (("lower", "lower", "upper"), ("4", "upper")),
+        (("lower", "lower", "lower"), ("2", "lower")),
+        (("upper", "lower", "lower"), ("2", "upper")),
+    ],
+)
+def test_least_of_bounds_is_the_bound_that_follows(
+    bounds: tuple[str | None, ...], least: tuple[str, str | None]
+) -> None:
+    """Three runs that reached 2 after 2, 3 and 4 s."""
+    runs = [
+        with_results(run_of(str(seconds), [0.0] * (seconds - 1) + [2.0]), bound=bound, start_known=True)
+        for seconds, bound in zip((2, 3, 4), bounds, strict=True)
+    ]
+    (group,) = groups_of(runs)
+    for field in ("minutes", "usd"):
+        found = group.least(field)
+        assert found is not None
+        assert (found.member.record.run.id, found.bound) == least
+
+
+def test_counts_of_different_units_are_not_ranked() -> None:
+    steps = with_results(run_of("steps", [2.0]), samples_unit="steps")
+    (both,) = groups_of([steps, run_of("samples", [0.0, 2.0])])
+    assert both.least("samples") is None
+    assert named(both, "minutes") == "steps"
+    (alike,) = groups_of([steps, with_results(run_of("more", [0.0, 2.0]), samples_unit="steps")])
+    assert named(alike, "samples") == "steps"
+
+
+def test_bounds_are_those_of_the_crossing_or_of_the_end() -> None:
+    met = with_results(run_of("met", [5.0]), bound="upper", start_known=True)
+    late = with_results(run_of("late", [1.0]), start_known=False)
+    (of_met,), (of_late,), (exact,) = (members_of(each) for each in (met, late, RUNS[0]))
+    assert [of_met.bound_of(field) for field in ("samples", "minutes", "usd")] == ["upper"] * 3
+    assert [of_late.bound_of(field) for field in ("samples", "minutes", "usd")] == [None, "lower", "lower"]
+    assert exact.bound_of("usd") is None

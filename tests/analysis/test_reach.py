@@ -1,10 +1,10 @@
 import msgspec
 
-from milepost.analysis.reach import Reach, at_crossing, at_end, before_crossing, has_clock, stops
+from milepost.analysis.reach import Reach, at_crossing, at_end, before_crossing, has_clock, is_lower_bound, stops
 from milepost.money.ledger import Ledger
 from milepost.money.position import Position
-from tests.analysis.records import DOLLAR_A_SECOND, as_replayed, on, run_of, untimed
-from tests.helpers import START, quote
+from tests.analysis.records import DOLLAR_A_SECOND, as_replayed, on, run_of, untimed, with_results
+from tests.helpers import START, quote, threshold
 
 
 def test_crossing_its_bracket_and_the_end_are_told_in_samples_minutes_and_dollars() -> None:
@@ -35,6 +35,23 @@ def test_only_a_log_may_lack_a_clock_and_count_no_samples() -> None:
     silent = on(Ledger((start,)), run_of("a", [1.0, 2.0]))
     assert at_end(silent) == Reach(0, 0.0, 0.0)
     assert at_end(as_replayed(silent)) == Reach(None, 0.0, 0.0)
+
+
+def test_whole_run_is_a_lower_bound_where_its_start_or_a_restart_is_not_known() -> None:
+    record = run_of("a", [1.0, 2.0])
+    assert not is_lower_bound(record)
+    assert not is_lower_bound(with_results(record, bound="upper", start_known=True))
+    assert is_lower_bound(with_results(record, start_known=False))
+    assert is_lower_bound(with_results(record, start_known=True, bound="lower"))
+
+
+def test_run_that_counts_along_several_axes_has_no_one_count() -> None:
+    record = run_of("a", [1.0, 2.0], threshold(), threshold(9.0, name="far"))
+    near, far = record.results
+    epochs = msgspec.structs.replace(record, results=(near, msgspec.structs.replace(far, samples_unit="epochs")))
+    assert at_end(record) == Reach(20, 2 / 60, 2.0)
+    assert at_end(epochs) == Reach(None, 2 / 60, 2.0)
+    assert at_end(with_results(record, samples_unit="steps")) == Reach(20, 2 / 60, 2.0)
 
 
 def test_stops_are_where_a_run_had_to_go_on_or_was_lost() -> None:

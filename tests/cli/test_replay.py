@@ -206,7 +206,11 @@ def test_library_gives_a_sequence_and_frames(logs: Path) -> None:
     frame = results.to_polars()
     assert frame["samples_to_threshold"].to_list() == [2000, None, 2000, None]
     assert frame["cost_to_threshold"].to_list()[0] == pytest.approx(2.0)
+    positions = {"samples_unit": "String", "start_known": "Boolean", "bound": "String", "rewinds": "Int64"}
+    assert {name: str(frame.schema[name]) for name in positions} == positions
     pandas = results.to_pandas()
+    assert str(pandas["samples_unit"].dtype).startswith("str")
+    assert [str(pandas[name].dtype) for name in ("start_known", "late_observations")] == ["boolean", "Int64"]
     assert pandas["samples_to_threshold"].tolist()[0] == 2000
     assert pandas["achieved"].tolist() == [True, False, True, False]
     with pytest.raises(ConfigError, match="found no threshold"):

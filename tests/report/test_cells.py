@@ -4,7 +4,19 @@ import msgspec
 import pytest
 
 from milepost.analysis.reach import Reach
-from milepost.report.cells import COLUMNS, NUMBERS, bound_of, bounded, dollars, figures, number, row, status
+from milepost.report.cells import (
+    NUMBERS,
+    bounded,
+    counted,
+    dollars,
+    figures,
+    head_of,
+    marks_of,
+    number,
+    row,
+    status,
+    table,
+)
 from milepost.tracking.result import ThresholdResult
 
 RESULT = ThresholdResult(
@@ -40,15 +52,51 @@ def test_row_says_all_that_people_read() -> None:
         *("12,000", "1234.50", "1.2500", "2.5000", "2.346"),
     )
     assert row(UNREACHED) == ("–", "–", "far", "m < 0.125", "not reached", "–", "–", "–", "–", "–")
-    assert len(row(RESULT)) == len(COLUMNS)
-    assert [name[:3] for name in COLUMNS[-NUMBERS:]] == ["sam", "min", "USD", "USD", "fin"]
+    columns, rows = table([RESULT, UNREACHED])
+    assert columns == (
+        *("run", "group", "threshold", "target", "status"),
+        *("samples", "minutes", "USD", "USD billed", "final value"),
+    )
+    assert rows == [row(RESULT), row(UNREACHED)]
+    assert len(columns) - NUMBERS == 5
 
 
 def test_upper_bounds_and_assumed_prices_are_marked() -> None:
-    met = changed(already_met=True, price_assumed=True)
+    met = changed(already_met=True, start_known=True, bound="upper", price_assumed=True)
     assert row(met)[5:] == ("≤ 12,000", "≤ 1234.50", "≤ 1.2500*", "≤ 2.5000*", "2.346")
     assert figures(met) == ("≤ 12,000", "≤ 1234.50", "≤ $1.25*")
-    assert (bound_of(met), bound_of(RESULT)) == ("≤", "")
+    assert marks_of(met) == {"bound": "≤", "bound_of_samples": "≤"}
+    assert marks_of(RESULT) == {"bound": "", "bound_of_samples": ""}
+
+
+def test_lower_bounds_of_time_are_marked_and_samples_are_exact() -> None:
+    late = changed(start_known=False, bound="lower", price_assumed=True)
+    assert row(late)[5:] == ("12,000", "≥ 1234.50", "≥ 1.2500*", "≥ 2.5000*", "2.346")
+    assert figures(late) == ("12,000", "≥ 1234.50", "≥ $1.25*")
+    assert marks_of(late) == {"bound": "≥", "bound_of_samples": ""}
+    ended = msgspec.structs.replace(UNREACHED, start_known=False)
+    assert figures(ended, Reach(1_000, 2.0, 0.5)) == ("1,000", "≥ 2.00", "≥ $0.5000")
+    assert figures(ended, Reach()) == ("–", "–", "–")
+
+
+def test_already_met_without_a_known_start_has_samples_alone() -> None:
+    met = changed(already_met=True, start_known=False, minutes_to_threshold=None, cost_to_threshold=None)
+    assert figures(met) == ("≤ 12,000", "–", "–")
+
+
+def test_column_of_counts_is_headed_by_their_unit() -> None:
+    steps = changed(samples_unit="steps")
+    assert table([steps])[0][5] == "steps"
+    assert table([steps])[1][0][5] == "12,000"
+    unseen = msgspec.structs.replace(UNREACHED, status="never_observed")
+    assert (head_of([steps, unseen]), head_of([unseen]), head_of([])) == ("steps", "samples", "samples")
+
+
+def test_several_units_stand_each_at_its_number() -> None:
+    columns, rows = table([RESULT, changed(samples_unit="epochs", samples_to_threshold=3), changed(samples_unit=None)])
+    assert columns[5] == "count"
+    assert [cells[5] for cells in rows] == ["12,000 samples", "3 epochs", "–"]
+    assert counted(changed(samples_unit="steps", already_met=True), 7, "samples") == "≤ 7 steps"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +121,7 @@ def test_dollars_are_marked_where_any_price_of_theirs_is_assumed() -> None:
 
 
 def test_other_figures_have_their_format_and_unit() -> None:
-    assert bounded(changed(already_met=True), 2.5, ".1f", " min") == "≤ 2.5 min"
+    assert bounded(changed(bound="upper"), 2.5, ".1f", " min") == "≤ 2.5 min"
     assert bounded(RESULT, None, ".1f", " min") == "–"
     assert (number(1234.5678, ",.3f"), number(None, ",.3f")) == ("1,234.568", "–")
     assert status(changed(status="never_observed")) == "never observed"

@@ -67,6 +67,15 @@ def wandb_board(folder: Path, *arguments: str, url: str, status: int = 0) -> sub
     return done
 
 
+def test_each_unit_has_bars_of_its_own() -> None:
+    sent = json.dumps(board("me", "arena", THRESHOLDS, units=("updates", "samples")).specification())
+    for unit in ("updates", "samples"):
+        assert f"performance_threshold/two/{unit}_to_threshold" in sent
+        assert f"To each threshold: {unit}" in sent
+    assert "performance_threshold/updates" in sent
+    assert SAMPLES not in sent.replace("performance_threshold/samples_", "")
+
+
 def test_specification_is_what_the_packages_own_models_expect() -> None:
     import wandb_workspaces.reports.v2.internal as reports
     import wandb_workspaces.workspaces.internal as workspaces

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from milepost.sinks.wandb import WandbSink
 from milepost.tracked_run.opening import track
+from milepost.tracking.keys import Figure
 from tests.helpers import threshold
 
 wandb = pytest.importorskip("wandb")
@@ -121,6 +123,21 @@ def test_keys_wait_for_a_run_that_starts_later(tmp_path: Path) -> None:
         with start(tmp_path):
             tracked.close()
     assert summary(tmp_path)[f"{PREFIX}t/samples_to_threshold"] == 7
+
+
+def test_what_counts_updates_is_charted_against_updates(tmp_path: Path) -> None:
+    with start(tmp_path):
+        sink = WandbSink()
+        sink.write([Figure("t", "samples_unit", "updates"), Figure("t", "updates_to_threshold", 7)], 7)
+        sink.write([Figure(None, "cost_so_far", 1.0)], 8)
+    found = summary(tmp_path)
+    assert (found[f"{PREFIX}t/updates_to_threshold"], found[f"{PREFIX}t/samples_unit"]) == (7, "updates")
+    (row,) = history(tmp_path)
+    assert (row[f"{PREFIX}updates"], f"{PREFIX}samples" in row) == (8, False)
+    metrics = [record.metric for record in records(tmp_path) if record.HasField("metric")]
+    assert {(metric.glob_name, metric.step_metric) for metric in metrics if metric.glob_name} == {
+        (f"{PREFIX}*", f"{PREFIX}updates")
+    }
 
 
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,7 @@ def result(threshold: str, status: Any = "achieved", **fields: Any) -> Threshold
 def record(book: Ledger | None = None, **fields: Any) -> RunRecord:
     book = book or ledger()
     segment = book.current.id if book.current else None
-    results = (result("two", cost_to_threshold=1.5), result("five", "not_reached"))
+    results = (result("two", minutes_to_threshold=5 / 60, cost_to_threshold=1.5), result("five", "not_reached"))
     plain: dict[str, Any] = {
         "run": RUN,
         "thresholds": THRESHOLDS,
@@ -77,6 +77,35 @@ def test_what_is_written_is_read_back(store: Store) -> None:
     assert kept.results[0].cost_to_threshold == pytest.approx(5.0 * 3.6 / 3600)
     assert store.load("another") is None
     assert store.load("run", curves=False) == msgspec.structs.replace(kept, curves=())
+
+
+def test_what_is_known_of_positions_is_read_back(store: Store) -> None:
+    told = {"samples_unit": "steps", "samples_source": "_step", "start_known": False, "bound": "lower", "rewinds": 1}
+    more = {"late_observations": 2, "restarts": 3, "uncounted_because": "no counter", "untimed_because": "no clock"}
+    uncounted = result("five", "not_reached", samples_unit=None)
+    store.write(record(results=(result("two", **told, **more), uncounted)))
+    kept = store.load("run")
+    assert kept is not None
+    assert {name: getattr(kept.results[0], name) for name in told | more} == told | more
+    assert kept.results[1].samples_unit is None
+
+
+@pytest.mark.parametrize(("already_met", "bound"), [(True, "upper"), (False, None)])
+def test_result_of_schema_1_has_the_bound_that_it_was_shown_with(
+    store: Store, tmp_path: Path, already_met: bool, bound: str | None
+) -> None:
+    store.write(record())
+    old = msgspec.to_builtins(result("two", already_met=already_met))
+    for name in ("samples_unit", "samples_source", "start_known", "bound", "rewinds", "late_observations", "restarts"):
+        del old[name]
+    with sqlite3.connect(tmp_path / "new" / "milepost.db") as connection:
+        kept = msgspec.json.encode(old).decode()
+        connection.execute("UPDATE results SET result = ? WHERE threshold = 'two'", (kept,))
+    connection.close()
+    found = store.load("run")
+    assert found is not None
+    first = found.results[0]
+    assert (first.bound, first.samples_unit, first.start_known, first.rewinds) == (bound, "samples", None, 0)
 
 
 def ledger_of(store: Store, run: str = "run") -> Ledger:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from milepost.analysis.curves import Level, name_of, on_the_way, with_usd
+from milepost.analysis.curves import Level, has_late, name_of, on_the_way, with_usd
 from milepost.runs.record import Curve, RunRecord
 from milepost.tracking.thresholds import PerformanceThreshold
 
@@ -30,7 +30,8 @@ def lines_over_dollars(every: Sequence[RunRecord]) -> tuple[dict[str, list[Line]
     unpriced: dict[str, None] = {}
     for record in every:
         for curve in record.curves:
-            if levels := [level for level in with_usd(record, on_the_way(curve)) if level.usd is not None]:
+            led = on_the_way(curve, has_late=has_late(record))
+            if levels := [level for level in with_usd(record, led) if level.usd is not None]:
                 by_metric[name_of(curve)].append(Line(record, curve, levels))
             else:
                 unpriced[record.run.id] = None

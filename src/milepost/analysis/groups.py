@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -11,6 +11,18 @@ from milepost.runs.record import RunRecord
 
 NO_GROUP = "(no group)"
 """What the runs without a group are called together."""
+
+
+class Least(NamedTuple):
+    """The member of a group that took the least.
+
+    Attributes:
+        member: Which one.
+        bound: Whether its figure is a bound of the least that any took; None where it is exact.
+    """
+
+    member: Member
+    bound: Literal["lower", "upper"] | None
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -31,10 +43,22 @@ class Group(msgspec.Struct, frozen=True):
         """How many of them reached it."""
         return sum(member.result.achieved for member in self.members)
 
-    def least(self, field: Literal["samples", "minutes", "usd"]) -> Member | None:
-        """Return the one that took the least to reach it, by a field of `Reach`; None where that is known of none."""
+    def least(self, field: Literal["samples", "minutes", "usd"]) -> Least | None:
+        """Return the one that took the least to reach it, by a field of `Reach`, and how certain that is.
+
+        None where it is known of none, and for samples where they are counted in several units. The least of what may
+        be less (an upper bound among them) is an upper bound, and the least of what may be more is a lower one.
+        """
         known = [each for each in self.members if each.result.achieved and getattr(each.reach, field) is not None]
-        return min(known, key=lambda member: float(getattr(member.reach, field)), default=None)
+        if field == "samples" and len({each.result.samples_unit for each in known}) > 1:
+            return None
+        bounds = [each.bound_of(field) for each in known]
+        may_be_less = "upper" in bounds
+        ranked = [each for each, bound in zip(known, bounds, strict=True) if not (may_be_less and bound == "lower")]
+        if not ranked:
+            return None
+        member = min(ranked, key=lambda each: float(getattr(each.reach, field)))
+        return Least(member, "upper" if may_be_less else member.bound_of(field))
 
 
 def group_of(record: RunRecord) -> str:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -44,11 +44,27 @@ class Member(msgspec.Struct, frozen=True):
     result: ThresholdResult
     reach: Reach
 
+    def bound_of(self, field: Literal["samples", "minutes", "usd"]) -> Literal["lower", "upper"] | None:
+        """Return whether a field of its reach is a bound; None where it is exact, or not known."""
+        return bound_of_samples(self.result) if field == "samples" else bound_of_time(self.result)
+
 
 def members_of(record: RunRecord) -> list[Member]:
     """Return what a run has to say of each of its thresholds, in their order."""
     end = at_end(record)
     return [Member(record, result, at_crossing(result) if result.achieved else end) for result in record.results]
+
+
+def bound_of_samples(result: ThresholdResult) -> Literal["upper"] | None:
+    """Return whether samples of a result are an upper bound: it was already met at the first observation."""
+    return "upper" if result.already_met else None
+
+
+def bound_of_time(result: ThresholdResult) -> Literal["lower", "upper"] | None:
+    """Return whether minutes and dollars of a result are bounds; where its run never got there, those of its end."""
+    if result.achieved:
+        return result.bound
+    return "lower" if result.start_known is False or result.bound == "lower" else None
 
 
 def target_of(result: ThresholdResult) -> Target:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from milepost.analysis.units import unit_of
 from milepost.money.costs import cost
 from milepost.money.position import Position
 from milepost.runs.record import REPLAYED, RunRecord
@@ -12,7 +13,7 @@ class Reach(msgspec.Struct, frozen=True):
     """How far a run had come; None for what is not known.
 
     Attributes:
-        samples: Samples.
+        samples: Samples, or what else the run counts in.
         minutes: Elapsed minutes of training.
         usd: USD for the elapsed time that led there.
     """
@@ -38,6 +39,11 @@ def at_end(record: RunRecord) -> Reach:
     return Reach() if here is None else _reach(record, here)
 
 
+def is_lower_bound(record: RunRecord) -> bool:
+    """Say whether minutes and dollars of a whole run are lower bounds: when it began, or went on, is not known."""
+    return any(result.start_known is False or result.bound == "lower" for result in record.results)
+
+
 def stops(record: RunRecord) -> list[tuple[str, Reach]]:
     """Return why and where a run was stopped and had to go on, or was lost: preemptions, kills, failures."""
     return [
@@ -54,8 +60,9 @@ def has_clock(record: RunRecord) -> bool:
 
 def _reach(record: RunRecord, at: Position) -> Reach:
     timed = has_clock(record)
+    is_counted = unit_of(record.results) is not None and (at.samples != 0 or record.run.status != REPLAYED)
     return Reach(
-        samples=None if at.samples == 0 and record.run.status == REPLAYED else at.samples,  # a log may count none
+        samples=at.samples if is_counted else None,  # a log may count none, or along several axes
         minutes=at.elapsed_seconds / 60 if timed else None,
         usd=cost(record.ledger, at) if timed else None,
     )

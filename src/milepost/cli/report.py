@@ -34,7 +34,8 @@ def report(
         str | None, typer.Option(metavar="NAME", help=f"With png and svg, only this one: {', '.join(NAMES)}.")
     ] = None,
     over: Annotated[
-        Literal["samples", "minutes", "dollars"] | None, typer.Option(help="With --picture: over what.")
+        Literal["samples", "steps", "epochs", "updates", "minutes", "dollars"] | None,
+        typer.Option(help="With --picture: over what; counts of each unit have an axis of their own."),
     ] = None,
     metric: Annotated[str | None, typer.Option(help="With --picture: of which metric.")] = None,
     theme: Annotated[Literal["light", "dark", "paper"] | None, typer.Option(help="With png and svg.")] = None,

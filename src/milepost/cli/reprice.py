@@ -16,8 +16,10 @@ from milepost.errors import ConfigError
 from milepost.money.costs import billed_cost
 from milepost.money.ledger import Ledger
 from milepost.money.segment import Segment
-from milepost.report.amounts import UNKNOWN, usd
+from milepost.report.amounts import UNKNOWN
+from milepost.report.cells import dollars
 from milepost.report.exports import as_json
+from milepost.report.runs import spent_on
 from milepost.report.terminal import open_console
 from milepost.runs.record import RunRecord
 
@@ -63,9 +65,9 @@ def _changes(before: RunRecord, after: RunRecord) -> Table:
         table.add_row(Text(f"segment {number}, {new.instance.instance_type or 'unknown'}"), *prices)
     for was, now in zip(before.results, after.results, strict=True):
         if now.achieved:
-            figures = [usd(each.cost_to_threshold, assumed=each.price_assumed) for each in (was, now)]
+            figures = [dollars(each, each.cost_to_threshold) for each in (was, now)]
             table.add_row(Text(f"{now.threshold}, USD"), *figures)
-    whole = [usd(_billed(record.ledger), assumed=is_assumed(record.ledger)) for record in (before, after)]
+    whole = [spent_on(record, _billed(record.ledger)) for record in (before, after)]
     table.add_row("whole run as billed, USD", *whole)
     if is_assumed(before.ledger) or is_assumed(after.ledger):
         table.caption = "* at an assumed price"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from milepost.report.cells import COLUMNS, NUMBERS, row
+from milepost.report.cells import NUMBERS, table
 from milepost.tracking.result import SCHEMA_VERSION, ThresholdResult
 
 Format = Literal["csv", "markdown", "latex"]
@@ -24,6 +24,7 @@ LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
     "^": r"\textasciicircum{}",
     "\\": r"\textbackslash{}",
     "≤": r"$\le$",
+    "≥": r"$\ge$",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "–": "--",
@@ -39,8 +40,8 @@ def as_text(results: Iterable[ThresholdResult], format: Format) -> str:
     """Return results in a format, a row each."""
     if format == "csv":
         return _csv(results)
-    rows = [row(result) for result in results]
-    return _markdown(rows) if format == "markdown" else _latex(rows)
+    columns, rows = table(list(results))
+    return _markdown(columns, rows) if format == "markdown" else _latex(columns, rows)
 
 
 def _keyed(result: ThresholdResult) -> dict[str, Any]:
@@ -57,18 +58,18 @@ def _csv(results: Iterable[ThresholdResult]) -> str:
     return text.getvalue()
 
 
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
-    rule = " | ".join(["---"] * (len(COLUMNS) - NUMBERS) + ["---:"] * NUMBERS)
+def _markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    rule = " | ".join(["---"] * (len(columns) - NUMBERS) + ["---:"] * NUMBERS)
     body = "".join(f"| {' | '.join(_in_markdown(cell) for cell in row)} |\n" for row in rows)
-    return f"| {' | '.join(COLUMNS)} |\n| {rule} |\n{body}"
+    return f"| {' | '.join(columns)} |\n| {rule} |\n{body}"
 
 
 def _in_markdown(cell: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", CONTROL.sub(" ", cell))
 
 
-def _latex(rows: Sequence[Sequence[str]]) -> str:
-    lines = [r"\begin{tabular}{lllllrrrrr}", r"\toprule", f"{' & '.join(COLUMNS)} \\\\", r"\midrule"]
+def _latex(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [r"\begin{tabular}{lllllrrrrr}", r"\toprule", f"{' & '.join(columns)} \\\\", r"\midrule"]
     lines += [f"{' & '.join(_in_latex(cell) for cell in row)} \\\\" for row in rows]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 

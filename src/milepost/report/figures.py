@@ -44,7 +44,8 @@ def figure(
         name: ``timeline``, ``cost_performance``, ``efficiency``, ``utilisation`` or ``money``; of one run ``curves`` or
             ``ledger``.
         runs: What `replay` gave, whose logs are then read again for their curves; or the path or URL of a store.
-        over: ``samples``, ``minutes`` or ``dollars``, where the picture has that choice.
+        over: ``samples`` (``steps``, ``epochs`` or ``updates`` where these are counted), ``minutes`` or ``dollars``,
+            where the picture has that choice.
         metric: Which metric, where it has that choice.
         theme: ``light``, ``dark`` or ``paper``.
         width: Pixels.

@@ -57,7 +57,8 @@ class Trail:
         if len(seen) < 2:
             return None
         size = min(width, MOST_WIDTH), min(height, MOST_HEIGHT)
-        return plot_lines(watched[0].metric, list(seen), {"smoothed": list(seen.values())}, watched, *size)
+        unit = run.get_results()[watched[0].name].samples_unit or "samples"
+        return plot_lines(watched[0].metric, list(seen), {"smoothed": list(seen.values())}, watched, *size, unit=unit)
 
 
 def _under_way(run: TrackedRun) -> list[PerformanceThreshold]:

@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from milepost.analysis.members import target_of
+from milepost.analysis.units import unit_of
 from milepost.report.amounts import usd
-from milepost.report.cells import number
+from milepost.report.cells import figures, number
 from milepost.report.live_curves import Trail
 from milepost.report.terminal import open_console, price_line
 from milepost.tracked_run.run import TrackedRun
@@ -112,15 +113,13 @@ class LivePanel:
         total = f" of {self._total_samples:,}" if self._total_samples else ""
         minutes, seconds = divmod(int(here.elapsed_seconds), 60)
         spent = usd(self._run.calculate_total_cost(), assumed=assumed)
-        return f"{here.samples:,}{total} samples  {minutes}:{seconds:02d} elapsed  {spent} so far"
+        unit = unit_of(self._run.get_results().values()) or "samples"
+        return f"{here.samples:,}{total} {unit}  {minutes}:{seconds:02d} elapsed  {spent} so far"
 
     def _progress(self, result: ThresholdResult) -> RenderableType:
         if result.achieved:
-            return Text(
-                f"achieved at {result.samples_to_threshold:,} samples, {result.minutes_to_threshold:.2f} min, "
-                f"{usd(result.cost_to_threshold, assumed=result.price_assumed)}",
-                "green",
-            )
+            samples, minutes, spent = figures(result, head="")
+            return Text(f"achieved at {samples}, {minutes} min, {spent}", "green")
         value = result.final_smoothed_value
         if value is None or result.comparison not in (">=", ">") or result.target_value <= 0:
             return Text("")

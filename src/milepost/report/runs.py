@@ -8,45 +8,57 @@ from rich.table import Table
 from rich.text import Text
 
 from milepost.analysis.breakdown import has_wall_clock, is_assumed, segment_costs, total_usd
+from milepost.analysis.reach import is_lower_bound
+from milepost.analysis.units import unit_of
 from milepost.money.breakdown import spending
 from milepost.money.costs import cost_lines
 from milepost.money.ledger import Ledger
 from milepost.report.amounts import UNKNOWN, lasted, moment, usd
-from milepost.report.cells import figures, status
+from milepost.report.cells import figures, head_of, status
 from milepost.report.ledgers import ended, fleet, price_notes, source, spending_rows
 from milepost.report.table_style import AIRY, add_figures, add_texts, assumed_note
-from milepost.report.terminal import WIDE, results_table
+from milepost.report.terminal import WIDE, results_table, with_footnotes
 from milepost.runs.record import Run, RunRecord
+from milepost.tracking.counting import SamplesUnit
 
 STATUS_STYLES = {"running": "cyan", "closed": "green", "failed": "red"}
 
 
-def runs_table(every: Iterable[RunRecord]) -> Table:
-    """Return a table of runs with what each of their thresholds took, a row each."""
+def runs_table(every: Iterable[RunRecord]) -> RenderableType:
+    """Return a table of runs with what each of their thresholds took, a row each, and what is to be said of these."""
     every = list(every)
+    results = [result for each in every for result in each.results]
+    head = head_of(results)
     table = Table(**AIRY, caption=assumed_note(is_assumed(each.ledger) for each in every))
     groups = any(each.run.group for each in every)
     add_texts(table, "run", *(["group"] if groups else []), "started (UTC)", "status")
-    add_figures(table, "samples", "USD\nbilled")
+    add_figures(table, head, "USD\nbilled")
     add_texts(table, "threshold")
-    add_figures(table, "at\nsamples", "minutes", "USD")
+    add_figures(table, f"at\n{head}", "minutes", "USD")
     for each in every:
         run, here = each.run, each.ledger.here
         spent = cost_lines(each.ledger, here)["compute"] if here else None
+        unit = unit_of(each.results)
         started = moment(run.started_at) if has_wall_clock(each.ledger) else UNKNOWN
         row: list[RenderableType] = [
             *(Text(run.id), *([Text(run.group or UNKNOWN)] if groups else []), Text(started), _status(run)),
-            f"{here.samples:,}" if here else UNKNOWN,
-            usd(spent, assumed=is_assumed(each.ledger)),
+            UNKNOWN if here is None or unit is None else f"{here.samples:,}{'' if unit == head else f' {unit}'}",
+            spent_on(each, spent),
         ]
         if not each.results:
             table.add_row(*row, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
         for result in each.results:
-            samples, minutes, dollars = figures(result)
+            samples, minutes, dollars = figures(result, head=head)
             reached: RenderableType = samples if samples != UNKNOWN else Text(status(result), "yellow")
             table.add_row(*row, Text(result.threshold), reached, minutes, dollars)
             row = [""] * len(row)
-    return table
+    return with_footnotes(table, results, ends=True)
+
+
+def spent_on(record: RunRecord, spent: float | None) -> str:
+    """Return dollars of a whole run: with ``≥`` where it is not known when it began, or went on."""
+    bound = "≥ " if spent is not None and is_lower_bound(record) else ""
+    return bound + usd(spent, assumed=is_assumed(record.ledger))
 
 
 def run_view(record: RunRecord, width: int = WIDE) -> RenderableType:
@@ -54,24 +66,25 @@ def run_view(record: RunRecord, width: int = WIDE) -> RenderableType:
     ledger = record.ledger
     return Group(
         _head(record),
-        results_table(record.results),
-        ledger_table(ledger, width),
+        results_table(record.results, ends=True),
+        ledger_table(ledger, width, unit_of(record.results)),
         *(Text(note, "yellow") for note in price_notes(ledger)),
-        money_table(ledger),
+        money_table(record),
     )
 
 
-def ledger_table(ledger: Ledger, width: int = WIDE) -> Table:
+def ledger_table(ledger: Ledger, width: int = WIDE, unit: SamplesUnit | None = "samples") -> Table:
     """Return a table of what a run ran on, a row a segment: where there is little room, its fleet in its first column.
 
     Args:
         ledger: The run's ledger.
         width: Columns that there are.
+        unit: What its samples count; None where that is not one thing.
     """
     narrow = width < WIDE - 10
     table = Table(title="What it ran on", title_justify="left", **AIRY)
     table.add_column("from (UTC)", no_wrap=not narrow, overflow="fold")
-    add_figures(table, "wall", "elapsed", "samples")
+    add_figures(table, "wall", "elapsed", unit or "samples")
     if not narrow:
         add_texts(table, "fleet")
         add_figures(table, "USD/node-h")
@@ -90,7 +103,7 @@ def ledger_table(ledger: Ledger, width: int = WIDE) -> Table:
             Text(begun),
             lasted(use.end - use.start),
             f"{lasted(first.elapsed_seconds)}–{lasted(last.elapsed_seconds)}",
-            f"{first.samples:,}–{last.samples:,}",
+            UNKNOWN if unit is None else f"{first.samples:,}–{last.samples:,}",
             *(() if narrow else (Text(machines), price, Text(named_by))),
             usd(cost, assumed=quote is not None and quote.assumed),
             Text(ended(segment)),
@@ -98,8 +111,9 @@ def ledger_table(ledger: Ledger, width: int = WIDE) -> Table:
     return table
 
 
-def money_table(ledger: Ledger) -> Table:
-    """Return a table of where the money went, which adds up to the total."""
+def money_table(record: RunRecord) -> Table:
+    """Return a table of where the money of a run went, which adds up to the total."""
+    ledger = record.ledger
     table = Table(title="Where the money went", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("for")
     for name in ("wall", "USD", "share"):
@@ -109,7 +123,8 @@ def money_table(ledger: Ledger) -> Table:
     for what, *cells in parts:
         table.add_row(Text(what), *cells)
     table.add_section()
-    table.add_row(*total)
+    what, wall, _, share = total
+    table.add_row(what, wall, spent_on(record, total_usd(spent)), share)
     return table
 
 

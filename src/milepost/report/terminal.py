@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.segment import Segment as Piece
 from rich.table import Table
 from rich.text import Text
@@ -11,7 +11,8 @@ from rich.text import Text
 from milepost.analysis.members import target_of
 from milepost.money.segment import Segment
 from milepost.report.amounts import UNKNOWN, usd
-from milepost.report.cells import dollars, figures, number, status
+from milepost.report.cells import dollars, figures, head_of, number, status
+from milepost.report.footnotes import footnotes
 from milepost.report.ledgers import price_note
 from milepost.report.table_style import AIRY, add_figures, add_texts, assumed_note
 from milepost.tracked_run.run import TrackedRun
@@ -41,23 +42,32 @@ def open_console() -> Console:
     return console if console.is_terminal else _Plain(width=WIDE)
 
 
-def results_table(results: Iterable[ThresholdResult]) -> Table:
-    """Return a table of one run's results: what each threshold took. ``≤`` marks figures that are upper bounds."""
+def results_table(results: Iterable[ThresholdResult], *, ends: bool = False) -> RenderableType:
+    """Return a table of one run's results, with what is to be said of them below: what each threshold took.
+
+    ``≤`` marks figures that are upper bounds, ``≥`` lower ones.
+
+    Args:
+        results: The results.
+        ends: Whether figures of the whole run are shown as well, elsewhere.
+    """
     results = list(results)
+    head = head_of(results)
     note = assumed_note(result.price_assumed for result in results)
     table = Table(title="What it took", title_justify="left", caption=note, caption_justify="left")
     add_texts(table, "threshold", "target", "status")
-    add_figures(table, *FIGURES)
+    add_figures(table, head, *FIGURES)
     for result in results:
-        table.add_row(Text(result.threshold), Text(str(target_of(result))), _status(result), *_figures(result))
-    return table
+        table.add_row(Text(result.threshold), Text(str(target_of(result))), _status(result), *_figures(result, head))
+    return with_footnotes(table, results, ends=ends)
 
 
-def runs_results_table(results: Iterable[ThresholdResult]) -> Table:
+def runs_results_table(results: Iterable[ThresholdResult]) -> RenderableType:
     """Return a table of the results of several runs, a row each; figures that none of them has are left out."""
     results = list(results)
-    rows = [(result, [*_figures(result), number(result.run_minutes, ",.2f")]) for result in results]
-    names = (*FIGURES, "run min")
+    head = head_of(results)
+    rows = [(result, [*_figures(result, head), number(result.run_minutes, ",.2f")]) for result in results]
+    names = (head, *FIGURES, "run min")
     known = [at for at in range(len(names)) if any(shown[at] != UNKNOWN for _, shown in rows)]
     groups = any(result.group is not None for result in results)
     table = Table(**AIRY, caption=assumed_note(result.price_assumed for result in results))
@@ -67,10 +77,16 @@ def runs_results_table(results: Iterable[ThresholdResult]) -> Table:
     for result, shown in rows:
         named = (result.run, result.group, result.threshold) if groups else (result.run, result.threshold)
         table.add_row(*(Text(name or UNKNOWN) for name in named), _status(result), *(shown[at] for at in known))
-    return table
+    return with_footnotes(table, results)
 
 
-FIGURES = ("samples", "minutes", "USD", "USD billed", "final value")
+FIGURES = ("minutes", "USD", "USD billed", "final value")
+"""What stands beside the samples, or whatever else is counted."""
+
+
+def with_footnotes(table: Table, results: Iterable[ThresholdResult], *, ends: bool = False) -> RenderableType:
+    """Return a table with what `footnotes` says of its results below it."""
+    return Group(table, *(Text(line, "dim") for line in footnotes(results, ends=ends)))
 
 
 def _status(result: ThresholdResult) -> Text:
@@ -78,10 +94,10 @@ def _status(result: ThresholdResult) -> Text:
     return shown.append(", not retained", "yellow") if result.retained is False else shown
 
 
-def _figures(result: ThresholdResult) -> list[str]:
-    """Return what a result shows, in the order of `FIGURES`."""
+def _figures(result: ThresholdResult, head: str) -> list[str]:
+    """Return what a result shows, in the order of `FIGURES`, below such a head of its samples."""
     billed = dollars(result, result.billed_cost_to_threshold)
-    return [*figures(result), billed, number(result.final_smoothed_value, ",.3f")]
+    return [*figures(result, head=head), billed, number(result.final_smoothed_value, ",.3f")]
 
 
 def print_results(tracked_run: TrackedRun, console: Console | None = None) -> None:

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from milepost.errors import ConfigError, MissingExtra
-from milepost.tracking.keys import PREFIX, SAMPLES
+from milepost.tracking.counting import SamplesUnit
+from milepost.tracking.keys import PREFIX
 from milepost.tracking.thresholds import PerformanceThreshold
 
 COST = f"{PREFIX}/cost_so_far"
 TITLE = "What it took"
 
-QUANTITIES = {"samples": "samples", "minutes": "training time (minutes)", "cost": "cost of training time (USD)"}
-"""What there is of each threshold: by its key, the title of its axis."""
+QUANTITIES = {"minutes": "training time (minutes)", "cost": "cost of training time (USD)"}
+"""What there is of each threshold beside what is counted: by its key, the title of its axis."""
 
 
 class Board(NamedTuple):
@@ -52,13 +53,19 @@ class Board(NamedTuple):
         return self.workspace.url, self.report.url
 
 
-def board(entity: str, project: str, thresholds: Sequence[PerformanceThreshold]) -> Board:
+def board(
+    entity: str,
+    project: str,
+    thresholds: Sequence[PerformanceThreshold],
+    units: Sequence[SamplesUnit] = ("samples",),
+) -> Board:
     """Return the four pictures for W&B: as sections of a workspace, and as a report.
 
     Args:
         entity: User or team.
         project: Its project.
         thresholds: What runs are to reach.
+        units: What the runs count in: each has bars of its own. Prices are drawn over the first.
 
     Raises:
         MissingExtra: wandb-workspaces is not installed.
@@ -69,14 +76,18 @@ def board(entity: str, project: str, thresholds: Sequence[PerformanceThreshold])
     except ImportError:
         raise MissingExtra("wandb-workspaces", "wandb", "a W&B board") from None
     names = list(dict.fromkeys(threshold.name for threshold in thresholds))
-    columns = [f"summary:{key}" for name in names for key in (_key(name, "achieved"), _key(name, "cost_to_threshold"))]
-    pictures = _pictures(reports, names)
+    columns = [
+        f"summary:{key}"
+        for name in names
+        for key in (_key(name, "achieved"), _key(name, "cost_to_threshold"), _key(name, "bound"))
+    ]
+    pictures = _pictures(reports, names, units)
     workspace = workspaces.Workspace(
         entity=entity,
         project=project,
         name=TITLE,
         sections=[workspaces.Section(name=title, panels=panels, is_open=True) for title, _, panels in pictures],
-        settings=workspaces.WorkspaceSettings(x_axis=SAMPLES, max_runs=100),
+        settings=workspaces.WorkspaceSettings(x_axis=f"{PREFIX}/{units[0]}", max_runs=100),
         runset_settings=workspaces.RunsetSettings(pinned_columns=[*columns, f"summary:{PREFIX}/price_source"]),
     )
     blocks: list[Any] = [reports.TableOfContents()]
@@ -88,14 +99,14 @@ def board(entity: str, project: str, thresholds: Sequence[PerformanceThreshold])
         entity=entity,
         project=project,
         title=TITLE,
-        description="Samples, minutes and dollars to each threshold.",
+        description=f"{', '.join(units).capitalize()}, minutes and dollars to each threshold.",
         blocks=blocks,
         width="fluid",
     )
     return Board(workspace, report)
 
 
-def _pictures(reports: Any, names: Sequence[str]) -> list[tuple[str, str, list[Any]]]:
+def _pictures(reports: Any, names: Sequence[str], units: Sequence[SamplesUnit]) -> list[tuple[str, str, list[Any]]]:
     """Return title, text and panels of each picture."""
 
     def of(what: str) -> list[str]:
@@ -112,13 +123,15 @@ def _pictures(reports: Any, names: Sequence[str]) -> list[tuple[str, str, list[A
 
     mean = {"groupby": "Group", "groupby_aggfunc": "mean"}
     reached, efficiency = [], []
-    for at, (quantity, unit) in enumerate(QUANTITIES.items()):
+    quantities = {unit: unit for unit in units} | QUANTITIES
+    for at, (quantity, unit) in enumerate(quantities.items()):
         metrics = of(f"{quantity}_to_threshold")
-        reached.append(bars(f"To each threshold: {unit}", unit, metrics, place(8 * at, 8), max_runs_to_show=100))
-        title = f"Mean of the runs that got there: {unit}"
-        efficiency.append(bars(title, unit, metrics, place(6 * at, 6), groupby_rangefunc="minmax", **mean))
-    title, unit = "Part of the runs that got there", "part of the runs (0 to 1)"
-    efficiency.append(bars(title, unit, of("achieved"), place(18, 6), **mean))
+        where = place(8 * (at % 3), 8, y=10 * (at // 3))
+        reached.append(bars(f"To each threshold: {unit}", unit, metrics, where, max_runs_to_show=100))
+        title, where = f"Mean of the runs that got there: {unit}", place(6 * (at % 4), 6, y=10 * (at // 4))
+        efficiency.append(bars(title, unit, metrics, where, groupby_rangefunc="minmax", **mean))
+    title, unit, at = "Part of the runs that got there", "part of the runs (0 to 1)", len(quantities)
+    efficiency.append(bars(title, unit, of("achieved"), place(6 * (at % 4), 6, y=10 * (at // 4)), **mean))
     performance = [
         lines(
             *(f"{name}: smoothed metric over dollars", COST, "spent so far (USD)"),
@@ -129,11 +142,16 @@ def _pictures(reports: Any, names: Sequence[str]) -> list[tuple[str, str, list[A
         for at, name in enumerate(names)
     ]
     utilisation = [
-        lines("Price of a node", SAMPLES, "samples", [f"{PREFIX}/usd_per_hour"], "USD an hour", place(0, 12)),
+        lines(
+            "Price of a node", f"{PREFIX}/{units[0]}", units[0], [f"{PREFIX}/usd_per_hour"], "USD an hour", place(0, 12)
+        ),
         bars("Spent so far, by group", "USD", [COST], place(12, 12), groupby="Group", groupby_aggfunc="sum"),
     ]
     without = "Runs without a bar have not reached it: look at the column “achieved” beside it."
-    counted = "Bars count only the runs that got there; the last chart says which part that is."
+    counted = (
+        "Bars count only the runs that got there; the last chart says which part that is. Where “bound” of a run is "
+        "lower, its minutes and dollars are lower bounds, and so is their mean."
+    )
     elsewhere = "Where the money went, and every price's source and date: `milepost report`."
     return [
         ("When each threshold was reached", without, reached),

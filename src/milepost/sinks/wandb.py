@@ -1,4 +1,4 @@
-"""Weights & Biases: figures of the run that is active, charted against samples. `tracking.keys` has their names."""
+"""Weights & Biases: figures of the active run, charted against what it counts in. `tracking.keys` has their names."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -30,17 +30,20 @@ class WandbSink(Sink):
             raise MissingExtra("wandb", "wandb", "the W&B sink") from error
         self._wandb = wandb
         self._run: Any = None
+        self._along = SAMPLES
 
     def _write(self, changed: Sequence[Figure], samples: int) -> bool:
         run = self._wandb.run or self._run
         if run is None:
             logger("sinks.wandb").debug("there is no W&B run as yet: %d keys wait for wandb.init()", len(changed))
             return False
-        if run is not self._run:
-            self._run = run
-            run.define_metric(SAMPLES, hidden=True)
-            run.define_metric(f"{PREFIX}/*", step_metric=SAMPLES)
+        units = [figure.value for figure in changed if figure.key == "samples_unit"]
+        along = f"{PREFIX}/{units[0]}" if units else self._along
+        if run is not self._run or along != self._along:
+            self._run, self._along = run, along
+            run.define_metric(along, hidden=True)
+            run.define_metric(f"{PREFIX}/*", step_metric=along)
         row = {figure.name: figure.value for figure in changed}
-        run.log({**row, SAMPLES: samples}, commit=False)
+        run.log({**row, along: samples}, commit=False)
         run.summary.update(row)
         return True

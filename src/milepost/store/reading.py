@@ -52,7 +52,7 @@ def read_record(connection: Connection, run: Run, *, curves: bool = True) -> Run
         processes=tuple(read_processes(connection, run.id)),
         thresholds=tuple(convert(row["definition"], PerformanceThreshold) for row in thresholds),
         results=tuple(
-            restated(convert(row["result"], ThresholdResult), ledger, crossings.get(row["threshold"]))
+            restated(_result(row["result"]), ledger, crossings.get(row["threshold"]))
             for threshold in thresholds
             if (row := results.get(threshold["name"])) is not None
         ),
@@ -62,6 +62,12 @@ def read_record(connection: Connection, run: Run, *, curves: bool = True) -> Run
         curves=_read_curves(connection, run.id) if curves else (),
         events=_read_events(connection, run.id),
     )
+
+
+def _result(kept: dict[str, Any]) -> ThresholdResult:
+    """Return a result; one of schema 1 named no bound, and all of an `already_met` one were upper bounds."""
+    was_upper = "bound" not in kept and kept["already_met"]
+    return convert(kept | {"bound": "upper"} if was_upper else kept, ThresholdResult)
 
 
 def read_processes(connection: Connection, run: str) -> list[Process]:

@@ -24,6 +24,7 @@ from milepost.store.schema import (
     SEGMENTS,
     THRESHOLDS,
 )
+from milepost.tracking.crossing import Crossing
 
 Row = dict[str, Any]
 
@@ -84,7 +85,7 @@ def _crossed_before(connection: Connection, record: RunRecord) -> set[str]:
         for name, crossing, definition in kept
         if crossing is not None
         and definition == defined.get(name)
-        and crossing != to_builtins(record.crossings.get(name))
+        and msgspec.convert(crossing, Crossing) != record.crossings.get(name)
     }
 
 

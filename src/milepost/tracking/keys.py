@@ -11,7 +11,7 @@ Scalar = float | bool | str
 PREFIX = "performance_threshold"
 
 SAMPLES = f"{PREFIX}/samples"
-"""Where the run stands; the other keys are charted against it."""
+"""Where the run stands; the other keys are charted against it. Its last piece is the unit, where that is another."""
 
 OF_A_RESULT = (
     "achieved",
@@ -21,8 +21,14 @@ OF_A_RESULT = (
     "samples_to_threshold",
     "minutes_to_threshold",
     "cost_to_threshold",
+    "samples_unit",
+    "start_known",
+    "bound",
+    "rewinds",
+    "late_observations",
+    "restarts",
 )
-"""Attributes of a result that are shown."""
+"""Attributes of a result that are shown; where it does not count samples, the key of these says what it counts."""
 
 
 class Figure(NamedTuple):
@@ -57,10 +63,15 @@ def figures(
     """
     quote = segment.quote if segment else None
     known = (
-        *((name, key, getattr(result, key)) for name, result in results.items() for key in OF_A_RESULT),
+        *((name, _key(key, result), getattr(result, key)) for name, result in results.items() for key in OF_A_RESULT),
         (None, "cost_so_far", cost_so_far),
         (None, "usd_per_hour", quote.usd_per_hour_at(wall_time) if quote else None),
         (None, "price_source", quote.source if quote else None),
         (None, "price_assumed", quote.assumed if quote else None),
     )
     return tuple(Figure(*each) for each in known if each[-1] is not None)
+
+
+def _key(attribute: str, result: ThresholdResult) -> str:
+    """Return the key of an attribute: ``steps_to_threshold``, where samples are counted in steps."""
+    return f"{result.samples_unit or 'samples'}_to_threshold" if attribute == "samples_to_threshold" else attribute

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from milepost.analysis.groups import Group, groups_of
-from milepost.report.amounts import UNKNOWN
-from milepost.report.cells import bounded, dollars, reached
+from milepost.report.amounts import UNKNOWN, usd
+from milepost.report.cells import marked, number, reached
 from milepost.runs.record import RunRecord
 
 
@@ -18,8 +18,8 @@ def summary(every: Sequence[RunRecord]) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _least(group: Group, field: Literal["minutes", "usd"]) -> str:
-    if (member := group.least(field)) is None:
+    if (least := group.least(field)) is None:
         return UNKNOWN
-    result, reach = member.result, member.reach
-    shown = dollars(result, reach.usd) if field == "usd" else bounded(result, reach.minutes, ",.2f", " min")
-    return shown + (f" ({result.run})" if len(group.members) > 1 and result.run else "")
+    result, reach = least.member.result, least.member.reach
+    shown = usd(reach.usd, assumed=result.price_assumed) if field == "usd" else number(reach.minutes, ",.2f") + " min"
+    return marked(least.bound) + shown + (f" ({result.run})" if len(group.members) > 1 and result.run else "")

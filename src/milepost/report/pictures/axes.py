@@ -32,7 +32,7 @@ def known(layer: alt.Chart, *fields: str) -> alt.Chart:
 
 
 def along(quantity: Quantity, *, field: str | None = None) -> alt.X:
-    """Return an x channel over samples, minutes or dollars; of another field where that is named."""
+    """Return an x channel over counts, minutes or dollars; of another field where that is named."""
     axis = alt.Axis(
         labelExpr=f"format(datum.value, '{quantity.format}')",  # each label by itself: 0, 500k, 1M
         tickCount=alt.ExprRef("max(2, min(8, width / 90))"),
@@ -50,12 +50,12 @@ def from_zero(data: str, quantity: Quantity, *, style: str, description: Any = a
     return layer.encode(x=along(quantity, field="zero"), x2=alt.X2(f"{quantity.field}:Q"))
 
 
-def bounds(crossings: alt.Chart, x: alt.X, y: alt.Y) -> alt.Chart:
-    """Return the layer that says of crossings that their figures are upper bounds: of rows that bear a ``bound``."""
-    text: alt.Chart = crossings.transform_filter("datum.bound != ''").mark_text(
+def bounds(crossings: alt.Chart, quantity: Quantity, x: alt.X, y: alt.Y) -> alt.Chart:
+    """Return the layer that marks the crossings whose quantity is a bound."""
+    text: alt.Chart = crossings.transform_filter(f"datum.{quantity.bound} != ''").mark_text(
         style="bound", aria=False, dx=-11, baseline="middle"
     )
-    return text.encode(x=x, y=y, text=alt.Text("bound:N"))
+    return text.encode(x=x, y=y, text=alt.Text(f"{quantity.bound}:N"))
 
 
 LEGEND: dict[str, Any] = {"title": None, "orient": "top", "offset": 4, "symbolOpacity": 1}

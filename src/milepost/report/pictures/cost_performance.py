@@ -8,19 +8,20 @@ import altair as alt
 from milepost.analysis.curves import crossed, watching
 from milepost.analysis.frontier import Line, frontier, lines_over_dollars
 from milepost.analysis.groups import group_of
+from milepost.analysis.reach import is_lower_bound
 from milepost.report.amounts import UNKNOWN, usd
-from milepost.report.cells import bound_of, dollars
+from milepost.report.cells import dollars, marked, marks_of
 from milepost.report.pictures.axes import along, bounds, chart, colour, dash, known, layered, said, tooltip
 from milepost.report.pictures.data import QUANTITIES, Datum, short, thinned
-from milepost.report.pictures.notes import assumed_note
+from milepost.report.pictures.notes import assumed_note, lower_note
 from milepost.report.pictures.picture import Picture, Switch, Table
 from milepost.report.pictures.targets import HEIGHT, target_labels, target_lines, target_rows, values
 from milepost.runs.record import RunRecord
 
 SAYS = """\
 A line is a run: its smoothed metric over the dollars that its training time had cost, without work that was lost. A
-colour is a group. Dashed lines are targets, dots are crossings; ≤ says that one was met from the start. The broad grey
-line is the frontier: the cheapest way that any run found to each level."""
+colour is a group. Dashed lines are targets, dots are crossings; ≤ says that one was met from the start, ≥ that it is
+not known when the run began. The broad grey line is the frontier: the cheapest way that any run found to each level."""
 
 MOST_POINTS = 6_000
 """Of all lines together."""
@@ -66,7 +67,8 @@ def _chart(
     data[names["crossings"]] = [
         _named(line)
         | {"threshold": result.threshold, "usd": result.cost_to_threshold}
-        | {"value": result.smoothed_value_at_threshold, "bound": bound_of(result)}
+        | {"value": result.smoothed_value_at_threshold}
+        | marks_of(result)
         for line in lines
         for result in crossed(line.record, line.curve)
     ]
@@ -91,7 +93,7 @@ def _chart(
         crossings.mark_point(style="crossing", filled=True, size=90, opacity=1, description=read).encode(
             x=x, y=y, color=hues, tooltip=told
         ),
-        bounds(crossings, x, y),
+        bounds(crossings, quantity, x, y),
         *target_labels(names["targets"], title),
         height=HEIGHT,
     )
@@ -108,9 +110,10 @@ def _cells(metric: str, line: Line) -> tuple[str, ...]:
         for result in crossed(line.record, line.curve)
     ]
     last = line.levels[-1]
+    bound = marked("lower" if is_lower_bound(line.record) else None)
     return (
         *(line.record.run.id, line.record.run.group or UNKNOWN, metric, ", ".join(at_usd) or UNKNOWN),
-        *(f"{last.point.smoothed:.4g}", usd(last.usd, assumed=assumed)),
+        *(f"{last.point.smoothed:.4g}", bound + usd(last.usd, assumed=assumed)),
     )
 
 
@@ -123,4 +126,5 @@ def _notes(every: Sequence[RunRecord], has_lines: bool, unpriced: Sequence[str])
     elif not has_lines:
         yield "No run has logged a metric that a threshold watches: there is nothing to draw over dollars."
     if has_lines:
+        yield from lower_note(every)
         yield from assumed_note(every)

@@ -6,20 +6,32 @@ from typing import Any
 
 import altair as alt
 
-from milepost.analysis.curves import Level, crossed, lost_of, name_of, on_the_way, watching, with_usd
-from milepost.analysis.reach import Reach, at_crossing, before_crossing, has_clock
-from milepost.report.amounts import usd
-from milepost.report.cells import bound_of
+from milepost.analysis.curves import (
+    Level,
+    crossed,
+    has_late,
+    lost_of,
+    name_of,
+    on_the_way,
+    unit_of_curve,
+    watching,
+    with_usd,
+)
+from milepost.analysis.reach import Reach, at_crossing, before_crossing, has_clock, is_lower_bound
+from milepost.report.amounts import UNKNOWN, usd
+from milepost.report.cells import head_of, marked, marks_of
 from milepost.report.pictures.axes import along, bounds, chart, known, layered, said, tooltip
-from milepost.report.pictures.data import QUANTITIES, Datum, Quantity, fields_of, short, thinned
+from milepost.report.pictures.data import QUANTITIES, Datum, Quantity, fields_of, has, short, thinned
+from milepost.report.pictures.notes import lower_note
 from milepost.report.pictures.picture import Picture, Switch, Table
 from milepost.report.pictures.targets import HEIGHT, target_labels, target_lines, target_rows, values
 from milepost.runs.record import Curve, CurvePoint, RunRecord
+from milepost.tracking.counting import SamplesUnit
 
 SAYS = """\
 The thin line is what was logged, the thick line the smoothed metric, which is what counts. Dashed lines across are
-targets, dots are crossings, each at the end of its bracket (the band); ≤ says that one was met from the start. Dotted
-pieces are work that was lost."""
+targets, dots are crossings, each at the end of its bracket (the band); ≤ says that one was met from the start, ≥ that
+it is not known when the run began. Dotted pieces are work that was lost."""
 
 MOST_POINTS = 600
 """Of a line; the store keeps more."""
@@ -33,14 +45,15 @@ def curves(record: RunRecord, most_points: int = MOST_POINTS) -> Picture:
     charts: dict[tuple[str, ...], Any] = {}
     data: dict[str, list[Datum]] = {}
     cells: list[tuple[str, ...]] = []
+    head = head_of(record.results)
     for at, curve in enumerate(record.curves):
-        levels = with_usd(record, on_the_way(curve))
+        levels = with_usd(record, on_the_way(curve, has_late=has_late(record)))
         _add(record, curve, levels, at, data, most_points)
         for name, quantity in QUANTITIES.items():
-            if any(row[quantity.field] is not None for row in data[f"led{at}"]):
+            if has(data[f"led{at}"], quantity):
                 is_smoothed = not curve.smoothing.is_raw
                 charts[name_of(curve), name] = _chart(curve.metric, quantity, at, is_smoothed=is_smoothed)
-        cells += [_point_cells(curve, level) for level in thinned(levels, TABLE_POINTS)]
+        cells += [_point_cells(record, curve, level, head) for level in thinned(levels, TABLE_POINTS)]
     metrics, over = (tuple(dict.fromkeys(key[place] for key in charts)) for place in (0, 1))
     return Picture(
         name="curves",
@@ -49,8 +62,8 @@ def curves(record: RunRecord, most_points: int = MOST_POINTS) -> Picture:
         charts=charts,
         switches=(Switch("metric", metrics), Switch("over", over)),
         data=data if charts else {},
-        table=Table(("metric", "samples", "minutes", "USD", "raw", "smoothed"), tuple(cells), numbers=5),
-        notes=() if charts else ("This run has logged no metric that a threshold watches.",),
+        table=Table(("metric", head, "minutes", "USD", "raw", "smoothed"), tuple(cells), numbers=5),
+        notes=tuple(lower_note([record])) if charts else ("This run has logged no metric that a threshold watches.",),
     )
 
 
@@ -58,28 +71,31 @@ def _add(
     record: RunRecord, curve: Curve, levels: Sequence[Level], at: int, data: dict[str, list[Datum]], most_points: int
 ) -> None:
     """Put the data sets of a curve among those of the picture."""
-    timed = has_clock(record)
-    data[f"led{at}"] = [_point(level.point, level.usd, timed=timed) for level in thinned(levels, most_points)]
+    timed, unit = has_clock(record), unit_of_curve(record, curve)
+    data[f"led{at}"] = [_point(level.point, level.usd, unit, timed=timed) for level in thinned(levels, most_points)]
     data[f"lost{at}"] = [
-        _point(point, None, timed=timed) | {"stretch": number}
-        for number, stretch in enumerate(lost_of(curve))
+        _point(point, None, unit, timed=timed) | {"stretch": number}
+        for number, stretch in enumerate(lost_of(curve, has_late=has_late(record)))
         for point in thinned(stretch, most_points)
     ]
     data[f"crossings{at}"] = [
-        {"threshold": result.threshold, "smoothed": result.smoothed_value_at_threshold, "bound": bound_of(result)}
-        | fields_of(at_crossing(result))
-        | fields_of(before_crossing(result), "after_")
+        {"threshold": result.threshold, "smoothed": result.smoothed_value_at_threshold}
+        | marks_of(result)
+        | fields_of(at_crossing(result), unit)
+        | fields_of(before_crossing(result), unit, "after_")
         for result in crossed(record, curve)
     ]
     points = [
-        (row["minutes" if timed else "samples"], row[name]) for row in data[f"led{at}"] for name in ("raw", "smoothed")
+        (row["minutes" if timed else unit or "samples"], row[name])
+        for row in data[f"led{at}"]
+        for name in ("raw", "smoothed")
     ]
     data[f"targets{at}"] = target_rows(watching(record, curve), points)
 
 
-def _point(point: CurvePoint, spent: float | None, *, timed: bool) -> Datum:
+def _point(point: CurvePoint, spent: float | None, unit: SamplesUnit | None, *, timed: bool) -> Datum:
     reach = Reach(point.samples or None, short(point.elapsed_seconds / 60) if timed else None, short(spent))
-    return fields_of(reach) | {"raw": short(point.raw), "smoothed": short(point.smoothed)}
+    return fields_of(reach, unit) | {"raw": short(point.raw), "smoothed": short(point.smoothed)}
 
 
 @cache
@@ -102,7 +118,7 @@ def _chart(metric: str, quantity: Quantity, at: int, *, is_smoothed: bool) -> al
         crossings.mark_point(style="crossing", filled=True, size=100, opacity=1, description=read).encode(
             x=x, y=y, tooltip=told
         ),
-        bounds(crossings, x, y),
+        bounds(crossings, quantity, x, y),
     ]
     if quantity is not QUANTITIES["dollars"]:
         lost = known(chart(f"lost{at}"), field).mark_line(style="lost", description="lost work")
@@ -110,9 +126,14 @@ def _chart(metric: str, quantity: Quantity, at: int, *, is_smoothed: bool) -> al
     return layered(*layers, *target_labels(f"targets{at}", metric), height=HEIGHT)
 
 
-def _point_cells(curve: Curve, level: Level) -> tuple[str, ...]:
-    point = level.point
+def _point_cells(record: RunRecord, curve: Curve, level: Level, head: str) -> tuple[str, ...]:
+    point, unit = level.point, unit_of_curve(record, curve)
+    bound = marked("lower" if is_lower_bound(record) else None)
+    timed = has_clock(record)
     return (
-        *(name_of(curve), f"{point.samples:,}", f"{point.elapsed_seconds / 60:,.2f}", usd(level.usd)),
+        name_of(curve),
+        UNKNOWN if unit is None else f"{point.samples:,}{'' if unit == head else f' {unit}'}",
+        f"{bound}{point.elapsed_seconds / 60:,.2f}" if timed else UNKNOWN,
+        UNKNOWN if level.usd is None else bound + usd(level.usd),
         *(f"{point.raw:.4g}", f"{point.smoothed:.4g}"),
     )

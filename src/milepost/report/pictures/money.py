@@ -8,7 +8,7 @@ from milepost.report.ledgers import spending_rows
 from milepost.report.pictures.axes import from_zero, said, tooltip
 from milepost.report.pictures.data import Datum, Quantity
 from milepost.report.pictures.labelled_rows import LabelledRows
-from milepost.report.pictures.notes import count, untimed_note
+from milepost.report.pictures.notes import count, lower_note, untimed_note
 from milepost.report.pictures.picture import Picture, Table
 from milepost.runs.record import RunRecord
 
@@ -43,3 +43,4 @@ def _notes(every: Sequence[RunRecord], spending: Breakdown) -> Iterator[str]:
         shown = ", ".join(spending.unpriced[:5]) + (" …" if len(spending.unpriced) > 5 else "")
         yield f"{count(len(spending.unpriced), 'run')} without a known price: not in it ({shown})."
     yield from untimed_note(every)
+    yield from lower_note(every)

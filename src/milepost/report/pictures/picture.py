@@ -58,7 +58,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
     def choose(self, **choices: str | None) -> tuple[str, ...]:
-        """Return what is chosen of each switch: the first option of those that nobody chooses.
+        """Return what is chosen of each switch: of those that nobody chooses, the first that there is a chart of.
 
         Raises:
             ConfigError: There is no such switch or option; says which there are.
@@ -70,4 +70,8 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
             options = switches.get(name)
             require(options is not None, f"{self.name}: {name}", choice, "no such choice in this picture")
             require(choice in (options or ()), f"{self.name}: {name}", choice, f"one of {', '.join(options or ())}")
+        chosen = tuple(choices.get(name) for name, options in switches.items() if options)
+        for key in self.charts:
+            if all(choice in (None, part) for choice, part in zip(chosen, key, strict=True)):
+                return key
         return tuple(choices.get(name) or options[0] for name, options in switches.items() if options)

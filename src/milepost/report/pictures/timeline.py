@@ -1,4 +1,4 @@
-"""When each run reached each threshold: over samples, minutes and dollars."""
+"""When each run reached each threshold: over samples (or whatever else it counts in), minutes and dollars."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,11 +7,13 @@ import altair as alt
 
 from milepost.analysis.members import members_of
 from milepost.analysis.reach import at_crossing, at_end, before_crossing, stops
-from milepost.report.cells import COLUMNS, NUMBERS, bound_of, row
+from milepost.analysis.units import unit_of
+from milepost.report.cells import NUMBERS, marks_of, table
+from milepost.report.footnotes import footnotes
 from milepost.report.pictures.axes import along, bounds, chart, colour, from_zero, known, said, shape, tooltip
-from milepost.report.pictures.data import QUANTITIES, Datum, Quantity, fields_of
+from milepost.report.pictures.data import QUANTITIES, Datum, Quantity, fields_of, has
 from milepost.report.pictures.labelled_rows import LANE, LabelledRows
-from milepost.report.pictures.notes import assumed_note, count, unknown_notes
+from milepost.report.pictures.notes import assumed_note, count, units_note, unknown_notes
 from milepost.report.pictures.picture import Picture, Switch, Table
 from milepost.runs.record import RunRecord
 
@@ -19,7 +21,8 @@ SAYS = """\
 A row is a run, a lane in it a threshold, and a grey line how far the run came. A filled mark is where the smoothed
 metric crossed, the thick bar before it the bracket: it crossed in there. An open mark is a run that never got there, at
 where it stopped; an upright stroke is where it was preempted, killed or interrupted; ≤ says that the threshold was met
-from the start, so that the figure is an upper bound."""
+from the start, so that the figure is an upper bound, and ≥ that it is a lower one, since it is not known when the run
+began."""
 
 MOST_RUNS = 100
 """So many runs are drawn; the table has them all."""
@@ -36,9 +39,10 @@ def timeline(every: Sequence[RunRecord]) -> Picture:
     charts: dict[tuple[str, ...], Any] = {
         (name,): _chart(quantity, rows, thresholds)
         for name, quantity in QUANTITIES.items()
-        if any(extent[quantity.field] is not None for extent in data["extents"])
+        if has((row for part in ("extents", "crossings", "open") for row in data[part]), quantity)
     }
     results = [result for record in every for result in record.results]
+    columns, cells = table(results)
     return Picture(
         name="timeline",
         title="When each threshold was reached",
@@ -46,29 +50,32 @@ def timeline(every: Sequence[RunRecord]) -> Picture:
         charts=charts,
         switches=(Switch("over", tuple(name for (name,) in charts)),),
         data=data if charts else {},
-        table=Table(COLUMNS, tuple(map(row, results)), numbers=NUMBERS),
+        table=Table(columns, tuple(cells), numbers=NUMBERS),
         notes=(
             *_notes(every, drawn, results == []),
             *unknown_notes(member for record in drawn for member in members_of(record)),
+            *units_note(results),
+            *footnotes(results, ends=True),
             *assumed_note(drawn),
         ),
     )
 
 
 def _add(record: RunRecord, rows: LabelledRows, data: dict[str, list[Datum]]) -> None:
-    run, end = record.run, at_end(record)
+    run, end, unit = record.run, at_end(record), unit_of(record.results)
     lanes = rows.add(f"{run.id} · {run.group}" if run.group else run.id, lanes=len(record.results))
     for result, y in zip(record.results, lanes, strict=True):
         named = {"run": run.id, "threshold": result.threshold, "y": y}
-        data["extents"].append(named | fields_of(end) | {"zero": 0})
+        data["extents"].append(named | fields_of(end, unit) | {"zero": 0})
         if result.achieved:
-            bracket = fields_of(before_crossing(result), "after_") | {"bound": bound_of(result)}
-            data["crossings"].append(named | fields_of(at_crossing(result)) | bracket)
+            of_it = result.samples_unit
+            bracket = fields_of(before_crossing(result), of_it, "after_") | marks_of(result)
+            data["crossings"].append(named | fields_of(at_crossing(result), of_it) | bracket)
         else:
-            data["open"].append(named | fields_of(end))
+            data["open"].append(named | fields_of(end, unit))
     for why, where in stops(record):
         ends = {"y": lanes[0] - LANE / 2, "y2": lanes[-1] + LANE / 2}
-        data["stops"].append({"run": run.id, "why": why} | ends | fields_of(where))
+        data["stops"].append({"run": run.id, "why": why} | ends | fields_of(where, unit))
 
 
 def _chart(quantity: Quantity, rows: LabelledRows, thresholds: Sequence[str]) -> alt.LayerChart:
@@ -89,7 +96,7 @@ def _chart(quantity: Quantity, rows: LabelledRows, thresholds: Sequence[str]) ->
         crossings.mark_point(filled=True, size=90, opacity=1, description=crossed).encode(
             x=x, y=y, color=hues, shape=shapes, tooltip=told
         ),
-        bounds(crossings, x, y),
+        bounds(crossings, quantity, x, y),
         open_ends.mark_point(filled=False, size=90, strokeWidth=1.8, description=said("run", "threshold")).encode(
             x=x, y=y, color=hues, shape=shapes, tooltip=told
         ),

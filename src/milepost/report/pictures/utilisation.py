@@ -10,7 +10,7 @@ from milepost.report.ledgers import price_notes
 from milepost.report.pictures.axes import from_zero, said, tooltip
 from milepost.report.pictures.data import Datum, Quantity
 from milepost.report.pictures.labelled_rows import LabelledRows
-from milepost.report.pictures.notes import untimed_note
+from milepost.report.pictures.notes import lower_note, untimed_note
 from milepost.report.pictures.picture import Picture, Table
 from milepost.runs.record import RunRecord
 
@@ -40,7 +40,7 @@ def utilisation(every: Sequence[RunRecord]) -> Picture:
             tuple(_cells(name, each) for name, each in used.items()),
             numbers=4,
         ),
-        notes=(*untimed_note(every), *price_notes(*(record.ledger for record in every))),
+        notes=(*untimed_note(every), *lower_note(every), *price_notes(*(record.ledger for record in every))),
     )
 
 
