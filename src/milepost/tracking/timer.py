@@ -261,6 +261,7 @@ class Timer:
     def settle(self) -> None:
         """Say from when on an update is to be looked at more closely."""
         always = self.is_shifted or self.boundary is not None or self.row_bound or self.told_bound
+        always = always or (self.gap_seconds < math.inf and not self._wall_is_given)
         self.due = 0 if always else self.trail.due
 
     def split(self, samples: int, elapsed_seconds: float, wall_time: float) -> None:

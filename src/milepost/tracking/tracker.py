@@ -16,7 +16,7 @@ from milepost.tracking.event import Event
 from milepost.tracking.moves import Moves
 from milepost.tracking.precision import is_single
 from milepost.tracking.result import CrossingCosts, ThresholdResult, result_of
-from milepost.tracking.row import LATEST
+from milepost.tracking.row import LATEST_ELAPSED_SECONDS
 from milepost.tracking.series import Series, as_float, by_metric
 from milepost.tracking.thresholds import PerformanceThreshold, require_unique_names
 from milepost.tracking.timer import SYSTEM_CLOCK, Clock, ProcessStart, Timer
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from milepost.tracking.keys import Figure
     from milepost.tracking.state import TrackerState
 
-# `keys`, `rewind` and `state` are imported where they are used: making a tracker costs little.
+# `keys` and `state` are imported where they are used: making a tracker costs little.
 
 
 class PerformanceThresholdTracker:
@@ -114,8 +114,8 @@ class PerformanceThresholdTracker:
             elapsed = elapsed_seconds
         if not (
             timer.samples <= samples < timer.due
-            and 0.0 <= elapsed - timer.elapsed_seconds < timer.hole_seconds
-            and timer.wall_time <= wall < LATEST
+            and timer.elapsed_seconds <= elapsed < LATEST_ELAPSED_SECONDS
+            and (wall_time is None or 0.0 <= wall_time - timer.wall_time < timer.hole_seconds)
             and (elapsed_seconds is None) is timer.timed_here
         ):
             placed = self.moves.place(metrics, samples, elapsed_seconds, wall, wall_time is not None)
