@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from milepost.money.position import Position
 from milepost.tracking.falls import Falls, Placed
+from milepost.tracking.result import ROUNDING, ROUNDING_SECONDS
 from milepost.tracking.row import Row, read
 from milepost.tracking.timer import ProcessStart
 from milepost.tracking.trail import LEAST_HOLE_SECONDS
 
 if TYPE_CHECKING:
     from milepost.tracking.tracker import PerformanceThresholdTracker
-
-ROUNDING_SECONDS = 1.0
-"""A timer that falls by no more has been rounded, or told by two loggers."""
 
 
 class Moves:
@@ -102,7 +100,7 @@ class Moves:
         if row.elapsed_seconds <= before / 2:
             self._restart_timer(row, row.elapsed_seconds, last)
             return last + row.elapsed_seconds
-        if last - elapsed > ROUNDING_SECONDS + last / 100:
+        if last - elapsed > ROUNDING_SECONDS + last * ROUNDING:
             timer.bound = "unknown"
             timer.untimed_because = (
                 f"elapsed time went back from {before:g} to {row.elapsed_seconds:g} s, and not to where a timer "
@@ -175,7 +173,11 @@ class Moves:
         since = None if started is None else row.wall_time - started
         is_anew = told is not None and (
             elapsed < last.elapsed_seconds
-            or (since is not None and not boundary.has_loaded and abs(told - since) <= ROUNDING_SECONDS + since / 100)
+            or (
+                since is not None
+                and not boundary.has_loaded
+                and abs(told - since) <= ROUNDING_SECONDS + since * ROUNDING
+            )
         )
         if told is not None:
             since = told if is_anew else None

@@ -237,6 +237,10 @@ def result_of(
     )
 
 
+ROUNDING = 0.01
+ROUNDING_SECONDS = 1.0
+"""Clocks are rounded: elapsed time may gain by so much on wall time, as a part of it and in seconds."""
+
 NO_START = "the first observation met it, and nothing tells when the run began"
 
 
@@ -245,6 +249,11 @@ def time_of(crossing: Crossing, timer: Timer) -> tuple[Literal["lower", "upper"]
     bound = crossing.position.bound
     if bound == "unknown":
         return None, timer.untimed_because or "its observation tells no time"
+    if timer.first_clocks is not None:
+        elapsed, wall = timer.first_clocks
+        gained, passed = crossing.position.elapsed_seconds - elapsed, crossing.position.wall_time - wall
+        if gained > passed * (1 + ROUNDING) + ROUNDING_SECONDS:
+            return None, f"elapsed time gains {gained:.0f} s where {passed:.0f} s pass by wall time: it is no clock"
     is_lower = bound == "lower" or timer.start_known is False
     if crossing.already_met or bound == "upper":
         return ("upper", None) if not is_lower else (None, NO_START)

@@ -48,6 +48,7 @@ class TimerState(msgspec.Struct, frozen=True):
 
     trail: TrailState = TrailState()
     first_samples: int | None = None
+    first_clocks: tuple[float, float] | None = None
     count_offset: int = 0
     told_offset: float = 0.0
     wall_offset: float = 0.0

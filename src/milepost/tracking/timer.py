@@ -82,6 +82,7 @@ class Timer:
         start_known: Whether it is known when the run began.
         boundary: Set where the next update is the first of another process.
         first_samples: What the first update told.
+        first_clocks: Elapsed seconds and wall time of the first update, where it told both.
         count_offset: What is added to the samples that are told, since their counter began anew.
         told_offset: What is added to the elapsed seconds that are told, since their timer began anew.
         wall_offset: What is added to the wall times that are told, since their clock was put back.
@@ -115,6 +116,7 @@ class Timer:
         self.start_known: bool | None = None
         self.boundary: ProcessStart | None = None
         self.first_samples: int | None = None
+        self.first_clocks: tuple[float, float] | None = None
         self.count_offset = 0
         self.told_offset = 0.0
         self.wall_offset = 0.0
@@ -241,6 +243,8 @@ class Timer:
         if first:  # the clock counted until now, and its time is not the caller's
             self.ledger = self.ledger.untimed(in_all_it_resumes=untold)
             self.elapsed_seconds = self.segment().marks[0].elapsed_seconds
+            if wall_is_given and self.first_clocks is None and self.segment().has_wall_clock:
+                self.first_clocks = elapsed_seconds + self.told_offset, wall
         return elapsed_seconds + self.told_offset
 
     def leave_out(self, gap_seconds: float) -> None:
@@ -260,9 +264,9 @@ class Timer:
 
     def settle(self) -> None:
         """Say from when on an update is to be looked at more closely."""
-        always = self.is_shifted or self.boundary is not None or self.row_bound or self.told_bound
-        always = always or (self.gap_seconds < math.inf and not self._wall_is_given)
-        self.due = 0 if always else self.trail.due
+        odd = self.is_shifted or self.boundary is not None or self.row_bound or self.told_bound
+        by_clock = self.gap_seconds < math.inf and not self._wall_is_given
+        self.due = 0 if odd or by_clock else self.trail.due
 
     def split(self, samples: int, elapsed_seconds: float, wall_time: float) -> None:
         """End the segment under way at the last update, and open another: the time between is not paid for."""
