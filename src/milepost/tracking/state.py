@@ -139,7 +139,7 @@ def join(timer: Timer, saved: TrackerState) -> None:
     timer.forget_opened()
     live = timer.ledger.current
     here = timer.here  # opens a segment where there is none
-    samples, elapsed, checkpoint = saved.samples, saved.elapsed_seconds, saved.ledger.checkpoint
+    samples, elapsed, checkpoint = saved.samples, _elapsed_of(saved, timer.ledger), saved.ledger.checkpoint
     if live is None:
         # No ledger of this process says otherwise: go on under the terms of the state's last segment.
         timer.ledger = saved.ledger
@@ -174,6 +174,19 @@ def join(timer: Timer, saved: TrackerState) -> None:
     timer.first_samples = timer.first_samples if timer.first_samples is not None else 0
     timer.boundary = ProcessStart(here.wall_time, has_loaded=True)
     timer.settle()
+
+
+def _elapsed_of(saved: TrackerState, ledger: Ledger) -> float:
+    """Return how far the training timer of a state had come: before anybody told any, as the ledger has it by now.
+
+    A state that is taken before the first update has the clock's time since the start. A trainer that tells its own
+    makes that time of set-up, in the ledger; the state can't know that as yet.
+    """
+    if saved.elapsed_source is None and (checkpoint := saved.ledger.checkpoint) is not None:
+        segment = ledger.segment(checkpoint[0])
+        if segment is not None and len(segment.marks) >= checkpoint[1]:
+            return segment.marks[checkpoint[1] - 1].elapsed_seconds
+    return saved.elapsed_seconds
 
 
 def restore(saved: TrackerState, every_series: Sequence[Series], timer: Timer) -> None:
