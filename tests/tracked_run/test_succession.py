@@ -16,7 +16,6 @@ from milepost.tracked_run.run import TrackedRun
 from milepost.tracked_run.succession import following
 from milepost.tracking.thresholds import PerformanceThreshold
 from tests.helpers import threshold
-from tests.tracked_run.helpers import kill
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "faults"
 
@@ -96,7 +95,8 @@ def test_training_goes_on_with_its_jobs_run_where_a_state_is_loaded(tmp_path: Pa
 def test_training_goes_on_with_its_jobs_run_where_that_was_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     code = (
-        "import sys; from pathlib import Path; from tests.tracked_run.test_succession import *\n"
+        "import os, signal, sys\nfrom pathlib import Path\n"
+        "from tests.tracked_run.helpers import kill\nfrom tests.tracked_run.test_succession import start, train\n"
         "train(run := start(Path(sys.argv[1])), [1.0, 6.0])\n"
         "kill(run); os.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -150,8 +150,30 @@ class TrackedRun:
 
     @_never_raises(dict)
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint should hold of the run: JSON-able; empty where nothing is tracked."""
+        """Return what a checkpoint should hold of the run: JSON-able; empty where nothing is tracked.
+
+        Once the checkpoint is saved, say so: `checkpointed`.
+        """
         return self._live.state_dict()
+
+    def checkpointed(self, state: Mapping[str, Any] | None = None) -> None:
+        """Note that a checkpoint is saved: its file is there. May be called on any thread, such as a saver's own.
+
+            torch.save({"run": run.state_dict(), …}, path)
+            run.checkpointed()
+
+        Args:
+            state: What `state_dict` gave for it; what it gave last where not given. A saver that works behind training
+                hands it over, if the next may be under way by then.
+        """
+        loop = self._loop
+        if loop is not None and (state is None or state):
+            try:
+                checkpoints = loop.tracker.checkpoints
+                names = checkpoints.held_by(state)
+                loop.do_soon(lambda: checkpoints.saved(names))
+            except Exception:
+                self._failed("checkpointed")
 
     @_never_raises(lambda: None)
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -73,6 +73,12 @@ class TrackerState(msgspec.Struct, frozen=True):
     thresholds: tuple[ThresholdState, ...]
     timer: TimerState = TimerState()
 
+    @property
+    def crossed(self) -> frozenset[str]:
+        """Names of the thresholds whose crossings it holds, and at or after which it was taken."""
+        kept = ((each.threshold.name, each.crossing) for each in self.thresholds)
+        return frozenset(name for name, crossing in kept if crossing and crossing.position.samples <= self.samples)
+
     @classmethod
     def read(cls, state: Mapping[str, Any]) -> "TrackerState":
         """Read what `state_of` gave.
