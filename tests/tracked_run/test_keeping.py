@@ -460,3 +460,24 @@ def test_set_up_in_a_saved_state_is_no_training_time_of_a_trainer_that_tells_its
         result = resumed.get_results()["t"]
     assert (result.samples_to_threshold, result.minutes_to_threshold) == (30, 0.05)
     assert (result.cost_to_threshold, result.after_cost) == (3.0, 2.0)
+
+
+@pytest.mark.parametrize(("said", "known"), [(True, True), (False, None)])
+def test_what_is_known_of_checkpoints_is_kept_with_the_run(tmp_path: Path, said: bool, known: bool | None) -> None:
+    path = tmp_path / "milepost.db"
+    thresholds = [threshold(2.0, name="two"), threshold(5.0, name="five")]
+    first = track(thresholds=thresholds, run="r", store=path, **FIXED)
+    first.update({"m": 3.0}, 10, 1.0)
+    state = first.state_dict()
+    if said:
+        first.checkpointed()
+    first.update({"m": 6.0}, 20, 2.0)  # a crossing is written at once, with what else is known
+    kill(first)
+    # Without a state of its own, the next process knows what the store does; with one, that this was saved.
+    for loaded, expected in ((None, {"two": known, "five": False}), (state, {"two": True, "five": False})):
+        with track(thresholds=thresholds, run="r", store=path, **FIXED) as resumed:
+            if loaded is not None:
+                resumed.load_state_dict(loaded)
+            told = {name: result.checkpointed for name, result in resumed.get_results().items()}
+            assert told == expected
+            resumed.update({"m": 1.0}, 10, 1.5)
