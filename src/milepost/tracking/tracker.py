@@ -266,10 +266,7 @@ class PerformanceThresholdTracker:
         return state_of(self.timer, here, self.series, self._detectors.values(), self.moves.falls.waiting)
 
     def checkpointed(self, state: Mapping[str, Any] | None = None) -> None:
-        """Note that a state is saved, its file being there: what `state_dict` gave last, unless another is told.
-
-        See `ThresholdResult.checkpointed`.
-        """
+        """Note that a state is saved: what `state_dict` gave last, or another; see `ThresholdResult.checkpointed`."""
         self.checkpoints.saved(self.checkpoints.held_by(state))
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
