@@ -143,6 +143,7 @@ THREADS = {
 
 CATCH_ALL = {
     "cli/__init__.py",
+    "histories/finding/added.py",
     "plugins.py",
     "prices/added.py",
     "report/wandb_board.py",

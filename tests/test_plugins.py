@@ -26,11 +26,33 @@ version = "0.1"
 [project.entry-points."milepost.histories"]
 broken = "milepost_broken:Nowhere"
 csv = "milepost.histories.formats.delimited:DelimitedReader"
+unmade = "milepost_broken:Unmade"
+wild = "milepost_broken:Wild"
 [project.entry-points."milepost.sinks"]
 half = "milepost_broken:Half"
 number = "milepost_broken:NUMBER"
 """
-BROKEN_CODE = "from milepost.plugins import Sink\nNUMBER = 1\nclass Half(Sink): ...\n"
+BROKEN_CODE = """
+from milepost.plugins import Reader, Sink
+
+NUMBER = 1
+
+class Half(Sink): ...
+
+class Wild(Reader):
+    name = "wild"
+
+    def claims(self, file):
+        raise IndexError("no such piece")
+
+    def histories(self, files, run, wanted):
+        raise IndexError("nor such a line")
+        yield
+
+class Unmade(Wild):
+    def __init__(self):
+        raise RuntimeError("no licence")
+"""
 
 
 def install(files: dict[str, str], folder: Path, site: Path) -> None:
@@ -135,7 +157,20 @@ def test_what_cannot_be_used_is_said_with_its_package_and_ends_nothing(
     log.write_text("samples,elapsed_seconds,reward\n1000,60,3\n")
     done = cli("replay", str(log), "--threshold", "reward >= 2", "--json", sites=[site, broken])
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("milepost-broken 0.1") == 1
+    said = [line for line in done.stderr.splitlines() if "milepost-broken 0.1" in line]
+    assert [line.partition("the reader ")[2] for line in said] == [
+        "'broken' of milepost-broken 0.1 can't be loaded: AttributeError: module 'milepost_broken' has no attribute "
+        "'Nowhere'; it is left out",
+        "'unmade' of milepost-broken 0.1 can't be loaded: RuntimeError: no licence; it is left out",
+        f"'wild' of milepost-broken 0.1 is left out: it failed at {log}",
+    ]
+    assert "IndexError: no such piece" in done.stderr  # with its traceback
+    asked_for = cli("replay", str(log), "--threshold", "reward >= 2", "--format", "wild", sites=[site, broken])
+    assert asked_for.returncode == 2
+    assert "the reader 'wild' of milepost-broken 0.1 failed: IndexError: nor such a line" in asked_for.stderr
+    unmade = cli("replay", str(log), "--threshold", "reward >= 2", "--format", "unmade", sites=[site, broken])
+    assert unmade.returncode == 2
+    assert "the reader 'unmade' of milepost-broken 0.1 can't be loaded: RuntimeError: no licence" in unmade.stderr
     code = "import milepost; milepost.track(thresholds=[], sinks=['half'])"
     named = run("-c", code, sites=[broken])
     assert "'half' of milepost-broken 0.1 can't be loaded: milepost_broken:Half does not define _write" in named.stderr

@@ -174,6 +174,7 @@ class ArenaTrainer:
             wandb_run_id=None if self._wandb_run is None else self._wandb_run.id,
         )
         write_checkpoint(self.checkpoint_path, checkpoint)
+        self.tracked_run.checkpointed()
 
     def _read_checkpoint(self, path: Path) -> Checkpoint:
         """Read a checkpoint, and see that it is of a run like this.

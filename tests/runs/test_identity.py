@@ -27,8 +27,9 @@ SKY = {"SKYPILOT_MANAGED_JOB_ID": "17", "SKYPILOT_TASK_ID": "sky-managed-2026-11
     ],
 )
 def test_run_is_that_of_its_job(environ: dict[str, str], run: str) -> None:
-    assert find_run_id(environ) == run
-    assert find_run_id(environ, "seed3") == (run if run in ("a", "b") else f"{run}-seed3")
+    of_job = run not in ("a", "b")
+    assert find_run_id(environ) == (run, of_job)
+    assert find_run_id(environ, "seed3") == (f"{run}-seed3" if of_job else run, of_job)
 
 
 def test_run_without_a_job_is_a_new_one() -> None:

@@ -13,7 +13,7 @@ from milepost.tracked_run.opening import track
 from milepost.tracked_run.price_watch import PriceWatch
 from milepost.tracked_run.run import TrackedRun
 from milepost.tracking.thresholds import PerformanceThreshold
-from tests.instances.metadata_server import EC2, MetadataServer, like_ec2, serving
+from tests.instances.metadata_server import EC2, Answer, Asked, MetadataServer, Raw, like_ec2, serving
 from tests.tracked_run.helpers import part_of
 
 THRESHOLD = PerformanceThreshold("two", "m", 2.0, smoothing_factor=1.0)
@@ -25,6 +25,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MetadataServer]:
     """A metadata service, and a process that has not asked it yet."""
     monkeypatch.setattr(probing, "_answers", None)
     monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
+    monkeypatch.setattr(probing, "LIMIT_SECONDS", 60.0)  # a machine may be busy
     with serving(like_ec2(ON_DEMAND)) as running:
         monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", running.url)
         yield running
@@ -37,12 +38,20 @@ def settle(tracked: TrackedRun) -> None:
 
 
 def test_what_arrives_late_restates_the_ledger(server: MetadataServer) -> None:
+    was_seen, told = threading.Event(), like_ec2(ON_DEMAND)
+
+    def late(asked: Asked) -> Answer | Raw:
+        was_seen.wait(60)
+        return told(asked)
+
+    server.answer = late
     with track(thresholds=[THRESHOLD], sinks=[]) as tracked:
         (before,) = tracked.update({"m": 2.0}, 1, elapsed_seconds=3600.0)
         quote = tracked.ledger.segments[0].quote
         assert quote is not None
         assert (quote.instance_type, quote.assumed, quote.provisional) == ("g5.4xlarge", True, True)
         assert before.cost_to_threshold == pytest.approx(1.624)
+        was_seen.set()
         settle(tracked)
         (segment,) = tracked.ledger.segments
         after = tracked.get_results()["two"]

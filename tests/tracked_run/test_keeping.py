@@ -19,7 +19,7 @@ from milepost.tracked_run import opening, store_writer
 from milepost.tracked_run.opening import track
 from milepost.tracked_run.recorder import CLOSE_SECONDS, COMMIT_SECONDS, CUT_SHORT_SECONDS
 from tests.helpers import START, FakeClock, threshold
-from tests.tracked_run.helpers import writer_of
+from tests.tracked_run.helpers import kill, writer_of
 
 FIXED: dict[str, Any] = {"price_per_hour": 3600.0, "instance": {"provider": "own"}, "sinks": []}
 
@@ -38,7 +38,7 @@ def start(code: str, *arguments: object, **environ: str) -> subprocess.Popen[str
         import os, signal, sys, time
         import milepost
         from tests.helpers import threshold
-        from tests.tracked_run.helpers import writer_of
+        from tests.tracked_run.helpers import kill, writer_of
         from tests.tracked_run.test_keeping import FIXED
         run = milepost.track(thresholds=[threshold(5.0)], run="r", store=sys.argv[1], **FIXED)
         """
@@ -442,3 +442,42 @@ def test_wall_clock_that_jumps_moves_nothing_and_is_noted(
         {"seconds": pytest.approx(-7200.0)},
     ]
     assert "the system's clock jumped by +3600 s" in caplog.text
+
+
+def test_set_up_in_a_saved_state_is_no_training_time_of_a_trainer_that_tells_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "milepost.db"
+    first = track(thresholds=[threshold(5.0)], run="r", store=path, **FIXED)
+    threading.Event().wait(0.1)  # of set-up, which a state tells of
+    state = first.state_dict()
+    assert state["elapsed_seconds"] >= 0.1
+    for second in range(1, 6):
+        first.update({"m": 1.0}, 10 * second, float(second))
+    kill(first)
+    with track(thresholds=[threshold(5.0)], run="r", store=path, **FIXED) as resumed:
+        resumed.load_state_dict(state)
+        for second in range(1, 4):
+            resumed.update({"m": 2.0 * second}, 10 * second, float(second))
+        result = resumed.get_results()["t"]
+    assert (result.samples_to_threshold, result.minutes_to_threshold) == (30, 0.05)
+    assert (result.cost_to_threshold, result.after_cost) == (3.0, 2.0)
+
+
+@pytest.mark.parametrize(("said", "known"), [(True, True), (False, None)])
+def test_what_is_known_of_checkpoints_is_kept_with_the_run(tmp_path: Path, said: bool, known: bool | None) -> None:
+    path = tmp_path / "milepost.db"
+    thresholds = [threshold(2.0, name="two"), threshold(5.0, name="five")]
+    first = track(thresholds=thresholds, run="r", store=path, **FIXED)
+    first.update({"m": 3.0}, 10, 1.0)
+    state = first.state_dict()
+    if said:
+        first.checkpointed()
+    first.update({"m": 6.0}, 20, 2.0)  # a crossing is written at once, with what else is known
+    kill(first)
+    # Without a state of its own, the next process knows what the store does; with one, that this was saved.
+    for loaded, expected in ((None, {"two": known, "five": False}), (state, {"two": True, "five": False})):
+        with track(thresholds=thresholds, run="r", store=path, **FIXED) as resumed:
+            if loaded is not None:
+                resumed.load_state_dict(loaded)
+            told = {name: result.checkpointed for name, result in resumed.get_results().items()}
+            assert told == expected
+            resumed.update({"m": 1.0}, 10, 1.5)

@@ -27,13 +27,18 @@ SOAK = os.environ.get("MILEPOST_SOAK") == "1"
 TRIALS = 200 if SOAK else 20
 UPDATES_A_SECOND = 10_000
 HEARTBEAT_SECONDS = 0.4
-WRITING_SECONDS = 0.25
-"""How long after a heartbeat its mark may still be on its way to the disk of a busy machine."""
+WRITING_SECONDS = 0.25 if SOAK else 5.0
+"""How long after a heartbeat its mark may still be on its way to the disk; a machine may be busy."""
+
+COMMIT_SECONDS = 0.25 if SOAK else 60.0
+"""How long a crossing waits for the disk there: outside of the soak, what is on it is meant, and not how fast."""
 
 TRAINER = f"""
 import json, sys, time
 import milepost
 from milepost.config import Config
+from milepost.tracked_run import recorder
+recorder.COMMIT_SECONDS = {COMMIT_SECONDS}
 threshold = milepost.PerformanceThreshold
 thresholds = tuple(threshold(f"t{{at}}", "m", at, smoothing_factor=1.0) for at in range(5, 4000, 37))
 config = Config(thresholds=thresholds, heartbeat_seconds={HEARTBEAT_SECONDS})

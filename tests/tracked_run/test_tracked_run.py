@@ -1,4 +1,5 @@
 import logging
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from milepost.errors import ConfigError
 from milepost.money.instance import Instance
 from milepost.sinks.sink import Sink
 from milepost.tracked_run.opening import track
+from milepost.tracked_run.run import TrackedRun
 from milepost.tracked_run.showing import showing
 from milepost.tracking.keys import Figure, Scalar
 from milepost.tracking.thresholds import PerformanceThreshold
@@ -195,9 +197,11 @@ def test_nothing_raises_into_training(caplog: pytest.LogCaptureFixture) -> None:
         assert len(run.update({"m": 3.0}, 4)) == 1
         run.update({"m": 3.0}, "many")  # type: ignore[arg-type]
         run.close()
-    messages = [record.getMessage() for record in caplog.records]
-    assert [message.split(" failed")[0] for message in messages] == ["update", "load_state_dict", "the sink broken"]
-    assert all(record.exc_info for record in caplog.records)
+    # Other loggers' threads, of runs before this one, may have something to say too.
+    said = [record for record in caplog.records if record.name == "milepost.tracked_run"]
+    failed = [record.getMessage().split(" failed")[0] for record in said]
+    assert failed == ["update", "load_state_dict", "the sink broken"]
+    assert all(record.exc_info for record in said)
     assert shelf.rows  # one broken sink does not stop the others
 
 
@@ -276,3 +280,43 @@ def test_nothing_is_tracked_after_the_end() -> None:
         closed.update({"m": 1.0}, 1)
     assert closed.update({"m": 3.0}, 2) == ()
     assert closed.get_results()["t"].status == "not_reached"
+
+
+def test_saver_says_on_a_thread_of_its_own_that_a_state_is_saved() -> None:
+    run = tracked(thresholds=(threshold(),), clock=FakeClock())
+    run.update({"m": 1.0}, 1)
+    before = run.state_dict()
+    run.update({"m": 3.0}, 2)
+    assert run.get_results()["t"].checkpointed is False
+    state = run.state_dict()
+    assert run.get_results()["t"].checkpointed is None
+    for saved, safe in ((before, None), (state, True)):
+        saver = threading.Thread(target=run.checkpointed, args=(saved,))
+        saver.start()
+        saver.join()
+        assert run.get_results()["t"].checkpointed is safe
+    run.close()
+
+
+def test_saved_state_is_the_last_that_had_been_taken_when_it_was_said() -> None:
+    run = tracked(thresholds=(threshold(),), clock=FakeClock())
+    run.update({"m": 1.0}, 1)
+    run.state_dict()
+    run.checkpointed()  # on another thread, as it were: acted on with the next call
+    run.update({"m": 3.0}, 2)
+    run.state_dict()
+    assert run.get_results()["t"].checkpointed is None
+    run.checkpointed()
+    assert run.get_results()["t"].checkpointed is True
+
+
+def test_whatever_is_said_to_be_saved_training_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    run = tracked(thresholds=(threshold(),), clock=FakeClock())
+    run.checkpointed()  # before any state
+    run.checkpointed({})  # of a rank that tracks nothing
+    assert not caplog.records
+    run.checkpointed({"model": 1})
+    assert "checkpointed failed" in caplog.text
+    run.update({"m": 3.0}, 1)
+    assert run.get_results()["t"].checkpointed is None  # there is no state of the run
+    TrackedRun(None).checkpointed()

@@ -100,7 +100,11 @@ def test_resume_from_an_older_checkpoint_loses_work_but_no_crossing() -> None:
     assert result.cost_to_threshold == pytest.approx(0.15)
     clock.advance(60)
     first.update({"m": 3.0}, 160)
-    assert first.get_results()["t"].checkpointed is True  # training has passed its samples again
+    # Training has passed its samples again; the model that it has come to is in no state as yet.
+    assert first.get_results()["t"].checkpointed is False
+    first.state_dict()
+    first.checkpointed()
+    assert first.get_results()["t"].checkpointed is True
     assert first.calculate_total_cost() == pytest.approx(0.26)
     assert first.here.elapsed_seconds == pytest.approx(160)
 
@@ -267,6 +271,30 @@ def test_set_up_before_a_state_that_nobody_trained_for_is_no_training_time(caplo
     (result,) = third.update({"m": 3.0}, 10, 5.0)
     assert (result.cost_to_threshold, third.calculate_total_cost()) == (5.0, 5.0)
     assert not caplog.records
+
+
+def test_set_up_in_a_state_is_no_training_time_once_its_own_process_has_trained() -> None:
+    """The state was taken before the first update: that its clock's time was set-up is known later, and elsewhere."""
+    first, clock = tracked()
+    clock.advance(2)
+    state = first.state_dict()
+    for second in range(1, 6):
+        first.update({"m": 1.0}, 10 * second, float(second))
+    kept = first.state_dict()  # as a store would have it
+    for loaded in ([state], [kept, state]):
+        later, _ = resumed(loaded[0])
+        for each in loaded[1:]:
+            later.load_state_dict(each)
+        for second in range(1, 4):
+            later.update({"m": float(second)}, 10 * second, float(second))
+        result = later.get_results()["t"]
+        assert (result.samples_to_threshold, result.minutes_to_threshold) == (20, 2 / 60)
+        assert (result.cost_to_threshold, result.after_cost) == (2.0, 1.0)
+    first.load_state_dict(state)  # and in the process itself
+    for second in range(1, 4):
+        first.update({"m": float(second)}, 10 * second, float(second))
+    result = first.get_results()["t"]
+    assert (result.cost_to_threshold, result.after_cost) == (2.0, 1.0)
 
 
 def test_first_wall_time_after_a_resume_leaves_what_was_before_it(caplog: pytest.LogCaptureFixture) -> None:

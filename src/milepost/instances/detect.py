@@ -1,7 +1,7 @@
 """Finding out what a node is, field by field, each from the first source that knows. The only way into this folder."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -9,26 +9,15 @@ import msgspec
 from milepost.data import machines
 from milepost.instances.environment import read, read_number, visible_gpus, warn
 from milepost.instances.gpus import GPUProbe, misfit
-from milepost.instances.probe import Placement, ProbeFailed
+from milepost.instances.probe import ProbeFailed
 from milepost.instances.probing import ProbeAnswer, preemption_notice, probe_gpus, probe_machine
-from milepost.instances.schedulers.kubernetes import from_kubernetes
-from milepost.instances.schedulers.mpi import from_mpi
-from milepost.instances.schedulers.ray import from_ray
+from milepost.instances.ranks import LAUNCHERS, SCHEDULERS, clouds, rank_of
 from milepost.instances.schedulers.skypilot import SkyPilotInstanceInfo
-from milepost.instances.schedulers.slurm import from_slurm
-from milepost.instances.schedulers.torchrun import from_torchrun
 from milepost.instances.variables import from_variables
 from milepost.log import logger
 from milepost.money.instance import DEFAULT_INSTANCE, Instance
-from milepost.providers import every_provider, load
 
 __all__ = ["Detection", "ProbeFailed", "detect", "find_rank", "preemption_notice"]
-
-ReadVariables = Callable[[Mapping[str, str]], Placement]
-
-SCHEDULERS: tuple[ReadVariables, ...] = (from_torchrun, from_mpi, from_slurm, from_kubernetes, from_ray)
-"""In the order in which they are asked for the number of nodes and the rank: who started this very process comes first,
-who allotted the machines later."""
 
 
 class Detection(msgspec.Struct, frozen=True):
@@ -97,13 +86,13 @@ def _detect(
     said = msgspec.structs.replace(said, provider=said.provider and said.provider.lower())  # people write AWS
     found = from_variables(variables).completed_by(said)
     found = found.completed_by(SkyPilotInstanceInfo.get_instance_info(variables))
-    for read_cloud in _clouds():
+    for read_cloud in clouds():
         found = found.completed_by(read_cloud(variables).instance)
     told = {answer.name: answer.instance for answer in probed if answer.instance is not None}
     gpus = told.pop(GPUProbe.name, None)
     for instance in told.values():
         found = found.completed_by(instance)
-    for read_scheduler in SCHEDULERS:
+    for read_scheduler in (*LAUNCHERS, *SCHEDULERS):
         found = found.completed_by(read_scheduler(variables).instance)
     found = found.completed_by(machine_of(found)).completed_by(gpus or Instance())
     stand_ins = (defaults or Instance()).completed_by(DEFAULT_INSTANCE)
@@ -120,7 +109,7 @@ def _detect(
     elif share is not None:
         warn("share", str(share), "a number above 0 and up to 1, or gpus")
     found = found.completed_by(Instance.known("default", share=1.0))
-    rank, rank_source = _rank(variables)
+    rank, rank_source = rank_of(variables)
     return Detection(
         found,
         rank,
@@ -171,26 +160,8 @@ def machine_of(found: Instance) -> Instance:
 
 
 def find_rank(environ: Mapping[str, str] | None = None) -> int:
-    """Return which process of the run this is, by ``RANK``, SkyPilot or a scheduler; 0 where nobody tells."""
-    return _rank(os.environ if environ is None else environ)[0]
-
-
-def _rank(environ: Mapping[str, str]) -> tuple[int, str]:
-    for read_scheduler in (from_torchrun, _from_skypilot, *SCHEDULERS[1:], *_clouds()):
-        placement = read_scheduler(environ)
-        if placement.rank is not None and placement.rank_source is not None:
-            return placement.rank, placement.rank_source
-    return 0, "default"
-
-
-def _clouds() -> list[ReadVariables]:
-    """Return what reads the variables of each provider's machines."""
-    return [load(each.variables) for each in every_provider() if each.variables is not None]
-
-
-def _from_skypilot(environ: Mapping[str, str]) -> Placement:
-    rank, rank_source = read_number(environ, "SKYPILOT_NODE_RANK", least=0)
-    return Placement(rank=rank, rank_source=rank_source)
+    """Return which process of the run this is, by its launcher, SkyPilot or a scheduler; 0 where nobody tells."""
+    return rank_of(os.environ if environ is None else environ)[0]
 
 
 def _fits(found: Instance, stand_ins: Instance) -> bool:

@@ -31,6 +31,17 @@ def read_number(environ: Mapping[str, str], *names: str, least: int) -> tuple[in
     return None, None
 
 
+def least_rank(outer: int, inner: int, size: int | None) -> int:
+    """Return the rank over all of what is number ``inner`` in a node or Job that is number ``outer``.
+
+    Args:
+        outer: The node's or Job's number, from 0.
+        inner: The number within it, from 0.
+        size: How many there are in each; where that is not known, the least that there can be.
+    """
+    return outer * max(size or 0, inner + 1) + inner
+
+
 def warn(name: str, found: str, expected: str) -> None:
     """Warn that a variable holds something else than expected."""
     shown = repr(found[:80]) + ("…" if len(found) > 80 else "")

@@ -13,24 +13,24 @@ GIT_SECONDS = 2.0
 """How long git may take to name the commit."""
 
 
-def find_run_id(environ: Mapping[str, str] | None = None, name: str | None = None) -> str:
-    """Return the run's id, where the program has not given it: that of the job, else a new one.
+def find_run_id(environ: Mapping[str, str] | None = None, name: str | None = None) -> tuple[str, bool]:
+    """Return the run's id, where the program has not given it, and whether that is its job's: else it is a new one.
 
     SkyPilot's managed job keeps its number over preemptions, while the rest of ``SKYPILOT_TASK_ID`` may change
     (``sky-managed-<time>_<name>_<job>-<task>``). Slurm's number is the same after a requeue. What the run is called is
-    part of it: a job that trains twice names its runs.
+    part of it: a job that trains twice may name its runs.
     """
     variables = os.environ if environ is None else environ
     for variable in ("MILEPOST_RUN_ID", "WANDB_RUN_ID"):
         if given := variables.get(variable, "").strip():
-            return given
+            return given, False
     named = f"-{name}" if name else ""
     if job := variables.get("SKYPILOT_MANAGED_JOB_ID", "").strip():
         task = re.fullmatch(r".*-(\d+)", variables.get("SKYPILOT_TASK_ID", ""))
-        return f"sky-{job}-{task[1] if task else 0}{named}"
+        return f"sky-{job}-{task[1] if task else 0}{named}", True
     if job := variables.get("SLURM_JOB_ID", "").strip():
-        return f"slurm-{job}{named}"
-    return new_run_id()
+        return f"slurm-{job}{named}", True
+    return new_run_id(), False
 
 
 def new_run_id(name: str | None = None) -> str:

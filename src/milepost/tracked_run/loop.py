@@ -5,11 +5,14 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from milepost.config import Config
 from milepost.log import logger
 from milepost.money.segment import PREEMPTED
 from milepost.runs.record import Run, RunEvent
 from milepost.tracked_run.part import NEVER, Part
+from milepost.tracked_run.succession import Earlier
 from milepost.tracked_run.view import RunView
 
 JUMP_SECONDS = 10.0
@@ -22,12 +25,24 @@ MOST_AT_ONCE = 1000
 class Loop(RunView):
     """Calls the parts of a run. The order is that of the parts; they are closed in the reverse.
 
+    Where the run may be another one than that which its job tracked before, the first update tells, or a state that is
+    loaded; until then there are no parts.
+
+    Args:
+        settings: The configuration that it goes by.
+        described: What is known of the run itself.
+        earlier: The run that its job tracked before, where that is over.
+
     Attributes:
+        holds_updates: Whether `admits` is to be asked about an update: the run is over, or it is not known yet which it
+            is.
         wanted: Metrics that parts want to see whenever an update bears them.
         due_updates: After how many updates the next part is due.
     """
 
-    def __init__(self, settings: Config, described: Run, **fields: Any) -> None:
+    def __init__(self, settings: Config, described: Run, earlier: Earlier | None = None, **fields: Any) -> None:
+        self.holds_updates = earlier is not None
+        self._earlier = earlier
         self.wanted: tuple[str, ...] = ()
         self.due_updates = NEVER
         self._parts: list[Part] = []
@@ -41,6 +56,35 @@ class Loop(RunView):
     def begin(self, parts: Iterable[Part]) -> None:
         """Open the parts, and have it known that the run is under way, so that whatever happens to it is known of."""
         self._parts = list(parts)
+        if self._earlier is None:
+            self._begin()
+
+    def admits(self, samples: float) -> bool:
+        """Say whether an update is to be taken: none is once the run is over. The first may tell which run it is."""
+        if self.is_closed or math.isnan(samples):
+            return False
+        if (earlier := self._earlier) is not None and earlier.begins_anew(samples):
+            logger("tracked_run").warning(
+                "run %r was closed, and this training starts at %s samples, where that had started: it is taken for "
+                "another one, %r. Name the trainings of a job to tell them apart: track(name=…)",
+                *(self.described.id, samples, earlier.another),
+            )
+            self.described = msgspec.structs.replace(self.described, id=earlier.another)
+            self.tracker.run = earlier.another
+            self._earlier, self.holds_updates = None, False
+            self._begin()
+        else:
+            self.go_on()
+        return True
+
+    def go_on(self) -> None:
+        """Go on with the run that its job tracked before, where that has been left open."""
+        if self._earlier is not None:
+            earlier, self._earlier, self.holds_updates = self._earlier.record, None, False
+            self._go_on_with(earlier)
+            self._begin()
+
+    def _begin(self) -> None:
         for part in self._parts:
             part.open(self)
         self.tell("start")
@@ -91,7 +135,8 @@ class Loop(RunView):
         """Mark the end of the run, and close its parts; a second call does nothing."""
         if self.is_closed or os.getpid() != self._pid:
             return
-        self.is_closed = True
+        self.go_on()
+        self.is_closed = self.holds_updates = True
         if self.notice is not None:
             why = PREEMPTED
         elif why == "closed":

@@ -41,6 +41,7 @@ from milepost.tracked_run.recorder import Recorder, with_git_commit
 from milepost.tracked_run.run import TrackedRun
 from milepost.tracked_run.showing import showing
 from milepost.tracked_run.store_writer import StoreWriter
+from milepost.tracked_run.succession import CLOSED, Earlier, following
 from milepost.tracking.thresholds import PerformanceThreshold
 from milepost.tracking.timer import SYSTEM_CLOCK
 
@@ -83,7 +84,8 @@ def track(
         thresholds: What is to be reached, in place of the configuration's.
         run: Id of the run; else ``MILEPOST_RUN_ID``, ``WANDB_RUN_ID``, SkyPilot's managed job with the task's index, or
             Slurm's job, both with the ``name`` if there is one; else a new one. A second start of the same run goes on
-            with it.
+            with it; but where the id is the job's, the run before was closed, no state is loaded and the first update
+            counts no more samples than its first did, this is another run, ``…~2`` and so on.
         group: What the run belongs to, such as the seeds of one recipe; else ``MILEPOST_GROUP``, ``WANDB_RUN_GROUP``.
         instance: What a node is: an `Instance`, a mapping as the configuration's ``instance``, or just its type. Wins
             over the configuration and over detection.
@@ -129,8 +131,19 @@ def track(
     if gap is not None:
         settings = msgspec.structs.replace(settings, gap=gap)
     _warn_of_what_waits(settings)
+    id, of_job = (run, False) if run else find_run_id(name=name)
+    where = store_of(store, settings.store)
+    writer = known = earlier = None
+    if where != "off":
+        process = this_process(SYSTEM_CLOCK.now(), settings.heartbeat_seconds)
+        writer = StoreWriter(where, id, process, SYSTEM_CLOCK.now, with_git_commit, of_job=of_job)
+        known = _known_before(writer)
+        id = writer.run
+    if of_job and known is not None and known.run.status == CLOSED:
+        earlier = Earlier(known, following(id))
+        known = None
     described = Run(
-        id=run or find_run_id(name=name),
+        id=id,
         group=group or find_group(),
         name=name,
         tags=tuple(tags),
@@ -140,15 +153,10 @@ def track(
         started_at=SYSTEM_CLOCK.now(),
         alive_at=SYSTEM_CLOCK.now(),
     )
-    where = store_of(store, settings.store)
-    writer = known = None
-    if where != "off":
-        process = this_process(SYSTEM_CLOCK.now(), settings.heartbeat_seconds)
-        writer = StoreWriter(where, described.id, process, SYSTEM_CLOCK.now, with_git_commit)
-        known = _known_before(writer)
     loop = Loop(
         settings,
         described,
+        earlier,
         ledger=_open_ledger(settings, pricer),
         known=known,
         store=None if writer is None else where,

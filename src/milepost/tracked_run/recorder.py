@@ -43,6 +43,7 @@ class Recorder(Part):
         self._asked_wandb = False
 
     def _open(self) -> None:
+        self.writer.run = self.run.described.id
         known = self.run.known
         self.curves = Curves(self.run.tracker.series, known.curves if known else ())
 

@@ -44,8 +44,9 @@ def take_up(tracker: PerformanceThresholdTracker, record: RunRecord) -> None:
             ThresholdState(threshold, 0, None, record.crossings.get(threshold.name)) for threshold in record.thresholds
         ),
     )
-    checkpointed = {name: result.checkpointed for name, result in results.items() if result.checkpointed is not None}
-    tracker.go_on_from(state, checkpointed or None)
+    checkpointed = {name: result.checkpointed for name, result in results.items() if result.achieved}
+    are_known = any(known is not None for known in checkpointed.values())
+    tracker.go_on_from(state, checkpointed if are_known else None)
     logger("tracked_run").debug("goes on with run %r, known up to %s", record.run.id, here)
     if (back_seconds := here.wall_time - tracker.last.wall_time) > JUMP_SECONDS:
         logger("tracked_run").warning(

@@ -51,14 +51,11 @@ class TrackedRun:
         loop: The run and what hangs on it; None on other ranks than 0, where every method does nothing.
         parts: What hangs on it, in the order in which it is called.
 
-    Attributes:
-        run: Id of the run; None where nothing is tracked.
     """
 
     def __init__(self, loop: Loop | None, parts: Iterable[Part] = ()) -> None:
         self._loop = loop
         self._failures: set[str] = set()
-        self.run = None if loop is None else loop.described.id
         if loop is not None:
             self._monotonic = loop.clock.monotonic
             try:
@@ -85,9 +82,11 @@ class TrackedRun:
         """Take what was logged at one position; see `PerformanceThresholdTracker.update`. Never raises."""
         loop = self._loop
         achieved: tuple[ThresholdResult, ...] = ()
-        if loop is None or loop.is_closed:
+        if loop is None:
             return achieved
         try:
+            if loop.holds_updates and not loop.admits(samples):
+                return achieved
             if loop.soon:
                 loop.catch_up()
             achieved = loop.tracker.update(metrics, samples, elapsed_seconds, wall_time=wall_time)
@@ -151,13 +150,37 @@ class TrackedRun:
 
     @_never_raises(dict)
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint should hold of the run: JSON-able; empty where nothing is tracked."""
+        """Return what a checkpoint should hold of the run: JSON-able; empty where nothing is tracked.
+
+        Once the checkpoint is saved, say so: `checkpointed`.
+        """
         return self._live.state_dict()
+
+    def checkpointed(self, state: Mapping[str, Any] | None = None) -> None:
+        """Note that a checkpoint is saved: its file is there. May be called on any thread, such as a saver's own.
+
+            torch.save({"run": run.state_dict(), …}, path)
+            run.checkpointed()
+
+        Args:
+            state: What `state_dict` gave for it; what it gave last where not given. A saver that works behind training
+                hands it over, if the next may be under way by then.
+        """
+        loop = self._loop
+        if loop is not None and (state is None or state):
+            try:
+                checkpoints = loop.tracker.checkpoints
+                names = checkpoints.held_by(state)
+                loop.do_soon(lambda: checkpoints.saved(names))
+            except Exception:
+                self._failed("checkpointed")
 
     @_never_raises(lambda: None)
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` gave; an empty state is passed over."""
         if state:
+            assert self._loop is not None
+            self._loop.go_on()
             self._live.load_state_dict(state)
 
     @_never_raises(lambda: None)
@@ -169,6 +192,15 @@ class TrackedRun:
         """
         assert self._loop is not None
         self._loop.end(why)
+
+    @property
+    def run(self) -> str | None:
+        """Id of the run; None where nothing is tracked.
+
+        Where a job trains again without naming its runs, it is known from the first update, or from a state that is
+        loaded.
+        """
+        return None if self._loop is None else self._loop.described.id
 
     @property
     def thresholds(self) -> tuple[PerformanceThreshold, ...]:

@@ -13,6 +13,7 @@ from milepost.errors import MilepostError
 from milepost.log import logger
 from milepost.runs.record import Process, RunEvent, RunRecord
 from milepost.tracked_run.process import is_alive
+from milepost.tracked_run.succession import latest_of_job
 
 if TYPE_CHECKING:
     from milepost.store.store import Store
@@ -37,8 +38,10 @@ class StoreWriter:
         process: This process.
         now: Unix seconds (UTC).
         describe: Adds to the first snapshot what takes a while to find out; called on the thread.
+        of_job: Whether the id is a job's, which may have tracked several runs under it: the last of them is meant.
 
     Attributes:
+        run: Id of the run.
         known: What the store knew of the run before this process; None where that was nothing, or is not known yet.
     """
 
@@ -49,11 +52,14 @@ class StoreWriter:
         process: Process,
         now: Callable[[], float],
         describe: Callable[[RunRecord], RunRecord] | None = None,
+        *,
+        of_job: bool = False,
     ) -> None:
         self.known: RunRecord | None = None
         self.process = process
         self._where = str(where)
-        self._run = run
+        self.run = run
+        self._of_job = of_job
         self._now = now
         self._describe = describe
         self._changed = threading.Condition()
@@ -118,7 +124,7 @@ class StoreWriter:
             self._said.add("late")
             logger("store").warning(
                 "run %r: its store took longer than %g s to commit, which goes on behind; training goes on",
-                *(self._run, seconds),
+                *(self.run, seconds),
             )
 
     # ── on the thread ────────────────────────────────────────────────────────────────────────────────────────────
@@ -151,7 +157,9 @@ class StoreWriter:
         from milepost.store.store import Store
 
         store = Store(self._where)
-        known = store.load(self._run)
+        if self._of_job:
+            self.run = latest_of_job(store, self.run)
+        known = store.load(self.run)
         with self._changed:
             self.known = known
             self._is_open = True
@@ -184,7 +192,7 @@ class StoreWriter:
             raise
         with self._changed:
             if self._failing:
-                logger("store").warning("run %r is kept again; nothing was lost", self._run)
+                logger("store").warning("run %r is kept again; nothing was lost", self.run)
             self._failing = False
             self._written = put
             self._changed.notify_all()
@@ -198,7 +206,7 @@ class StoreWriter:
             unforeseen = not isinstance(error, MilepostError)
             logger("store").error(
                 "run %r can't be kept just now; training goes on, and it is tried again: %s",
-                *(self._run, error),
+                *(self.run, error),
                 exc_info=error if unforeseen else None,
             )
 
@@ -207,7 +215,7 @@ class StoreWriter:
         if (now := time.monotonic()) < self._next_look:
             return
         self._next_look = now + self.process.heartbeat_seconds
-        for process in store.processes(self._run):
+        for process in store.processes(self.run):
             before = self._others.setdefault(process.id, process.started_at)
             if process.id != self.process.id and not process.has_ended and process.alive_at > before:
                 self._name(process)
@@ -218,7 +226,7 @@ class StoreWriter:
             logger("store").error(
                 "run %r is tracked by two live processes: %d on %s (this one), and %d on %s. Their time and dollars "
                 "are added up as if they were one run: give each its own name (track(run=…) or MILEPOST_RUN_ID)",
-                *(self._run, self.process.pid, self.process.host, process.pid, process.host),
+                *(self.run, self.process.pid, self.process.host, process.pid, process.host),
             )
 
 

@@ -80,7 +80,7 @@ class RunView(ABC):
         self.tracker.run, self.tracker.group = described.id, described.group
         self.tracker.timer.leave_out(settings.gap_seconds)
         if known is not None:
-            take_up(self.tracker, known)
+            self._go_on_with(known)
 
     # ── what is known ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -164,6 +164,10 @@ class RunView(ABC):
         """Mark the end of the run, and close its parts; a second call does nothing."""
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _go_on_with(self, known: RunRecord) -> None:
+        self.known = known
+        take_up(self.tracker, known)
 
     @abstractmethod
     def _deliver(self, event: RunEvent) -> None:

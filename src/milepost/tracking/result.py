@@ -43,7 +43,11 @@ class ThresholdResult(msgspec.Struct, frozen=True, kw_only=True):
         confirmed_at_samples: Samples at the observation that confirmed the crossing.
         already_met: Whether the very first observation satisfied it: then the figures are upper bounds.
         retained: Whether the latest smoothed value still satisfies it.
-        checkpointed: Whether a saved state holds the crossing; None where no state was ever taken or loaded.
+        checkpointed: Whether a saved state holds the crossing, so that a resume does not go back before it. True once
+            training goes on from a state that holds it, or `checkpointed()` has said that one is saved; False where
+            there are states, and none that holds it: the model that met the target is not kept as yet, or was lost by
+            going back. None where that is not known: no state was ever taken or loaded, or `state_dict()` was taken
+            with it and nobody has said that it is saved.
         smoothed_value_at_threshold: Smoothed value at the crossing.
         final_smoothed_value: The latest smoothed value.
         observations: Finite observations of the metric; None where they were not asked for.
@@ -201,7 +205,7 @@ def result_of(
             "confirmed_at_samples": crossing.confirmed_at_samples,
             "already_met": crossing.already_met,
             "retained": None if latest is None else detector.judged.satisfied_by(latest),
-            "checkpointed": checkpoints.hold(threshold.name, crossing, timer.samples),
+            "checkpointed": checkpoints.hold(threshold.name),
             "smoothed_value_at_threshold": crossing.value,
             "untimed_because": because,
         }

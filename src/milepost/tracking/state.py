@@ -73,6 +73,12 @@ class TrackerState(msgspec.Struct, frozen=True):
     thresholds: tuple[ThresholdState, ...]
     timer: TimerState = TimerState()
 
+    @property
+    def crossed(self) -> frozenset[str]:
+        """Names of the thresholds whose crossings it holds, and at or after which it was taken."""
+        kept = ((each.threshold.name, each.crossing) for each in self.thresholds)
+        return frozenset(name for name, crossing in kept if crossing and crossing.position.samples <= self.samples)
+
     @classmethod
     def read(cls, state: Mapping[str, Any]) -> "TrackerState":
         """Read what `state_of` gave.
@@ -139,7 +145,7 @@ def join(timer: Timer, saved: TrackerState) -> None:
     timer.forget_opened()
     live = timer.ledger.current
     here = timer.here  # opens a segment where there is none
-    samples, elapsed, checkpoint = saved.samples, saved.elapsed_seconds, saved.ledger.checkpoint
+    samples, elapsed, checkpoint = saved.samples, _elapsed_of(saved, timer.ledger), saved.ledger.checkpoint
     if live is None:
         # No ledger of this process says otherwise: go on under the terms of the state's last segment.
         timer.ledger = saved.ledger
@@ -174,6 +180,19 @@ def join(timer: Timer, saved: TrackerState) -> None:
     timer.first_samples = timer.first_samples if timer.first_samples is not None else 0
     timer.boundary = ProcessStart(here.wall_time, has_loaded=True)
     timer.settle()
+
+
+def _elapsed_of(saved: TrackerState, ledger: Ledger) -> float:
+    """Return how far the training timer of a state had come: before anybody told any, as the ledger has it by now.
+
+    A state that is taken before the first update has the clock's time since the start. A trainer that tells its own
+    makes that time of set-up, in the ledger; the state can't know that as yet.
+    """
+    if saved.elapsed_source is None and (checkpoint := saved.ledger.checkpoint) is not None:
+        segment = ledger.segment(checkpoint[0])
+        if segment is not None and len(segment.marks) >= checkpoint[1]:
+            return segment.marks[checkpoint[1] - 1].elapsed_seconds
+    return saved.elapsed_seconds
 
 
 def restore(saved: TrackerState, every_series: Sequence[Series], timer: Timer) -> None:

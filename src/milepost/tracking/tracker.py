@@ -51,6 +51,7 @@ class PerformanceThresholdTracker:
         run: Id of the run, for results.
         group: Group of the run, for results.
         counting: What the samples count in, for results.
+        checkpoints: Which crossings saved states hold.
 
     Raises:
         ConfigError: Two thresholds bear one name.
@@ -79,7 +80,7 @@ class PerformanceThresholdTracker:
         self.sort_series()
         self.moves = Moves(self)
         self.on_observed: Callable[[Position], None] | None = None
-        self._checkpoints = Checkpoints()
+        self.checkpoints = Checkpoints()
         self._costs = CrossingCosts()
         if available := set(available_metrics):
             self.warn_of_missing(available)
@@ -261,8 +262,12 @@ class PerformanceThresholdTracker:
 
         here = self.here
         self.timer.mark("heartbeat", here)
-        self._checkpoints.saved(self.crossings)
+        self.checkpoints.taken(self.crossings, here.samples)
         return state_of(self.timer, here, self.series, self._detectors.values(), self.moves.falls.waiting)
+
+    def checkpointed(self, state: Mapping[str, Any] | None = None) -> None:
+        """Note that a state is saved: what `state_dict` gave last, or another; see `ThresholdResult.checkpointed`."""
+        self.checkpoints.saved(self.checkpoints.held_by(state))
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a saved state: samples, smoothers and elapsed follow it; the ledgers are merged.
@@ -275,14 +280,14 @@ class PerformanceThresholdTracker:
         from milepost.tracking.state import TrackerState
 
         saved = TrackerState.read(state)
-        self.go_on_from(saved, {each.threshold.name: each.crossing is not None for each in saved.thresholds})
+        self.go_on_from(saved, dict.fromkeys(saved.crossed, True))
 
-    def go_on_from(self, saved: "TrackerState", checkpointed: Mapping[str, bool] | None = None) -> None:
+    def go_on_from(self, saved: "TrackerState", checkpointed: Mapping[str, bool | None] | None = None) -> None:
         """Go on from where a run is known to have come; the trainer has loaded no state, or not as yet.
 
         Args:
             saved: What is known of it.
-            checkpointed: Whether a saved state holds each crossing, by threshold name; None where no state was taken.
+            checkpointed: Whether a saved state holds each crossing, by threshold, if known; None where none was taken.
         """
         from milepost.tracking.state import join, restore
 
@@ -291,7 +296,7 @@ class PerformanceThresholdTracker:
         self.moves.falls.load(saved.timer.waiting)
         self.sort_series()
         if checkpointed is not None:
-            self._checkpoints.loaded(self.crossings, {name for name, held in checkpointed.items() if held})
+            self.checkpoints.loaded(self.crossings, checkpointed)
         logger("tracker").debug("goes on from a saved state, at %s", self.last)
         self.tell(Event("resume", self.last))
 
@@ -308,7 +313,7 @@ class PerformanceThresholdTracker:
 
     def go_back(self, samples: int) -> None:
         """Note that training goes back to so many samples: what was observed beyond is not of its lineage."""
-        self._checkpoints.gone_back(self.crossings, self.timer.samples, samples)
+        self.checkpoints.gone_back(self.crossings, samples)
         before = self.timer.before(samples)
         for series in self._series.values():
             if series.left_at is None or series.left_at.samples > samples:
@@ -331,7 +336,7 @@ class PerformanceThresholdTracker:
     def _result(self, detector: Detector) -> ThresholdResult:
         series = self._series[detector.threshold.metric, detector.threshold.smoothing]
         return result_of(
-            *(detector, series, self.timer, self._costs, self._checkpoints),
+            *(detector, series, self.timer, self._costs, self.checkpoints),
             run=self.run,
             group=self.group,
             counting=self.counting,

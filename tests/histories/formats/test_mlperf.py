@@ -7,7 +7,7 @@ import pytest
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import stem
 from milepost.histories.history import History
-from tests.histories.helpers import column, one, read
+from tests.histories.helpers import SAMPLES, column, needs_samples, one, read
 
 START = 1_700_000_000_000
 
@@ -294,3 +294,177 @@ def test_lines_of_release_0_5(tmp_path: Path) -> None:
     assert column(history, "elapsed_seconds") == [60.5]
     assert (history.run_seconds, history.config["status"]) == (61.5, "aborted")
     assert history.uncounted_because
+
+
+def at_most(history: History) -> list[bool]:
+    """Which rows have but an upper bound of their time."""
+    (rows,) = history.rows()
+    assert rows.elapsed_seconds is not None
+    return [False] * len(rows.elapsed_seconds) if rows.at_most is None else rows.at_most.to_list()
+
+
+def test_what_is_evaluated_after_the_run_was_trained_by_its_end_at_the_latest(tmp_path: Path) -> None:
+    lines = [
+        _line(50, "eval_accuracy", 120.0, samples_count=256, metric="FID"),
+        _line(100, "run_stop", step_num=8),
+        _line(100.5, "eval_accuracy", 110.0, samples_count=1024, metric="FID"),  # by another rank, of that moment
+        _line(400, "eval_accuracy", 100.0, samples_count=1024, metric="CLIP"),
+        _line(500, "eval_accuracy", 90.0, samples_count=2048, metric="FID"),
+        _line(600, "eval_accuracy", 80.0, samples_count=4096, metric="FID"),  # training went on
+    ]
+    history = _log(tmp_path, _line(-1, "global_batch_size", 256), *lines, benchmark="stable_diffusion")
+    assert column(history, "samples") == [256, 1024, 1024, 2048, 4096]
+    assert column(history, "elapsed_seconds") == [50.0, 100.5, 100.0, 100.0, 600.0]
+    assert at_most(history) == [False, False, True, True, True]
+    assert column(history, "wall_time") == [1_700_000_000 + at for at in (50, 100.5, 400, 500, 600)]
+    assert (history.run_seconds, history.samples_source) == (100.0, "samples_count")
+    assert history.notes == (
+        "2 values were told after run_stop: they have the latest at which they can have been trained",
+    )
+
+
+def test_blocks_checkpoints_and_epochs_tell_when_that_was_trained_which_is_evaluated_later(tmp_path: Path) -> None:
+    lines = [
+        _line(10, "block_stop", samples_count=512),
+        _line(20, "block_stop", samples_count=1024),
+        _line(33, "save_checkpoint", samples_count=1500),
+        _line(40, "block_stop", samples_count=2048),
+        _line(30, "run_stop", samples_count=1300),
+        *(_line(100 + at, "eval_accuracy", 1.0 / at, samples_count=at) for at in (300, 512, 800, 1500, 1600, 9999)),
+    ]
+    history = _log(tmp_path, *lines, benchmark="stable_diffusion")
+    assert column(history, "elapsed_seconds") == [10.0, 10.0, 20.0, 33.0, 40.0, 10099.0]
+    assert at_most(history) == [True, False, True, False, True, True]
+    epochs = [_line(9, "epoch_start", epoch_num=1), _line(10, "epoch_stop", epoch_num=1)]
+    epochs += [_line(11, "epoch_start", epoch_num=2), _line(20, "epoch_stop", epoch_num=2), _line(21, "run_stop")]
+    late = [_line(50 + epoch, "eval_accuracy", epoch / 8, epoch_num=epoch) for epoch in (1, 2, 3)]
+    history = _log(tmp_path, *epochs, *late)
+    assert column(history, "elapsed_seconds") == [10.0, 20.0, 21.0]
+    assert at_most(history) == [False, False, True]
+    assert history.notes == (
+        "3 values were told after run_stop: they have the time at which they were trained or the latest at which they "
+        "can have been trained (2 and 1)",
+    )
+
+
+@pytest.mark.parametrize("timestamp", [80.5, 1_700_000_080.5])
+def test_own_time_of_an_evaluations_result_goes_before_run_stop(tmp_path: Path, timestamp: float) -> None:
+    lines = [
+        _line(90, "run_stop"),
+        _line(500, "eval_accuracy", 0.25, epoch_num=33),
+        _line(501, "eval_accuracy", 0.5, epoch_num=34),
+        _line(501, "eval_result", 0.5, epoch_num=34, timestamp=timestamp),
+    ]
+    history = _log(tmp_path, *lines, benchmark="minigo")
+    assert column(history, "elapsed_seconds") == [90.0, 80.5, 80.5]
+    assert at_most(history) == [True, False, False]
+    assert (history.samples_unit, history.samples_source) == (None, None)
+    nowhere = [*lines[:3], _line(501, "eval_result", 0.5, epoch_num=34, timestamp=5000)]  # after its own line
+    assert column(_log(tmp_path, *nowhere, benchmark="minigo"), "elapsed_seconds") == [90.0, 90.0, 90.0]
+
+
+def test_evaluation_of_before_run_stop_has_the_time_of_its_line(tmp_path: Path) -> None:
+    lines = [_line(10, "block_stop", samples_count=512), _line(15, "eval_accuracy", 0.5, samples_count=512)]
+    history = _log(tmp_path, *lines, _line(16, "run_stop"), benchmark="bert")
+    assert column(history, "elapsed_seconds") == [15.0]
+    assert (at_most(history), history.notes) == ([False], ())
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "batch", "told", "size", "said"),
+    [
+        ("ssd", 256, 4572, 1_170_301, "its train_samples of 4572 counts batches of 256"),
+        ("ssd", 1024, 117_266, 117_266, None),
+        ("ssd", 128, 1_170_301, 1_170_301, None),
+        ("retinanet", 256, 4572, 1_170_301, "its train_samples of 4572 counts batches of 256"),
+        ("resnet", 2048, 160_000, 1_281_167, "its train_samples of 160000 counts those of one of 8 devices"),
+        ("resnet", 408, 1_281_120, 1_281_120, None),  # what is left of the last batch is left out
+        ("resnet", 100, 1000, 1000, None),  # a data set of its own
+        ("other", 256, 4572, 4572, None),
+    ],
+)
+def test_samples_of_an_epoch_are_those_of_the_data_set(
+    tmp_path: Path, benchmark: str, batch: int, told: int, size: int, said: str | None
+) -> None:
+    lines = [_line(-1, "global_batch_size", batch), _line(9, "eval_accuracy", 0.5, epoch_num=4)]
+    history = _log(tmp_path, *lines, benchmark=benchmark, train_samples=told)
+    assert column(history, "samples") == [4 * size]
+    assert (history.samples_unit, history.samples_source) == ("samples", "epoch_num")
+    if said is None:
+        assert history.notes == ()
+    else:
+        assert history.notes == (f"{said}: the {size:,} of {benchmark}'s data set are taken",)
+
+
+def test_fractions_that_count_from_one_and_what_was_trained_in_all(tmp_path: Path) -> None:
+    """As DLRM's: a twentieth of an epoch is 1.05, and the end tells how many samples there were."""
+    lines = [
+        _line(1, "epoch_start", epoch_num=1),
+        _line(10, "eval_accuracy", 0.7, epoch_num=1.25),
+        _line(20, "eval_accuracy", 0.8, epoch_num=1.5),
+        _line(20, "epoch_stop", epoch_num=2),
+        _line(20, "run_stop"),
+        _line(20, "train_samples", 2_000_000_000),
+    ]
+    history = _log(tmp_path, *lines, benchmark="dlrm", train_samples=None)
+    assert column(history, "samples") == [1_000_000_000, 2_000_000_000]
+    assert history.notes == (
+        "its train_samples of 2,000,000,000 is what was trained in all, and not the size of the data set",
+    )
+    early = [_line(-1, "train_samples", 4_195_197_692), *lines[:-1]]
+    history = _log(tmp_path, *early, benchmark="dlrm", train_samples=None)
+    assert column(history, "samples") == [4_195_197_692 // 4, 4_195_197_692 // 2]
+    # Fractions that go on after the epoch is over are epochs that were done.
+    later = [_line(1, "epoch_start", epoch_num=1), _line(9, "epoch_start", epoch_num=2)]
+    history = _log(tmp_path, *later, _line(10, "eval_accuracy", 0.7, epoch_num=1.5))
+    assert column(history, "samples") == [1500]
+
+
+def test_evaluation_beside_the_start_of_the_next_epoch_is_of_the_one_before(tmp_path: Path) -> None:
+    """As RetinaNet's, whose epochs are numbered from 0."""
+
+    def log(after: float) -> History:
+        lines = [_line(0, "epoch_start", epoch_num=0)]
+        for epoch in (1, 2):
+            lines += [
+                _line(100 * epoch - 10, "epoch_stop", epoch_num=epoch - 1),
+                _line(100 * epoch, "epoch_start", epoch_num=epoch),
+                _line(100 * epoch + after, "eval_accuracy", epoch / 8, epoch_num=epoch),
+            ]
+        return _log(tmp_path, *lines, _line(290, "epoch_stop", epoch_num=2))
+
+    assert column(log(5), "samples") == [1000, 2000]
+    assert "can't be told" in (log(50).uncounted_because or "")
+
+
+FIELD = SAMPLES / "field" / "mlperf"
+
+
+@needs_samples
+@pytest.mark.parametrize(
+    ("name", "metric", "value", "samples", "minutes", "bound"),
+    [
+        ("v5.0_stable_diffusion_ASUSTeK_result_5", "eval_accuracy/FID", -90, 2_048_000, 29.50, True),
+        ("v2.1_minigo_GIGABYTE_result_0", "eval_accuracy", 0.5, None, 134.99, False),
+        ("v2.1_ssd_Azure_result_0", "eval_accuracy", 0.34, 4_681_204, 86.98, False),
+        ("v2.1_dlrm_Dell_result_3", "eval_accuracy", 0.8025, 3_775_334_400, 4.31, False),
+        ("v3.1_resnet_Ailiverse_result_2", "eval_accuracy", 0.759, 34_591_509, 28.90, False),
+        ("v5.0_retinanet_Dell_result_0", "eval_accuracy", 0.34, 4_681_204, 47.95, False),
+    ],
+)
+def test_published_logs(name: str, metric: str, value: float, samples: int | None, minutes: float, bound: bool) -> None:
+    history = one(FIELD / f"{name}.txt")
+    values = column(history, metric)
+    row = next(at for at, x in enumerate(values) if x is not None and (x <= -value if value < 0 else x >= value))
+    assert column(history, "samples")[row] == samples
+    assert round(column(history, "elapsed_seconds")[row] / 60, 2) == minutes
+    assert at_most(history)[row] is bound
+    assert history.notes  # how that is known
+
+
+@needs_samples
+def test_published_stable_diffusion_was_trained_long_before_it_was_evaluated() -> None:
+    history = one(SAMPLES / "mlperf" / "NVIDIA__results__eos_ngc24.04_nemo__stable_diffusion__result_5.txt")
+    minutes = [round(seconds / 60, 2) for seconds in column(history, "elapsed_seconds")]
+    assert minutes == [33.78, 33.78, 42.27, 42.27]
+    assert at_most(history) == [False] * 4

@@ -1,44 +1,50 @@
 """Which readers there are: Milepost's own, and those of other packages."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 
-from milepost.errors import MissingExtra
+from milepost.errors import ConfigError, MissingExtra
 from milepost.histories import GENERIC, OWN
+from milepost.histories.finding.added import added_reader
 from milepost.histories.reader import Reader
-from milepost.log import logger
-from milepost.plugins import find_adapter, plugins
+from milepost.log import Once
+from milepost.plugins import Plugin, find_adapter, plugins
 
 GROUP = "milepost.histories"
 """The entry-point group to which other packages add their readers."""
+
+_said = Once("histories")
 
 
 def load_readers(format: str | None = None) -> list[Reader]:
     """Return all readers, the most specific first, or the one of this name.
 
     Raises:
-        ConfigError: No reader has this name; names the nearest.
+        ConfigError: No reader has this name; names the nearest. Or it can't be loaded, and why.
         MissingExtra: Polars is not installed.
     """
     if not find_spec("polars"):
         raise MissingExtra("polars", "replay", "reading logs")
     if format is not None:
-        return [find_adapter(GROUP, OWN, format)()]
+        adapter = find_adapter(GROUP, OWN, format)
+        return [adapter() if format in OWN else added_reader(_plugins()[format])]
     specific, generic = (
         [find_adapter(GROUP, OWN, name) for name in OWN if (name in GENERIC) is is_generic]
         for is_generic in (False, True)
     )
-    return [reader() for reader in (*specific, *_added(), *generic)]
+    return [*(reader() for reader in specific), *_added(), *(reader() for reader in generic)]
+
+
+def _added() -> Iterator[Reader]:
+    """Yield other packages' readers; of one that can't be loaded that is said, and its logs are of no known format."""
+    for name, plugin in _plugins().items():
+        try:
+            yield added_reader(plugin)
+        except ConfigError as error:
+            _said.warn(name, "%s; it is left out", error)
 
 
 @cache
-def _added() -> tuple[Callable[[], Reader], ...]:
-    """Return other packages' readers; of one that can't be loaded that is said, and its logs are of no known format."""
-    added = [each for each in plugins(GROUP).values() if each.name not in OWN]
-    for each in added:
-        if each.fault is not None:
-            logger("histories").warning(
-                "the reader %r of %s is left out: it can't be loaded: %s", each.name, each.package, each.fault
-            )
-    return tuple(each.adapter for each in added if each.adapter is not None)
+def _plugins() -> dict[str, Plugin]:
+    return {name: plugin for name, plugin in plugins(GROUP).items() if name not in OWN}

@@ -2,8 +2,9 @@
 
 https://github.com/mlcommons/logging: ``mlperf_logging/mllog`` writes the lines, the rules of
 ``mlperf_logging/compliance_checker`` say what must be in them. Time to train is that from ``run_start`` to
-``run_stop``; a metric's time here is that from ``run_start`` to its line. Stable Diffusion is evaluated after
-``run_stop`` on its checkpoints, so that its evaluations come later than that: ``run_seconds`` is what was trained.
+``run_stop``; a metric's time here is that from ``run_start`` to its line. What is evaluated after ``run_stop``, as
+Stable Diffusion on its checkpoints, has the time at which that was trained, or an upper bound (`mlperf_times`); its
+wall time is that of the line.
 
 Metrics bear the keys of their lines: ``eval_accuracy``, followed by the metric that the metadata names
 (``eval_accuracy/FID``), or by the name within a value that has several (``eval_accuracy/BBOX``,
@@ -14,11 +15,15 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+import msgspec
+import polars
+
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import opened, stem
 from milepost.histories.decoding.json_rows import number
 from milepost.histories.decoding.mlperf_lines import MLPerfLine, lines_of
 from milepost.histories.decoding.mlperf_samples import Counting, counting
+from milepost.histories.decoding.mlperf_times import Trained, TrainedTimes
 from milepost.histories.history import History, Rows, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.log import logger
@@ -52,11 +57,13 @@ class Observation(NamedTuple):
         time_ms: When it was written.
         metrics: Values by metric.
         metadata: Where in training.
+        trained: When that was trained which it tells of.
     """
 
     time_ms: float
     metrics: dict[str, float]
     metadata: dict[str, Any]
+    trained: Trained
 
 
 class MLPerfReader(Reader):
@@ -127,11 +134,12 @@ def _history(lines: list[MLPerfLine], run: str, file: str, wanted: Wanted, fault
     config = _config(lines)
     if stops and isinstance(status := stops[0].metadata.get("status"), str):
         config["status"] = status
-    observations = _observations(lines, start)
+    trained = TrainedTimes(lines, start, number(config.get("global_batch_size")))
+    observations = _observations(lines, start, trained)
     if not observations and start is not None:  # it ran, and evaluated nothing
         last = stops[0].time_ms if stops else max(line.time_ms for line in lines)
         told = [count for line in lines if (count := number(line.metadata.get("samples_count"))) is not None]
-        observations = [Observation(last, {}, {"samples_count": max(told, default=0)})]
+        observations = [Observation(last, {}, {"samples_count": max(told, default=0)}, Trained(last))]
     counts = counting(lines, [each.metadata for each in observations if "epoch_num" in each.metadata], config)
     names = tuple(dict.fromkeys(name for each in observations for name in each.metrics))
     if start is None:
@@ -150,8 +158,22 @@ def _history(lines: list[MLPerfLine], run: str, file: str, wanted: Wanted, fault
         run_seconds=(stops[0].time_ms - start) / 1000 if stops and start is not None else None,
         num_nodes=nodes if nodes is not None and nodes >= 1 else None,
         untimed_because="no line says run_start" if start is None else None,
+        samples_unit=None if counts.why_not else "samples",
+        samples_source=None if counts.why_not else counts.source,
         uncounted_because=counts.why_not,
+        notes=(*counts.notes, *_late(observations)),
     )
+
+
+def _late(observations: Sequence[Observation]) -> Iterator[str]:
+    """Say what was evaluated after training, and how its time is known."""
+    late = [each.trained for each in observations if each.trained.time_ms < each.time_ms]
+    if late:
+        exact = sum(not each.at_most for each in late)
+        times = ["the time at which they were trained"] if exact else []
+        times += ["the latest at which they can have been trained"] if exact < len(late) else []
+        how_many = f" ({exact} and {len(late) - exact})" if 0 < exact < len(late) else ""
+        yield f"{len(late)} values were told after run_stop: they have {' or '.join(times)}{how_many}"
 
 
 def _until(fault: HistoryError | None, rows: Rows) -> Iterator[Rows]:
@@ -184,7 +206,7 @@ def _is_metric(line: MLPerfLine) -> bool:
     return line.key.startswith("eval_") or any(position in line.metadata for position in POSITIONS)
 
 
-def _observations(lines: Sequence[MLPerfLine], start: float | None) -> list[Observation]:
+def _observations(lines: Sequence[MLPerfLine], start: float | None, trained: TrainedTimes) -> list[Observation]:
     """Return what was observed since the run started, in the order of time, each once."""
     found: list[Observation] = []
     seen: dict[tuple[object, ...], float] = {}
@@ -198,7 +220,7 @@ def _observations(lines: Sequence[MLPerfLine], start: float | None) -> list[Obse
         repeated = same in seen and (told or line.time_ms - seen[same] <= SAME_LINE_MS)
         seen[same] = line.time_ms
         if metrics and not repeated:
-            found.append(Observation(line.time_ms, metrics, line.metadata))
+            found.append(Observation(line.time_ms, metrics, line.metadata, trained.of(line.time_ms, line.metadata)))
     return found
 
 
@@ -223,9 +245,11 @@ def _rows(observations: Sequence[Observation], counts: Counting, start: float | 
     for each in observations:
         told = counts.samples(each.metadata)
         samples.append(samples[-1] if told is None and samples else told)
-    return Rows.of(
+    rows = Rows.of(
         {name: [each.metrics.get(name) for each in observations] for name in names},
         samples=None if counts.why_not else samples,
-        elapsed_seconds=None if start is None else [(each.time_ms - start) / 1000 for each in observations],
+        elapsed_seconds=None if start is None else [(each.trained.time_ms - start) / 1000 for each in observations],
         wall_time=None if start is None else [each.time_ms / 1000 for each in observations],
     )
+    bounds = [each.trained.at_most for each in observations]
+    return msgspec.structs.replace(rows, at_most=polars.Series("at_most", bounds)) if any(bounds) else rows

@@ -18,7 +18,7 @@ def from_kubernetes(environ: Mapping[str, str]) -> Placement:
     Trainer v2 hands ``PET_NNODES`` (a number, or a range for elastic jobs, whose size is not known) and
     ``PET_NODE_RANK`` to torchrun; the v1 operator sets ``WORLD_SIZE`` to the number of pods and ``RANK`` to the pod's,
     which torchrun then replaces by the workers' (``GROUP_RANK`` tells that it has). An indexed Job tells its index, and
-    not how many there are.
+    not how many there are; so does Google's engine with ``TPU_WORKER_ID``.
     """
     if "KUBERNETES_SERVICE_HOST" not in environ and "PET_NNODES" not in environ:
         return Placement()
@@ -26,5 +26,5 @@ def from_kubernetes(environ: Mapping[str, str]) -> Placement:
     counts_pods = "MASTER_ADDR" in environ and not under_torchrun and "LOCAL_WORLD_SIZE" not in environ
     names = ["PET_NNODES"] if ":" not in environ.get("PET_NNODES", "") else []
     nodes, source = read_number(environ, *names, *(["WORLD_SIZE"] if counts_pods else []), least=1)
-    rank, rank_source = read_number(environ, "PET_NODE_RANK", "JOB_COMPLETION_INDEX", least=0)
+    rank, rank_source = read_number(environ, "PET_NODE_RANK", "JOB_COMPLETION_INDEX", "TPU_WORKER_ID", least=0)
     return Placement(instance=Instance.known(source or "", num_nodes=nodes), rank=rank, rank_source=rank_source)

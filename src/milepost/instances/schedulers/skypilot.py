@@ -16,12 +16,19 @@ import yaml
 
 from milepost.errors import ConfigError
 from milepost.instances.environment import read, read_number, text, truth, warn, whole
+from milepost.instances.probe import Placement
 from milepost.log import logger
 from milepost.money.instance import FIELDS, Instance
 from milepost.yaml_dialect import place_of
 
 TASK_FILE = "MILEPOST_TASK_YAML"
 """Variable that names the task file of this run, where a launcher left one."""
+
+
+def from_skypilot(environ: Mapping[str, str]) -> Placement:
+    """Return the node's rank."""
+    rank, rank_source = read_number(environ, "SKYPILOT_NODE_RANK", least=0)
+    return Placement(rank=rank, rank_source=rank_source)
 
 
 class SkyPilotInstanceInfo:
