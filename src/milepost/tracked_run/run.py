@@ -104,6 +104,13 @@ class TrackedRun:
             self._failed("update")
         return achieved
 
+    @_never_raises(lambda: None)
+    def begin(self) -> None:
+        """Have it known now that the run is under way, and where it is. `track` does so at its start."""
+        if self._loop is not None:
+            self._loop.beat_soon()
+            self._loop.look({})
+
     @_never_raises(dict)
     def get_results(self) -> dict[str, ThresholdResult]:
         """Return a result for each threshold, by name."""
