@@ -33,6 +33,10 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
     time_column: Annotated[str | None, typer.Option(help="Column that tells time.")] = None
     time_unit: Annotated[Literal["s", "min", "h"] | None, typer.Option(help="Its unit.")] = None
     run_column: Annotated[str | None, typer.Option(help="Column that tells runs in one file apart.")] = None
+    join: Annotated[
+        bool | None,
+        typer.Option("--join/--no-join", help="Whether logs that belong together are one run; else they tell."),
+    ] = None
     instance: Annotated[str | None, typer.Option(help="Type of each node that they ran on.")] = None
     nodes: Annotated[int | None, typer.Option(help="How many.", min=1)] = None
     spot: Annotated[bool | None, typer.Option("--spot/--on-demand", help="How they were paid for.")] = None
