@@ -12,6 +12,7 @@ from milepost.errors import ConfigError, HistoryError
 from milepost.histories.decoding.files import as_unicode
 from milepost.histories.finding.log import Log
 from milepost.histories.history import History, Rows, Wanted
+from milepost.log import logger
 from milepost.money.instance import Instance
 from milepost.replaying.engine import replay_history
 from milepost.replaying.pricing import ReplayPricer
@@ -95,6 +96,8 @@ class Worker:
         """Return what comes of a run."""
         if isinstance(opened, Skipped):
             return opened
+        for note in opened.notes:
+            logger("replay").warning("%s: %s", opened.run, note)
         try:
             return replay_history(
                 opened,
