@@ -11,7 +11,7 @@ import pytest
 
 from milepost.histories.decoding import compiler
 from milepost.histories.finding.discovery import find_logs
-from milepost.histories.finding.logs import LeftOut, Log
+from milepost.histories.finding.log import LeftOut, Log
 from milepost.histories.history import History, Wanted
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
@@ -37,9 +37,11 @@ def reading(how: str) -> Iterator[None]:
         yield
 
 
-def logs_of(*paths: Path | str, format: str | None = None, match: str | None = None) -> list[Log]:
+def logs_of(
+    *paths: Path | str, format: str | None = None, match: str | None = None, join: bool | None = None
+) -> list[Log]:
     """Return the logs that are found."""
-    found = find_logs([str(path) for path in paths], format=format, match=match)
+    found = find_logs([str(path) for path in paths], format=format, match=match, join=join)
     return [each for each in found if isinstance(each, Log)]
 
 
