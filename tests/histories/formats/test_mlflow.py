@@ -72,11 +72,8 @@ def test_run_is_read_with_what_counts_its_samples(database: Path) -> None:
 
 
 def test_steps_are_no_samples_unless_told_so(database: Path) -> None:
-    # One run that does not tell what counts leaves the others be.
-    second, refused = sorted(read(f"sqlite:///{database}", "loss"), key=lambda history: history.group is None)
-    with pytest.raises(HistoryError, match="--samples-column"):
-        next(refused.rows())
-    assert next(second.rows()).metrics["loss"].len()
+    (first,) = read(f"mlflow+sqlite:///{database}#first", "loss")
+    assert (first.samples_unit, first.samples_source) == ("steps", "step")
     (first,) = read(f"mlflow+sqlite:///{database}#first", "loss", samples_column="step")
     (rows,) = first.rows()
     assert rows.samples is not None

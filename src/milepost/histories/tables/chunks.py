@@ -120,8 +120,8 @@ class Chunks:
         metrics = self.stale.without_repeats(metrics, data)
         elapsed = wall = None
         for column in self.chosen.times:
-            told = self._time(column, times[column.name]) if column.name in times else None
-            told = self._carried(column.name, told, data.height, polars.Float64())
+            found, some_none = self._time(column, times[column.name]) if column.name in times else (None, False)
+            told = self._carried(column.name, found, data.height, polars.Float64(), some_none=some_none)
             if self.is_wall.get(column.name, False):
                 wall = told
             elif elapsed is None or column.name in self.seen:  # what tells nothing takes no other's place
@@ -139,8 +139,8 @@ class Chunks:
             self.read_any.add(column.name)
         return found
 
-    def _time(self, column: TimeColumn, found: values.Times) -> polars.Series:
-        """Return a column's times in seconds: NaN where one can't be."""
+    def _time(self, column: TimeColumn, found: values.Times) -> tuple[polars.Series, bool]:
+        """Return a column's times in seconds, and whether some can't be: those are NaN."""
         if found.zoneless and not self.zoneless:
             self.zoneless = True
             logger("histories").warning("%s: the times of %r say no zone; taken for UTC", self.where, column.name)
@@ -151,18 +151,26 @@ class Chunks:
                 self.is_wall.setdefault(column.name, values.is_unix(first))
         return values.in_seconds(found, column.unit_seconds, wall=self.is_wall.get(column.name, False))
 
-    def _carried(self, name: str, told: polars.Series | None, height: int, dtype: polars.DataType) -> polars.Series:
-        """Return a column with what was told last where a row tells nothing: a time that can't be is not carried."""
+    def _carried(
+        self, name: str, told: polars.Series | None, height: int, dtype: polars.DataType, *, some_none: bool = False
+    ) -> polars.Series:
+        """Return a column with what was told last where a row tells nothing.
+
+        Args:
+            name: Its name.
+            told: What is told; None where nothing is.
+            height: How many rows there are.
+            dtype: Its type.
+            some_none: Whether some are NaN: times that can't be are not carried on.
+        """
         if told is None:
             told = polars.Series(name, [None] * height, dtype)
-        sound = told
-        if dtype == polars.Float64 and (whole := told.sum()) != whole:  # a NaN
-            sound = told.fill_nan(None)
-        if told.null_count() or sound is not told:
+        sound = told.fill_nan(None) if some_none else told
+        if sound.null_count():
             sound = sound.fill_null(strategy="forward")
             if name in self.last:
                 sound = sound.fill_null(self.last[name])
-            told = told.zip_with(told.is_not_null(), sound)
+            told = told.zip_with(told.is_not_null(), sound) if some_none else sound
         if len(sound) and sound[-1] is not None:
             self.last[name] = sound[-1]
         return told

@@ -107,8 +107,9 @@ def _course(
             high = value if anew else high
             continue
         single.append(value * APART < high)
-        is_late = back is None and not anew and (at == len(told) - 1 or any(each > high for _, each in told[at:][1:3]))
-        if not is_late and (back is None or row not in back):
+        is_open = at == len(told) - 1 and (anew or back is None)  # nothing follows that tells
+        is_late = back is None and not anew and any(each > high for _, each in told[at:][1:3])
+        if not is_open and not is_late and (back is None or row not in back):
             falls.append(row)
     if back is None and len(single) > SEVERAL and all(single) and len(single) > len(told) / 5:
         falls = every

@@ -50,8 +50,8 @@ class FirstRows:
 
     def seconds(self, name: str, unit: float | None, *, wall: bool) -> list[float | None]:
         """Return a column's times in seconds; None where a row tells none, or one that can't be."""
-        found = values.in_seconds(self.times(name), unit, wall=wall).to_list()
-        return [None if each is None or math.isnan(each) else each for each in found]
+        found, _ = values.in_seconds(self.times(name), unit, wall=wall)
+        return [None if each is None or math.isnan(each) else each for each in found.to_list()]
 
     def text_of(self, name: str) -> str | None:
         """Return a text in a column that is no number, and does not say that there is none; None where none is."""

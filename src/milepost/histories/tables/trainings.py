@@ -87,7 +87,7 @@ class Trainings:
                 held = None
             at = 0
             while (cut := watch.look(data, at)) is not None and cut.is_known:
-                if self._is_training(frame.number, first_row + cut.row):
+                if self._is_training(range(number, frame.number + 1), first_row + cut.row):
                     self.starts.append(Start(first_row + cut.row, number))
                     if cut.row:
                         yield Frame(number, first_row, data[: cut.row])
@@ -103,11 +103,11 @@ class Trainings:
         if which + 1 == len(self.starts):
             self._is_last = True
 
-    def _is_training(self, chunk: int, row: int) -> bool:
-        """Say whether metrics of a training stand from a row on, and not evaluations after one."""
+    def _is_training(self, chunks: range, row: int) -> bool:
+        """Say whether metrics of a training stand from a row of some chunks on, and not evaluations after one."""
         before: set[str] = set()
         after: set[str] = set()
-        for _, first_row, data in self.table.frames(None, range(max(0, chunk - 1), chunk + 1)):
+        for _, first_row, data in self.table.frames(None, range(max(0, chunks.start - 1), chunks.stop)):
             names = [name for name in data.columns if name not in self.columns]
             at = row - first_row
             before |= _told(data[max(0, at - BEFORE) : max(0, at)], names)
@@ -136,6 +136,7 @@ class Watch:
         self.last: int | None = None
         self.high = 0
         self.told: dict[str, float] = {}
+        self._counted: tuple[polars.DataFrame | None, polars.Series | None] = (None, None)
 
     def look(self, data: polars.DataFrame, after: int) -> Cut | None:
         """Return the first such row of a chunk from a row on, or one of which more has to be read to tell."""
@@ -173,9 +174,16 @@ class Watch:
                 self.told[name] = found[-1]
 
     def _counts(self, data: polars.DataFrame) -> polars.Series | None:
+        if self._counted[0] is not data:
+            self._counted = data, self._count(data)
+        return self._counted[1]
+
+    def _count(self, data: polars.DataFrame) -> polars.Series | None:
         if self.counter not in data.columns or not data.height:
             return None
         counts = values.samples(data[self.counter]).counts
+        if (least := counts.min()) is not None and least < 0:  # type: ignore[operator]
+            counts = counts.set(counts < 0, None)
         return counts.fill_null(strategy="forward") if counts.null_count() else counts
 
     def _is_witnessed(self, data: polars.DataFrame, row: int, stop: int) -> bool:

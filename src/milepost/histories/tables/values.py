@@ -123,8 +123,8 @@ def times(column: polars.Series, *, zoned: bool = False) -> Times:
     return Times(found, dated=True, zoneless=any(without) and not zoned, zoned=zoned, unread=unread)
 
 
-def in_seconds(told: Times, unit: float | None, *, wall: bool) -> polars.Series:
-    """Return times in seconds; a NaN is one that can't be.
+def in_seconds(told: Times, unit: float | None, *, wall: bool) -> tuple[polars.Series, bool]:
+    """Return times in seconds, and whether any can't be: those are NaN.
 
     Args:
         told: The times.
@@ -141,8 +141,8 @@ def in_seconds(told: Times, unit: float | None, *, wall: bool) -> polars.Series:
     low, high = (EARLIEST_UNIX, LATEST_UNIX) if wall else (0.0, LATEST_ELAPSED_SECONDS)
     least, most = found.min(), found.max()
     if least is None or (low <= least and most <= high):  # type: ignore[operator]
-        return found
-    return found.set((found < low) | (found > high), math.nan)
+        return found, told.zoned and found.is_nan().any()
+    return found.set(((found < low) | (found > high)).fill_null(False), math.nan), True
 
 
 def _of_any_unit(unix: polars.Series) -> polars.Series:
