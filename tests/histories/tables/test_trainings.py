@@ -54,17 +54,28 @@ def test_trainings_are_told_apart_wherever_blocks_end(
     assert again == [[20 * at - 1 for at in range(1, n + 1)] for n in (4, 3, 5)]
 
 
-@pytest.mark.parametrize(
-    "witness",
-    [
-        lambda at: {"timestamp": 1.7e9 + 60 * at},
-        lambda at: {"elapsed_seconds": 60.0 * at},
-        lambda at: {"epoch": at // 10},
-    ],
-)
-def test_where_anything_else_rises_the_same_training_goes_on(tmp_path: Path, witness: Any) -> None:
+@pytest.mark.parametrize("witness", [lambda at: {"timestamp": 1.7e9 + 60 * at}, lambda at: {"elapsed": 60.0 * at}])
+def test_where_a_clock_rises_the_same_training_goes_on_as_the_tracker_says(tmp_path: Path, witness: Any) -> None:
     rows = [{**row, **witness(at)} for at, row in enumerate(appended(10, 10, 10))]
     assert column(one(lines(tmp_path, rows)), "samples") == [20 * at - 1 for at in range(1, 11)] * 3
+
+
+@pytest.mark.parametrize("size", [1, 50, 333, 2**20])
+def test_where_another_counter_rises_the_count_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    rows = [
+        {"step": 4 * at, "num_tokens": 1000 * (at % 4 + 1), "train_runtime": 60.0 * (at % 4 + 1), "loss": 1 / (at + 1)}
+        for at in range(12)
+    ]
+    file = lines(tmp_path, rows)
+    monkeypatch.setattr(files, "BLOCK_BYTES", size)
+    history = one(file, wanted=Wanted(samples_column="num_tokens"))
+    assert column(history, "samples") == [1000 * at for at in range(1, 13)]
+    assert column(history, "elapsed_seconds") == [60.0 * (at % 4 + 1) for at in range(12)]
+    options: dict[str, Any] = {"thresholds": ["loss <= 0.1"], "samples_column": "num_tokens"}
+    (result,) = replay(file, **options)
+    assert (result.samples_to_threshold, result.minutes_to_threshold) == (10_000, 10.0)
 
 
 def test_timers_that_begin_anew_with_the_count_are_no_witnesses(tmp_path: Path) -> None:

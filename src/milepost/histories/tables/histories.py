@@ -128,7 +128,7 @@ def _trainings(
     trainings = None
     if chosen.samples is not None and not any(column.is_wall for column in chosen.times):
         others = [name for name, _ in counters(table.columns) if name != chosen.samples]
-        trainings = Trainings(table, chosen.samples, (*others, *(column.name for column in chosen.times)))
+        trainings = Trainings(table, chosen.samples, [column.name for column in chosen.times], others)
     outline = _outline(table, chosen, metrics, stale, trainings)
     yield History(run=run, rows=_rows(table, chosen, metrics, stale, trainings), outline=outline, **told)
     which = 0

@@ -1,10 +1,10 @@
 """Several trainings that one table tells, one after the other, without a name for any.
 
 Where a counter begins anew while nothing else rises, neither a clock nor another counter, another training was
-appended. Where something else rises, the same training goes on: that is for the tracker to judge.
+appended. Where something else rises, the same training goes on.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import polars
@@ -32,18 +32,19 @@ class Trainings:
     Args:
         table: The table.
         counter: Name of the column that counts.
-        witnesses: Names of other columns that count or tell time.
+        clocks: Names of those that tell time.
+        counters: Names of those that count besides.
     """
 
-    def __init__(self, table: Table, counter: str, witnesses: Collection[str]) -> None:
-        self.table, self.counter, self.witnesses = table, counter, tuple(witnesses)
+    def __init__(self, table: Table, counter: str, clocks: Sequence[str], counters: Sequence[str]) -> None:
+        self.table, self.counter, self.clocks, self.counters = table, counter, clocks, counters
         self.starts = [Start(1, 0)]
         self._is_last = False
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns that tell them apart."""
-        return (self.counter, *self.witnesses)
+        return (self.counter, *self.clocks, *self.counters)
 
     def chunks_of(self, which: int) -> range | None:
         """Return in which chunks a training may be; None for all."""
@@ -63,7 +64,7 @@ class Trainings:
     def part(self, which: int, frames: Iterator[Frame]) -> Iterator[Frame]:
         """Yield what belongs to one training, of frames from the one on in which it begins."""
         start = self.starts[which]
-        watch = Watch(self.counter, self.witnesses)
+        watch = Watch(self.counter, self.clocks, self.counters)
         held: Frame | None = None
         for frame in frames:
             number, first_row, data = frame
@@ -71,35 +72,30 @@ class Trainings:
                 if skipped >= data.height:
                     continue
                 first_row, data = start.row, data[skipped:]
+            is_end = False
             if which + 1 < len(self.starts):
                 height = self.starts[which + 1].row - first_row
-                if height > 0:
-                    yield Frame(number, first_row, data[:height])
-                if height <= data.height:
-                    return
-                continue
-            if self._is_last:
-                yield Frame(number, first_row, data)
-                continue
+                is_end, data = height <= data.height, data[: max(0, height)]
             if held is not None:
                 number, first_row = held.number, held.first_row
                 data = polars.concat([held.data, data], how="diagonal_relaxed")
                 held = None
-            at = 0
-            while (cut := watch.look(data, at)) is not None and cut.is_known:
-                if self._is_training(range(number, frame.number + 1), first_row + cut.row):
-                    self.starts.append(Start(first_row + cut.row, number))
-                    if cut.row:
-                        yield Frame(number, first_row, data[: cut.row])
-                    return
-                at = cut.row + 1
-            if cut is not None:
+            cut = watch.look(data)
+            while cut is not None and cut.is_training:
+                if not self._is_training(range(number, frame.number + 1), first_row + cut.row):
+                    cut = watch.look(data, cut.row + 1)
+                    continue
+                self.starts.append(Start(first_row + cut.row, number))
+                is_end, data, cut = True, data[: cut.row], None
+            if cut is not None and not is_end:
                 held = Frame(number, first_row, data)
                 continue
-            watch.take(data)
-            yield Frame(number, first_row, data)
+            if data.height:
+                yield Frame(number, first_row, watch.take(data))
+            if is_end:
+                return
         if held is not None:
-            yield held
+            yield held._replace(data=watch.take(held.data))
         if which + 1 == len(self.starts):
             self._is_last = True
 
@@ -116,62 +112,92 @@ class Trainings:
 
 
 class Cut(NamedTuple):
-    """A row at which a counter falls to its first value, and whether what follows shows that it begins anew."""
+    """A row at which a counter falls to its first value.
+
+    Attributes:
+        row: The row.
+        is_training: Whether another training begins there; False where more has to be read to tell.
+    """
 
     row: int
-    is_known: bool
+    is_training: bool
 
 
 class Watch:
-    """Watches a counter for a row from which on it begins anew while nothing else rises.
+    """Watches a counter for rows at which it begins anew.
+
+    Where a clock rises there, that is left to the tracker. Where another counter does and no clock, which the tracker
+    does not see, the counter goes on from its last value. Where nothing rises, another training begins.
 
     Args:
         counter: Its name.
-        witnesses: Names of what else counts or tells time.
+        clocks: Names of what tells time.
+        counters: Names of what else counts.
     """
 
-    def __init__(self, counter: str, witnesses: Collection[str]) -> None:
-        self.counter, self.witnesses = counter, witnesses
+    def __init__(self, counter: str, clocks: Collection[str], counters: Collection[str]) -> None:
+        self.counter, self.clocks, self.counters = counter, clocks, counters
         self.first: int | None = None
         self.last: int | None = None
         self.high = 0
+        self.offset = 0
         self.told: dict[str, float] = {}
         self._counted: tuple[polars.DataFrame | None, polars.Series | None] = (None, None)
+        self._goes_on: list[int] = []
 
-    def look(self, data: polars.DataFrame, after: int) -> Cut | None:
-        """Return the first such row of a chunk from a row on, or one of which more has to be read to tell."""
+    def look(self, data: polars.DataFrame, after: int = 0) -> Cut | None:
+        """Return the first row of a chunk, from a row on, at which another training begins, or may."""
+        if not after:
+            self._goes_on = []
         counts = self._counts(data)
-        if counts is None:
+        if counts is None or self._never_falls(counts):
             return None
-        first = counts[0] if self.first is None else self.first
-        if (self.last is None or counts[0] is None or counts[0] >= self.last) and counts.is_sorted():
-            return None
+        first = counts.drop_nulls().first() if self.first is None else self.first
         before = counts.shift(1)
         if self.last is not None:
             before = before.fill_null(self.last)
-        falls = ((counts < before) & (counts <= (counts.drop_nulls()[0] if first is None else first))).fill_null(False)
+        falls = ((counts < before) & (counts <= first)).fill_null(False)
         for row in falls.arg_true().to_list():
-            if row < after:
+            if row < after or self._rises(data, row, data.height, self.clocks):
                 continue
             rest = counts[row:]
             others = (rest != rest[0]).arg_true()
             if not len(others):
-                return None if self._is_witnessed(data, row, data.height) else Cut(row, is_known=False)
-            high = max(self.high, _most(counts[:row]))
-            if rest[0] < rest[others[0]] <= high and not self._is_witnessed(data, row, row + others[0]):
-                return Cut(row, is_known=True)
+                return Cut(row, is_training=False)
+            if not rest[0] < rest[others[0]] <= max(self.high, _most(counts[:row])):
+                continue
+            if not self._rises(data, row, row + others[0], self.counters):
+                return Cut(row, is_training=True)
+            self._goes_on.append(row)
         return None
 
-    def take(self, data: polars.DataFrame) -> None:
-        """Take note of a chunk that was looked at."""
+    def take(self, data: polars.DataFrame) -> polars.DataFrame:
+        """Take note of a chunk that was looked at, and return it with a counter that goes on."""
         counts = self._counts(data)
         if counts is None or not len(told := counts.drop_nulls()):
-            return
+            return data
+        goes_on = [row for row in self._goes_on if row < data.height]
+        if goes_on or self.offset:
+            data = data.with_columns(self._going_on(data, counts, goes_on))
         self.first = told[0] if self.first is None else self.first
         self.high, self.last = max(self.high, _most(told)), told[-1]
-        for name in self.witnesses:
+        for name in (*self.clocks, *self.counters):
             if name in data.columns and len(found := _numbers(data[name])):
                 self.told[name] = found[-1]
+        return data
+
+    def _going_on(self, data: polars.DataFrame, counts: polars.Series, goes_on: list[int]) -> polars.Series:
+        """Return what is counted in all, where a counter goes on from its last value at some rows."""
+        told = values.samples(data[self.counter]).counts
+        added: list[int] = []
+        for row in (*goes_on, data.height):
+            added += [self.offset] * (row - len(added))
+            if row < data.height:
+                self.offset += (counts[row - 1] if row else self.last) or 0
+        return (told + polars.Series(added, dtype=polars.Int64)).alias(self.counter)
+
+    def _never_falls(self, counts: polars.Series) -> bool:
+        return (self.last is None or counts[0] is None or counts[0] >= self.last) and counts.is_sorted()
 
     def _counts(self, data: polars.DataFrame) -> polars.Series | None:
         if self._counted[0] is not data:
@@ -186,9 +212,9 @@ class Watch:
             counts = counts.set(counts < 0, None)
         return counts.fill_null(strategy="forward") if counts.null_count() else counts
 
-    def _is_witnessed(self, data: polars.DataFrame, row: int, stop: int) -> bool:
-        """Say whether anything else rises at a row."""
-        for name in self.witnesses:
+    def _rises(self, data: polars.DataFrame, row: int, stop: int, names: Collection[str]) -> bool:
+        """Say whether any of some columns rises at a row."""
+        for name in names:
             if name not in data.columns:
                 continue
             before, after = _numbers(data[name][:row]), _numbers(data[name][row:stop])
