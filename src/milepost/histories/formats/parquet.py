@@ -94,6 +94,7 @@ class ParquetTable(Table):
         self.names: list[tuple[str, ...]] = []
         self._footers: list[Any] = []
         self._chunks: list[ParquetChunk] = []
+        self._known: dict[tuple[ParquetChunk, str], Range | None] = {}
         telling: dict[str, None] = {}
         others = set[str]()
         for number, (file, name) in enumerate(zip(self.files, files, strict=True)):
@@ -156,14 +157,16 @@ class ParquetTable(Table):
         footer, names = self._footers[chunk.file], self.names[chunk.file]
         if footer.num_columns != len(names):
             return {}  # nested columns: their parts are counted by themselves
-        known = {}
         for at, name in enumerate(names):
-            if name in columns:
+            if name in columns and (chunk, name) not in self._known:
                 ranges = [_range_of(footer.row_group(group).column(at)) for group in chunk.groups]
                 told = [each for each in ranges if each is not None]
-                if len(told) == len(ranges):
-                    known[name] = Range(min(each.low for each in told), max(each.high for each in told))
-        return known
+                is_known = len(told) == len(ranges)
+                self._known[chunk, name] = (
+                    Range(min(each.low for each in told), max(each.high for each in told)) if is_known else None
+                )
+        found = ((name, self._known[chunk, name]) for name in names if name in columns)
+        return {name: each for name, each in found if each is not None}
 
     def _local(self, file: str, number: int) -> str:
         """Return the path of a file on this machine."""

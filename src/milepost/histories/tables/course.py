@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-FIRST_ROWS = 2000
+FIRST_ROWS = 1000
 """How many of a log's first rows tell how its columns go."""
 
 SEVERAL = 2

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from milepost.tracking.counting import SamplesUnit
 
@@ -108,7 +109,14 @@ def known(columns: Sequence[str], names: Sequence[str], *, whole: frozenset[str]
         names: Known names.
         whole: Those of them that are none as the last piece of another name.
     """
-    found = [name for name in names if name in columns and name != OWN]
+    return list(_known(tuple(columns), tuple(names), whole))
+
+
+@lru_cache(maxsize=64)
+def _known(columns: tuple[str, ...], names: tuple[str, ...], whole: frozenset[str]) -> tuple[str, ...]:
+    """Return them; kept, since thousands of logs have the same columns."""
+    every = frozenset(columns)
+    found = [name for name in names if name in every and name != OWN]
     ranks = {name: rank for rank, name in enumerate(names) if name not in whole and name != OWN}
     pieced = []
     for at, column in enumerate(columns):
@@ -117,9 +125,9 @@ def known(columns: Sequence[str], names: Sequence[str], *, whole: frozenset[str]
         if rank is not None and len(pieces) > 1 and column not in found and not is_aside(column) and column != OWN:
             pieced.append((rank, len(pieces), at, column))
     found += [column for _, _, _, column in sorted(pieced)]
-    if OWN in names and OWN in columns:
+    if OWN in names and OWN in every:
         found.append(OWN)
-    return found
+    return tuple(found)
 
 
 def is_aside(column: str) -> bool:

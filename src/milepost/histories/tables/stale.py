@@ -5,6 +5,7 @@ RLlib's results hold the last evaluation: ``evaluation.env_runners.episode_retur
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import polars
 
@@ -76,13 +77,18 @@ def counters_of(metrics: Iterable[str], columns: Sequence[str], first_rows: Firs
 
 def own_counters(columns: Sequence[str]) -> dict[str, list[str]]:
     """Return the counters that stand under the prefix of an evaluation, the likeliest first, by that prefix."""
+    return {prefix: list(names) for prefix, names in _own_counters(tuple(columns))}
+
+
+@lru_cache(maxsize=64)
+def _own_counters(columns: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     found: dict[str, list[str]] = {}
     for column in columns:
         if PIECES.split(column)[-1] in COUNTERS and (prefix := _prefix(column)) is not None:
             found.setdefault(prefix, []).append(column)
     for names in found.values():
         names.sort(key=lambda name: COUNTERS[PIECES.split(name)[-1]])
-    return found
+    return tuple((prefix, tuple(names)) for prefix, names in found.items())
 
 
 def _prefix(name: str) -> str | None:

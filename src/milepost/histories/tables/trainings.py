@@ -141,7 +141,7 @@ class Watch:
         self.last: int | None = None
         self.high = 0
         self.offset = 0
-        self.told: dict[str, float] = {}
+        self._before = polars.DataFrame()
         self._counted: tuple[polars.DataFrame | None, polars.Series | None] = (None, None)
         self._goes_on: list[int] = []
 
@@ -174,16 +174,15 @@ class Watch:
     def take(self, data: polars.DataFrame) -> polars.DataFrame:
         """Take note of a chunk that was looked at, and return it with a counter that goes on."""
         counts = self._counts(data)
-        if counts is None or not len(told := counts.drop_nulls()):
+        told = counts.drop_nulls() if counts is not None and counts.null_count() else counts
+        if counts is None or told is None or not len(told):
             return data
-        goes_on = [row for row in self._goes_on if row < data.height]
+        before, goes_on = data, [row for row in self._goes_on if row < data.height]
         if goes_on or self.offset:
             data = data.with_columns(self._going_on(data, counts, goes_on))
         self.first = told[0] if self.first is None else self.first
         self.high, self.last = max(self.high, _most(told)), told[-1]
-        for name in (*self.clocks, *self.counters):
-            if name in data.columns and len(found := _numbers(data[name])):
-                self.told[name] = found[-1]
+        self._before = before
         return data
 
     def _going_on(self, data: polars.DataFrame, counts: polars.Series, goes_on: list[int]) -> polars.Series:
@@ -218,8 +217,9 @@ class Watch:
             if name not in data.columns:
                 continue
             before, after = _numbers(data[name][:row]), _numbers(data[name][row:stop])
-            last = before[-1] if len(before) else self.told.get(name)
-            if last is not None and len(after) and after[0] > last:
+            if not len(before) and name in self._before.columns:
+                before = _numbers(self._before[name])
+            if len(before) and len(after) and after[0] > before[-1]:
                 return True
         return False
 
