@@ -60,6 +60,7 @@ ONE_OF_EACH: dict[str, Any] = {
     **dict.fromkeys(("run_column", "instance", "region", "provider", "source"), "x"),
     "threshold": ["m > 1"],
     "samples_per_step": 64,
+    "gap": "10m",
     "nodes": 2,
     "spot": False,
     "price_per_hour": 0.0,
