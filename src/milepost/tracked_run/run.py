@@ -89,6 +89,8 @@ class TrackedRun:
                 return achieved
             if loop.soon:
                 loop.catch_up()
+            if loop.samples_per_step is not None:
+                samples = samples * loop.samples_per_step
             achieved = loop.tracker.update(metrics, samples, elapsed_seconds, wall_time=wall_time)
             loop.updates = updates = loop.updates + 1
             if updates >= loop.due_updates:

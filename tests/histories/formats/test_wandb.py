@@ -91,11 +91,13 @@ def test_nested_values_and_those_that_are_no_numbers(tmp_path: Path) -> None:
     assert not {"text", "list"} & row.keys()
 
 
-def test_calls_of_log_are_not_taken_for_samples(tmp_path: Path) -> None:
-    path = logged(tmp_path, [{"loss": 1.0}], project="p")
-    with pytest.raises(HistoryError, match="--samples-column"):
-        read(path, "loss")
-    assert read(path, "loss", samples_column="_step")[1] == [{"samples": 0, "loss": 1.0}]
+def test_calls_of_log_are_steps_and_no_samples(tmp_path: Path) -> None:
+    path = logged(tmp_path, [{"loss": 1.0}, {"loss": 0.5}], project="p")
+    history, rows = read(path, "loss")
+    assert (history.samples_unit, history.samples_source) == ("steps", "_step")
+    assert "--samples-column" in (history.uncounted_because or "")
+    assert rows == [{"samples": 0, "loss": 1.0}, {"samples": 1, "loss": 0.5}]
+    assert read(path, "loss", samples_column="_step")[0].samples_unit == "samples"
 
 
 def test_files_of_one_run_are_one_run_in_the_order_of_their_starts(tmp_path: Path) -> None:
