@@ -102,7 +102,7 @@ def replay_history(
             if outline is not None and rows.read is not None:
                 pass_over(feed.tracker.series, outline, *rows.read)
             timer = feed.tracker.timer
-            if outline is not None and (feed.tracker.moves.falls.is_open or timer.rewinds or timer.restarts):
+            if outline is not None and (timer.is_open or timer.rewinds or timer.restarts):
                 # What was not read may have to tell what a fall of the count is.
                 whole = msgspec.structs.replace(history, outline=None)
                 return replay_history(

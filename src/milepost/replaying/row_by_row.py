@@ -46,7 +46,7 @@ class Feed:
                 continue
             self._waiting.append(kept.get(row, []))
             tracker.update(metrics, samples, elapsed, wall_time=wall)
-            if self._waiting and not tracker.moves.falls.is_open:
+            if self._waiting and not tracker.timer.is_open:
                 self._keep(tracker.last)
                 self._waiting.clear()
 

@@ -90,11 +90,6 @@ class Falls:
         self._unwatched: Unwatched | None = None
 
     @property
-    def is_open(self) -> bool:
-        """Whether a fall is still to be decided."""
-        return self.fall is not None or self._unwatched is not None
-
-    @property
     def waiting(self) -> tuple[Row, ...]:
         """Updates that have not been observed as yet."""
         if self.fall is None:
@@ -103,9 +98,10 @@ class Falls:
 
     def load(self, waiting: Iterable[Row]) -> None:
         """Go on from a state: what was open here is void, and what waited there is observed where it was."""
-        self.fall = self._unwatched = None
+        timer = self._tracker.timer
+        self.fall, self._unwatched, timer.is_open = None, None, False
+        timer.settle()
         for row in waiting:
-            timer = self._tracker.timer
             self._observe_at(row, row.samples + timer.count_offset, row.elapsed(timer))
 
     def close(self) -> tuple[ThresholdResult, ...]:
@@ -145,7 +141,8 @@ class Falls:
         told = row.elapsed_seconds is not None
         rises = elapsed > timer.elapsed_seconds if told else row.wall_time > timer.wall_time
         is_cut = elapsed < timer.elapsed_seconds if told else self._is_hole(row.wall_time - timer.wall_time)
-        timer.due = 0
+        timer.is_open = True
+        timer.settle()
         if own is Own.UNKNOWN:
             self._unwatched = Unwatched(row.kept(tracker.series), frozenset(row.metrics), timer.last, is_cut)
             return ()
@@ -170,7 +167,7 @@ class Falls:
         """Take up what a fall turned out to be, and then the updates that waited for that."""
         timer, fall = self._tracker.timer, self.fall
         assert fall is not None
-        self.fall = None
+        self.fall, timer.is_open = None, False
         row, waiting = fall.row, fall.waiting
         samples = row.samples + timer.count_offset
         achieved: tuple[ThresholdResult, ...] = ()
@@ -229,8 +226,6 @@ class Falls:
         at = timer.position(samples, back, row.wall_time)
         timer.row_bound = outer
         timer.settle()
-        if self.fall is not None:
-            timer.due = 0
         return observe_late(self._tracker, row.metrics, at)
 
     def lineage_at(self, samples: int, told: float | None) -> tuple[float, Bound | None]:
@@ -332,7 +327,7 @@ class Falls:
             # What falls and passes its maximum under the same names went back; evaluations bear other names.
             same = own is Own.BACK or (bool(fell.keys & row.metrics.keys()) if fell.keys else not passes)
             went_back = fell.is_cut or (same and fell.rows > MOST_WAITING)
-        self._unwatched = None
+        self._unwatched, timer.is_open = None, False
         first = fell.first
         if not went_back:
             timer.late_observations += fell.rows

@@ -73,7 +73,9 @@ class Timer:
             None before the first update.
         elapsed_source: Where they come from.
         trail: Where the lineage has been.
-        due: Samples from which on an update is looked at more closely; 0 where every one is.
+        due: Samples from which on an update leaves a position in the trail.
+        expects: As ``timed_here``, where an update that simply follows needs no closer look; None where each does.
+        is_open: Whether a fall of the count is still to be decided.
         hole_seconds: An update so long after the one before is looked at more closely, too.
         gap_seconds: A hole of so long is left out, as its user says.
         bound: What elapsed seconds are from here on, where they are not exact.
@@ -108,7 +110,9 @@ class Timer:
         self.timed_here: bool | None = None
         self.elapsed_source: ElapsedSource | None = None
         self.trail = Trail()
-        self.due: float = 0
+        self.due = 0
+        self.expects: bool | None = None
+        self.is_open = False
         self.hole_seconds = LEAST_HOLE_SECONDS
         self.gap_seconds = math.inf
         self.bound: Bound | None = None
@@ -271,10 +275,17 @@ class Timer:
         return bool(self.count_offset or self.told_offset or self.wall_offset)
 
     def settle(self) -> None:
-        """Say from when on an update is to be looked at more closely."""
-        odd = self.is_shifted or self.boundary is not None or self.row_bound or self.told_bound
+        """Say which updates are to be looked at more closely."""
+        odd = self.is_shifted or self.is_open or self.boundary is not None or self.row_bound or self.told_bound
         by_clock = self.gap_seconds < math.inf and not self._wall_is_given
-        self.due = 0 if odd or by_clock else self.trail.due
+        self.due, self.expects = self.trail.due, None if odd or by_clock else self.timed_here
+
+    def leave_a_trail(self, samples: int, elapsed_seconds: float) -> bool:
+        """Take note of where an update stands that is due for the trail; say whether its samples are a number."""
+        if is_number := math.isfinite(samples):
+            self.trail.add(int(samples), float(elapsed_seconds), self.updates)
+            self.due = self.trail.due
+        return is_number
 
     def split(self, samples: int, elapsed_seconds: float, wall_time: float) -> None:
         """End the segment under way at the last update, and open another: the time between is not paid for."""

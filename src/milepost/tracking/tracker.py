@@ -114,10 +114,11 @@ class PerformanceThresholdTracker:
         else:
             elapsed = elapsed_seconds
         if not (
-            timer.samples <= samples < timer.due
+            timer.samples <= samples
             and timer.elapsed_seconds <= elapsed < LATEST_ELAPSED_SECONDS
             and (wall_time is None or 0.0 <= wall_time - timer.wall_time < timer.hole_seconds)
-            and (elapsed_seconds is None) is timer.timed_here
+            and (elapsed_seconds is None) is timer.expects
+            and (samples < timer.due or timer.leave_a_trail(samples, elapsed))
         ):
             placed = self.moves.place(metrics, samples, elapsed_seconds, wall, wall_time is not None)
             if isinstance(placed, tuple):

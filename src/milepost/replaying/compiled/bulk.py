@@ -75,7 +75,7 @@ def take_all(feed: Feed, updates: Updates) -> None:
         alone = bisect_left(single, first)
         stop = min(first + window, len(samples), *single[alone : alone + 1])
         count = 0
-        if stop > first and timer.timed_here is (told is None) and not (tracker.moves.falls.is_open or timer.boundary):
+        if stop > first and timer.timed_here is (told is None) and not (tracker.timer.is_open or timer.boundary):
             rows = slice(first, stop)
             counted, walls = samples[rows], wall[rows]
             if timer.is_shifted:
