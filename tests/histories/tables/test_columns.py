@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from milepost.config import Config
 from milepost.errors import HistoryError
 from milepost.histories.history import History, Wanted
+from milepost.replaying.replay import replay
+from milepost.tracking.thresholds import HalfLife, PerformanceThreshold, parse_threshold
 from tests.histories.helpers import SAMPLES, column, needs_samples, one
 
 START = 1_700_000_000
@@ -103,7 +106,8 @@ def test_what_falls_as_counts_do_is_a_counter(tmp_path: Path, name: str, counts:
     rows = [{"samples": count, "step": at, "loss": 1.0} for at, count in enumerate(counts, 1)]
     history = log(tmp_path, rows)
     assert counted(history) == ("samples", "samples"), name
-    assert column(history, "samples") == counts
+    going_on = [10 * (at // 10) + at % 10 + 1 for at in range(30)]  # the step rises where it begins anew
+    assert column(history, "samples") == (going_on if name == "an epoch's own" else counts)
 
 
 def mmengine(epochs: int) -> list[dict[str, Any]]:
@@ -301,7 +305,7 @@ def test_a_clock_that_is_named_is_taken_as_it_is(tmp_path: Path) -> None:
         ("faults/h2", "steps", "step", 40),
         ("faults/h3b_samples_in_epoch_wall.csv", "samples", "samples", 10_000),
         ("faults/own_samples.jsonl", "samples", "env_steps", 2000),
-        ("faults/trl", "samples", "num_tokens", 2000),
+        ("faults/trl", "samples", "num_tokens", 4000),
         ("field/mmengine", "steps", "iter", 4071),
         ("field/keras", "epochs", "epoch", 29),
         ("field/lightning", "steps", "step", 19),
@@ -335,3 +339,17 @@ def test_logs_of_others_have_their_clocks(path: str, elapsed: bool, wall: bool) 
     (rows,) = history.rows()
     assert (rows.elapsed_seconds is not None, rows.wall_time is not None) == (elapsed, wall)
     assert (history.untimed_because is None) == (elapsed or wall)
+
+
+def test_how_many_samples_a_step_is_may_be_said_to_replay_or_in_its_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    file.write_text("".join(json.dumps({"step": at, "loss": 1 / at}) + "\n" for at in RISING))
+    slow = PerformanceThreshold("t", "loss", 0.2, "<=", half_life=HalfLife(samples=1.0))
+    with pytest.raises(HistoryError, match=r"half-life in samples.*--samples-per-step"):
+        replay(file, thresholds=[slow])
+    settings = Config(thresholds=(parse_threshold("loss <= 0.2"),), samples_per_step=64)
+    every: list[dict[str, Any]] = [{"thresholds": ["loss <= 0.2"], "samples_per_step": 64}, {"config": settings}]
+    for options in every:
+        (result,) = replay(file, **options)
+        assert (result.samples_to_threshold, result.samples_unit, result.samples_source) == (320, "samples", "step")
+    assert replay(file, thresholds=[slow], samples_per_step=64)[0].samples_unit == "samples"
