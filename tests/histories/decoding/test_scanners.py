@@ -15,7 +15,7 @@ pytest.importorskip("numba")
 import google_crc32c
 
 from milepost.errors import HistoryError
-from milepost.histories.decoding import event_rows
+from milepost.histories.tables import event_rows
 from milepost.histories.decoding.leveldb import BLOCK_BYTES
 from milepost.histories.formats.tensorboard import TensorBoardReader
 from milepost.histories.formats.wandb import WandbFileReader

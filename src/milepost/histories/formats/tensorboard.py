@@ -39,6 +39,6 @@ class TensorBoardReader(Reader):
         """
         if not find_spec("numpy"):
             raise MissingExtra("numpy", "replay", "reading event files")
-        from milepost.histories.decoding.event_rows import rows_of
+        from milepost.histories.tables.event_rows import rows_of
 
         yield History(run=run, rows=lambda: rows_of(tuple(files), wanted))
