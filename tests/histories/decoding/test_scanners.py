@@ -15,7 +15,7 @@ pytest.importorskip("numba")
 import google_crc32c
 
 from milepost.errors import HistoryError
-from milepost.histories.tables import event_rows
+from milepost.histories.tables import event_log
 from milepost.histories.decoding.leveldb import BLOCK_BYTES
 from milepost.histories.formats.tensorboard import TensorBoardReader
 from milepost.histories.formats.wandb import WandbFileReader
@@ -149,7 +149,7 @@ events = st.lists(
     max_size=4,
 ).map(b"".join)
 usual = st.builds(
-    lambda step, summary: message(1, 1, struct.pack("<d", step / 7)) + message(2, 0, step) + summary,
+    lambda step, summary: message(1, 1, struct.pack("<d", 1.7e9 + step / 7)) + message(2, 0, step) + summary,
     st.integers(-3, 99),
     st.lists(simple, max_size=5).map(lambda parts: message(5, 2, b"".join(parts))),
 )
@@ -162,7 +162,7 @@ usual = st.builds(
     asked=st.sampled_from([(), ("a",), ("a", "loss/long name", "", "none"), ("\ufffd", "b")]),
     samples=st.sampled_from([None, None, "b"]),
     rows=st.sampled_from([1, 3, 20_000]),
-    kept=st.sampled_from([0, 2**20]),
+    kept=st.sampled_from([1, 2**20]),
     cut=st.integers(0, 5),
 )
 def test_event_files(
@@ -181,7 +181,7 @@ def test_event_files(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("milepost.histories.decoding.event_columns.CHUNK_ROWS", rows)
         patch.setattr("milepost.histories.decoding.event_columns.CHUNK_VALUES", 2 * rows)
-        patch.setattr(event_rows, "KEPT_BYTES", kept)
+        patch.setattr(event_log, "BEGINNING_VALUES", kept)
         same(TensorBoardReader(), path, *asked, samples_column=samples)
 
 

@@ -13,7 +13,6 @@ from milepost.histories.decoding.event_record import SCALARS, LoggedEvent, read_
 from milepost.histories.decoding.files import opened, size_of
 from milepost.histories.decoding.messages import BrokenMessage
 from milepost.histories.decoding.names import Names
-from milepost.histories.decoding.restarts import Restarts
 from milepost.histories.decoding.tfrecord import Records
 
 Array = numpy.ndarray[Any, Any]
@@ -50,6 +49,22 @@ class EventChunk(NamedTuple):
         return sum(int(column.nbytes) for column in self)
 
 
+class Process(NamedTuple):
+    """Where a process begins to write: a file's first event of any tag, or the first after a session's start.
+
+    Attributes:
+        number: Which event it is, counting all of the run's.
+        step: Its step.
+        wall_time: Its Unix seconds (UTC).
+        opened_at: Unix seconds (UTC) at which its writer was opened, or its session started; None where nothing tells.
+    """
+
+    number: int
+    step: int
+    wall_time: float
+    opened_at: float | None
+
+
 class EventScan:
     """One pass over a run's event files.
 
@@ -59,15 +74,14 @@ class EventScan:
 
     Attributes:
         tags: Numbers of the tags that are wanted, or that were found.
-        restarts: What the pass has told of restarts.
-        begins: The first event of any tag, wanted or not, and the first after each restart: number, step, wall time.
+        processes: What wrote them, as far as the pass has come.
     """
 
     def __init__(self, files: Sequence[str], wanted: frozenset[str] | None) -> None:
         self.tags: dict[str, int] = {}
-        self.restarts = Restarts()
-        self.begins: list[tuple[int, int, float]] = []
+        self.processes: list[Process] = []
         self._has_begun = False
+        self._opened_at: float | None = None
         self._files = files
         self._wanted = None if wanted is None else frozenset(tag.encode() for tag in wanted)
         self._plugins: dict[bytes, bytes] = {}
@@ -91,6 +105,7 @@ class EventScan:
         yield from self._columns.rest()
 
     def _chunks_of(self, path: str) -> Iterator[EventChunk]:
+        self._has_begun, self._opened_at = False, None
         with opened(path) as file:
             self._fast = self._fast or _fast_lane(size_of(path))
             records = Records(path, file)
@@ -98,7 +113,7 @@ class EventScan:
                 if self._columns.are_full:
                     yield from self._columns.rest()
                 records.has(1)
-                if self._fast is not None and self.restarts.only_told and self._has_begun:
+                if self._fast is not None and self._has_begun:
                     self._fast.scan(records, self._columns, self.tags, self._plugins, self._wanted is None)
                     if self._columns.are_full:
                         continue
@@ -114,13 +129,15 @@ class EventScan:
                 self._take(event)
 
     def _take(self, event: LoggedEvent) -> None:
-        if event.starts:
-            self._has_begun = False
-        if event.has_summary and not self._has_begun:
-            self.begins.append((self._columns.seen, event.step, event.wall_time))
-            self._has_begun = True
+        if event.starts and self._has_begun:
+            self._has_begun, self._opened_at = False, None
+        if not self._has_begun:
+            if event.has_summary:
+                self.processes.append(Process(self._columns.seen, event.step, event.wall_time, self._opened_at))
+                self._has_begun = True
+            elif self._opened_at is None:
+                self._opened_at = event.wall_time
         values = {self.tags.setdefault(tag, len(self.tags)): value for tag, value in event.values.items()}
-        self.restarts.note(self._columns.seen, event, values)
         self._columns.add(event, values)
 
 

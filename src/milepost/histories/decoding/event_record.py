@@ -50,7 +50,6 @@ class LoggedEvent(NamedTuple):
         wall_time: Unix seconds (UTC).
         step: Its step.
         values: Numbers by tag, of the tags that are wanted.
-        version: Of the file, where it tells.
         starts: Whether training (re)started here.
         has_summary: Whether it tells of any tag.
     """
@@ -58,7 +57,6 @@ class LoggedEvent(NamedTuple):
     wall_time: float
     step: int
     values: dict[str, float]
-    version: float | None
     starts: bool
     has_summary: bool
 
@@ -83,9 +81,8 @@ def read_event(data: bytes, wanted: frozenset[bytes] | None, plugins: dict[bytes
             tag = tag or (b"" if value.HasField("simple_value") else value.node_name)
             if number is not None and (wanted is None or tag in wanted):
                 values[tag.decode("utf-8", errors="replace")] = number
-    version = _version(event.file_version) if event.HasField("file_version") else None
     starts = event.session_log.status == START
-    return LoggedEvent(event.wall_time, event.step, values, version, starts, event.HasField("summary"))
+    return LoggedEvent(event.wall_time, event.step, values, starts, event.HasField("summary"))
 
 
 def _number(value: Any, tag: bytes, plugins: dict[bytes, bytes]) -> float | None:
@@ -101,10 +98,3 @@ def _number(value: Any, tag: bytes, plugins: dict[bytes, bytes]) -> float | None
     if not is_scalar or len(value.tensor) > tensors.MAX_BYTES:
         return None
     return tensors.number_of(protocol().parse("TensorProto", value.tensor))
-
-
-def _version(told: bytes) -> float | None:
-    try:
-        return float(told.removeprefix(VERSION))
-    except ValueError:
-        return None

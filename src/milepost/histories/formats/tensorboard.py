@@ -1,11 +1,12 @@
 """TensorBoard event files: https://github.com/tensorflow/tensorflow, ``event.proto`` and ``summary.proto``.
 
-A folder's files are one run, in the order of their names, as TensorBoard reads them. Where training was restarted and
-said so (``SessionLog.START``), what had been logged at its step or beyond is dropped, as TensorBoard drops it; so are,
-in files of the format's first version, the points of a tag that lie at or beyond a step that went back.
+A folder's files are one run, in the order in which they were written. A writer's opening is when its process began;
+a further file goes on with the run, as does a session that says so (``SessionLog.START``, ``purge_step``). What was
+logged before it at the same steps stays: it was trained and observed, and the tracker knows what to make of a count that
+goes back.
 
-An event's step counts as samples, which is what writers of reinforcement learning pass; where it counts something
-else, ``--samples-column`` names the tag that tells samples. Values are float32, but for tensors of other types.
+A tag of a known name (``…/num_env_steps_sampled_lifetime``) counts samples, or the one that ``--samples-column`` names.
+Else counts are the events' own steps, and called so. Values are float32, but for tensors of other types.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,10 +36,10 @@ class TensorBoardReader(Reader):
         """Yield the run of a folder's event files.
 
         Raises:
-            HistoryError: They can't be read.
+            HistoryError: The tag that is said to count samples is not there.
         """
         if not find_spec("numpy"):
             raise MissingExtra("numpy", "replay", "reading event files")
-        from milepost.histories.tables.event_rows import rows_of
+        from milepost.histories.tables.event_log import EventLog
 
-        yield History(run=run, rows=lambda: rows_of(tuple(files), wanted))
+        yield EventLog(files, wanted).history(run)

@@ -1,0 +1,51 @@
+"""Axes: which keys of a log that gives each of them steps of its own are counted along one axis.
+
+Epochs beside batches, and gradient steps beside environment steps, are not.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy
+
+Array = numpy.ndarray[Any, Any]
+
+SHARED = 0.9
+"""So much of the sparser key's steps are among the other's where they share an axis."""
+
+APART = 0.1
+"""By so much of the later one their last steps differ at most then."""
+
+
+def axes_of(steps: Mapping[str, Array]) -> dict[str, str]:
+    """Return the axis of each key: the densest key of those that share it.
+
+    Two keys share an axis where nine of ten of the sparser one's steps are among the other's, and their last steps
+    differ by at most a tenth.
+
+    Args:
+        steps: The steps of each key, ascending, each once.
+    """
+    leaders: list[str] = []
+    axes: dict[str, str] = {}
+    same: dict[bytes, str] = {}
+    for key in sorted(steps, key=lambda key: -len(steps[key])):
+        own = steps[key]
+        content = own.tobytes()
+        if content not in same:
+            same[content] = next((each for each in leaders if share_axis(own, steps[each])), key)
+            if same[content] == key:
+                leaders.append(key)
+        axes[key] = same[content]
+    return axes
+
+
+def share_axis(sparser: Array, denser: Array) -> bool:
+    """Say whether two keys share an axis, by their steps, ascending, each once."""
+    if not len(sparser) or not len(denser):
+        return False
+    last, other = int(sparser[-1]), int(denser[-1])
+    if abs(last - other) > APART * max(abs(last), abs(other)):
+        return False
+    at = numpy.minimum(numpy.searchsorted(denser, sparser), len(denser) - 1)
+    return int(numpy.count_nonzero(denser[at] == sparser)) >= SHARED * len(sparser)

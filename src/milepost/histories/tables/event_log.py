@@ -1,0 +1,229 @@
+"""A run's event files: along which axes its tags are counted, in what, and when its processes began."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy
+
+from milepost.errors import HistoryError
+from milepost.histories.decoding.event_columns import EventChunk, EventScan
+from milepost.histories.history import History, Wanted
+from milepost.histories.tables.axes import axes_of, share_axis
+from milepost.histories.tables.counter_tags import counters_among, rises
+from milepost.histories.tables.event_counts import Counts, Told
+from milepost.histories.tables.event_order import Order, merged, unix_second, unix_seconds
+from milepost.histories.tables.event_rows import AxisRows
+
+Array = numpy.ndarray[Any, Any]
+
+BEGINNING_VALUES = 2**19
+"""So many values are read, of all tags, to tell axes and counters; they are kept, some 20 MB. A longer log is judged by
+its beginning, and read anew for what is wanted of it."""
+
+OWN_STEP = "step"
+"""What ``--samples-column`` calls an event's own step, where no tag is called so."""
+
+
+class EventLog:
+    """A run's event files.
+
+    Args:
+        files: The files, in the order in which they were written.
+        wanted: What is wanted of them.
+
+    Attributes:
+        tags: Numbers of the tags, of all that its beginning has.
+        processes: What wrote the files, as far as its beginning tells.
+        counts: What the tag told that counts samples; None where there is none.
+
+    Raises:
+        HistoryError: The tag that is said to count samples is not there.
+    """
+
+    def __init__(self, files: Sequence[str], wanted: Wanted) -> None:
+        self._files, self._wanted = files, wanted
+        self._scan = EventScan(files, None)
+        self._kept: list[EventChunk] = []
+        self._fault: HistoryError | None = None
+        self._order = Order(self._scan.processes)
+        self._is_whole = self._read_beginning()
+        self.tags = dict(self._scan.tags)
+        self.processes = tuple(self._scan.processes)
+        self._steps = self._steps_of_tags()
+        self._axes = axes_of(self._steps)
+        self._counter = self._choose_counter()
+        self.counts = self._read_counts()
+        self.single = self._single_tags()
+
+    def history(self, run: str) -> History:
+        """Return the run; where metrics that are wanted lie on several axes, with a history for each."""
+        by_axis: dict[str, list[str]] = {}
+        for tag in (*self.tags, *self._later()):
+            if self._wanted.wants(tag):
+                axis = "" if self.counts is not None else self._axes.get(tag, tag)
+                by_axis.setdefault(axis, []).append(tag)
+        if not by_axis:
+            return self._along(run, next(iter(self._axes.values()), ""), [])
+        axes = [self._along(run, axis, tags) for axis, tags in by_axis.items()]
+        if len(axes) == 1:
+            return axes[0]
+        return History(
+            run=run,
+            rows=lambda: chain.from_iterable(axis.rows() for axis in axes),
+            metrics=axes[0].metrics,
+            samples_unit=axes[0].samples_unit,
+            samples_source=axes[0].samples_source,
+            uncounted_because=axes[0].uncounted_because,
+            untimed_because=axes[0].untimed_because,
+            started_at=axes[0].started_at,
+            axes=tuple(axes),
+        )
+
+    def _along(self, run: str, axis: str, tags: list[str]) -> History:
+        """Return the history of tags that are counted along one axis."""
+        steps_count = self.counts is not None or not self._stands_still(axis)
+        if self._counter is not None:
+            told: dict[str, Any] = {"samples_unit": "samples", "samples_source": self._counter}
+        elif steps_count:
+            reason = "a step of event files may count anything, and no tag is known to count samples (--samples-column)"
+            told = {"samples_unit": "steps", "samples_source": OWN_STEP, "uncounted_because": reason}
+        else:
+            reason = "the steps of its events are all 0: they count nothing"
+            told = {"samples_unit": None, "uncounted_because": reason}
+        if not any(bool(numpy.isfinite(unix_seconds(chunk.wall_times)).any()) for chunk in self._kept):
+            told["untimed_because"] = "its events tell no time that can be (their wall time is 0)"
+        backbone = axis if self.counts is None else self._counter
+        read = dict.fromkeys(tags)
+        if tags and backbone in self._steps and not any(self._is_as_dense(tag, backbone) for tag in tags):
+            read[backbone] = None
+        return History(
+            run=run,
+            rows=AxisRows(self, tuple(tags), frozenset(read), steps_count),
+            metrics=tuple(self._steps) if self._is_whole else None,
+            started_at=unix_second(self.processes[0].opened_at) if self.processes else None,
+            **told,
+        )
+
+    def chunks(self, read: frozenset[str]) -> Iterator[tuple[EventChunk, dict[str, int], Order]]:
+        """Yield the events that bear these tags, or more, with the tags' numbers and the order of their processes.
+
+        Raises:
+            HistoryError: A file is broken, after everything before that was yielded.
+        """
+        if self._is_whole:
+            for chunk in self._kept:
+                yield chunk, self.tags, self._order
+            if self._fault is not None:
+                raise self._fault
+            return
+        scan = EventScan(self._files, read)
+        order = Order(scan.processes)
+        for chunk in scan.chunks():
+            order.note(chunk)
+            yield chunk, scan.tags, order
+
+    def shares_counters_axis(self, tag: str) -> bool:
+        """Say whether a tag is counted along the axis of the tag that counts samples."""
+        own, other = self._steps.get(tag), self._steps.get(self._counter or "")
+        if own is None or other is None:
+            return False
+        return share_axis(*sorted((own, other), key=len))
+
+    def _read_beginning(self) -> bool:
+        """Read the beginning, and say whether it is all there is."""
+        values, is_whole = 0, True
+        try:
+            for chunk in self._scan.chunks():
+                if values < BEGINNING_VALUES:
+                    self._order.note(chunk)
+                    self._kept.append(chunk)
+                    values += len(chunk.values)
+                    continue
+                is_whole = False
+                if self._wanted.metrics is not None:
+                    break  # else all tags have to be known
+        except HistoryError as error:
+            self._fault = error
+        if is_whole:
+            self._kept = merged(self._kept, self._order)
+        return is_whole
+
+    def _later(self) -> list[str]:
+        """Return what is wanted and may come after the beginning."""
+        return [] if self._is_whole else sorted((self._wanted.metrics or frozenset()) - self.tags.keys())
+
+    def _steps_of_tags(self) -> dict[str, Array]:
+        """Return the steps of each tag, ascending, each once."""
+        if not self._kept:
+            return {}
+        tags = numpy.concatenate([chunk.value_tags for chunk in self._kept])
+        steps = numpy.concatenate([chunk.steps[chunk.value_events] for chunk in self._kept])
+        steps = steps[numpy.argsort(tags, kind="stable")]
+        parts = numpy.split(steps, numpy.cumsum(numpy.bincount(tags, minlength=len(self.tags)))[:-1])
+        return {tag: _each_once(part) for tag, part in zip(self.tags, parts, strict=True) if len(part)}
+
+    def _choose_counter(self) -> str | None:
+        """Return the tag that counts samples: the one that is said to, else one of a known name that rises."""
+        said = self._wanted.samples_column
+        if said is None:
+            return next((tag for tag in counters_among(self._steps) if rises(self._told_by(tag).values)), None)
+        if said not in self._steps and said != OWN_STEP and self._is_whole:
+            raise self._fault or self._no_counter(said)
+        return said
+
+    def _read_counts(self) -> Counts | None:
+        """Return what the counter told; None where there is none, or it is the events' own step."""
+        counter = self._counter
+        if counter is None or (counter == OWN_STEP and counter not in self._steps):
+            return None
+        told = self._told_by(counter, in_all=True)
+        if not len(told.values):
+            raise self._fault or self._no_counter(counter)
+        return Counts(told)
+
+    def _no_counter(self, name: str) -> HistoryError:
+        return HistoryError(f"{self._files[0]}: found no scalar {name!r}, expected what counts samples")
+
+    def _told_by(self, tag: str, *, in_all: bool = False) -> Told:
+        """Return what a tag told, of what may be a count: in the beginning, or in all of a longer log."""
+        columns: list[tuple[Array, ...]] = []
+        scan, chunks = self._scan, iter(self._kept)
+        if in_all and not self._is_whole:
+            scan = EventScan(self._files, frozenset({tag}))
+            chunks = scan.chunks()
+        try:
+            for chunk in chunks:
+                chosen = (chunk.value_tags == scan.tags[tag]) & (chunk.values >= 0) & (chunk.values < 2.0**63)
+                of_events = chunk.value_events[chosen]
+                events = (column[of_events] for column in chunk[:3])
+                columns.append((*events, chunk.values[chosen]))
+        except HistoryError:
+            pass  # it is said where the events are read
+        empty = (numpy.zeros(0, "i8"), numpy.zeros(0, "i8"), numpy.zeros(0), numpy.zeros(0))
+        numbers, steps, wall_times, values = (numpy.concatenate(each) for each in zip(empty, *columns, strict=True))
+        return Told(numbers, steps, unix_seconds(wall_times), values)
+
+    def _single_tags(self) -> frozenset[str]:
+        """Return the tags whose values are float32, as far as they tell."""
+        wide = set[int]()
+        for chunk in self._kept:
+            with numpy.errstate(over="ignore", invalid="ignore"):
+                is_wide = (chunk.values.astype("f4") != chunk.values) & ~numpy.isnan(chunk.values)
+            if is_wide.any():
+                wide.update(numpy.unique(chunk.value_tags[is_wide]).tolist())
+        return frozenset(tag for tag, number in self.tags.items() if number not in wide)
+
+    def _is_as_dense(self, tag: str, backbone: str) -> bool:
+        """Say whether a tag was logged so often that no other is needed to tell where the run stood meanwhile."""
+        return tag in self._steps and share_axis(self._steps[backbone], self._steps[tag])
+
+    def _stands_still(self, axis: str) -> bool:
+        steps = self._steps.get(axis)
+        return steps is not None and len(steps) == 1 and steps[0] == 0
+
+
+def _each_once(steps: Array) -> Array:
+    """Return steps ascending, each once; most are already."""
+    distances = numpy.diff(steps)
+    return steps if (distances > 0).all() else numpy.unique(steps)
