@@ -2,22 +2,30 @@
 
 An address is a tracking URI: ``sqlite:///mlflow.db``, ``mlflow+http://host:5000``, ``mlflow+https://…``,
 ``mlflow+file:///…/mlruns``, each followed by ``#experiment`` where one is meant. A metric's time is wall time, counted
-from the run's start; its step is no samples, unless ``--samples-column step`` says so.
+from the run's start, but where the run logs a timer of its own. Each metric bears its own step, which is no samples
+unless ``--samples-column step`` says so: a metric of a known name counts them, else steps are called so.
 """
 
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
-from milepost.histories.tables.columns import SAMPLES
-from milepost.histories.tables.row_table import RowTable, one_of_many, seed_of
+from milepost.histories.tables.columns import ELAPSED
+from milepost.histories.tables.row_table import refuse, seed_of
 
 PAGE = 1000
 """Runs that are asked for at a time."""
+
+MOST_KEYS = 200
+"""So many of a run's keys are all asked for, to tell axes apart; of more, those alone that are needed."""
+
+OF_THE_MACHINE = "system/"
+"""How the keys begin that MLflow itself logs, of the machine."""
 
 
 class MLflowReader(Reader):
@@ -37,6 +45,8 @@ class MLflowReader(Reader):
             HistoryError: It does not answer, there is no such experiment, or a run does not tell what counts samples.
             MissingExtra: MLflow is not installed.
         """
+        if not find_spec("numpy"):
+            raise MissingExtra("numpy", "replay", "reading MLflow's runs")
         try:
             from mlflow import MlflowClient
             from mlflow.exceptions import MlflowException
@@ -52,46 +62,37 @@ class MLflowReader(Reader):
                     run, params, started_ms = found.info.run_id, dict(found.data.params), found.info.start_time
                     told = {"config": params, "group": group, "seed": seed_of(params)}
                     told |= {"started_at": started_ms / 1000} if started_ms else {}
-                    open_table = partial(MLflowRun, client, run, tuple(found.data.metrics), wanted)
-                    yield from one_of_many(open_table, run, wanted, **told)
+                    yield from _opened(client, run, tuple(found.data.metrics), wanted, told)
             except MlflowException as error:
                 raise HistoryError(f"{address}: {str(error).splitlines()[0]}") from error
 
 
-class MLflowRun(RowTable):
-    """What one run logged.
+def _opened(client: Any, run: str, keys: Sequence[str], wanted: Wanted, told: dict[str, Any]) -> Iterator[History]:
+    """Yield a run; where it can't be understood, a history that says so when it is read, so that the rest goes on."""
+    from milepost.histories.tables.key_points import KeyPoints, Points
 
-    Args:
-        client: MLflow's client.
-        run: Id of the run.
-        keys: Names of its metrics.
-        wanted: What is wanted of it: metrics that are not are never asked for.
-    """
+    points: dict[str, Points] = {}
+    for key in _needed(keys, wanted):
+        if logged := client.get_metric_history(run, key):
+            columns = zip(*((each.timestamp, each.step, each.value) for each in logged), strict=True)
+            points[key] = Points.of(*columns)
+    try:
+        if not points:
+            raise HistoryError(f"MLflow run {run}: found nothing that was logged, expected metrics")
+        yield KeyPoints(f"MLflow run {run}", points, wanted).history(run, **told)
+    except HistoryError as error:
+        yield History(run=run, rows=partial(refuse, error))
 
-    def __init__(self, client: Any, run: str, keys: tuple[str, ...], wanted: Wanted) -> None:
-        self.where = f"MLflow run {run}"
-        self._client = client
-        self._run = run
-        counting = {wanted.samples_column, wanted.time_column, *SAMPLES}
-        self._keys = tuple(key for key in keys if wanted.wants(key) or key in counting) or keys[:1]
-        self._counting = next((key for key in (wanted.samples_column, *SAMPLES) if key in keys), None)
-        self.columns = (*keys, "step", "wall_time")
 
-    def rows(self, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
-        """Yield what was logged at one time and step, in the order of time."""
-        rows: dict[tuple[int, int], dict[str, Any]] = {}
-        counted: dict[int, float] = {}
-        for key in self._keys:
-            for each in self._client.get_metric_history(self._run, key):
-                at = each.timestamp, each.step
-                row = rows.setdefault(at, {"step": each.step, "wall_time": each.timestamp / 1000})
-                row[key] = each.value
-                if key == self._counting:
-                    counted[each.step] = each.value
-        for (_, step), row in sorted(rows.items(), key=lambda item: item[0]):
-            if self._counting is not None and step in counted:
-                row.setdefault(self._counting, counted[step])
-            yield row
+def _needed(keys: Sequence[str], wanted: Wanted) -> list[str]:
+    """Return of a run's keys all but those of the machine; of very many, those that are wanted or tell clocks."""
+    from milepost.histories.tables.counter_tags import counters_among, last_piece
+
+    needed = [key for key in keys if not key.startswith(OF_THE_MACHINE) or wanted.metrics is None or wanted.wants(key)]
+    if len(needed) > MOST_KEYS and wanted.metrics is not None:
+        named = {wanted.samples_column, wanted.time_column, *counters_among(needed), *wanted.metrics}
+        needed = [key for key in needed if key in named or last_piece(key) in ELAPSED] or needed[:1]
+    return sorted(needed)
 
 
 def _runs(client: Any, address: str, named: str) -> Iterator[tuple[str, Any]]:

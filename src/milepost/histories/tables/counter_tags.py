@@ -32,8 +32,8 @@ def counters_among(keys: Iterable[str]) -> list[str]:
 
 
 def last_piece(key: str) -> str:
-    """Return the last piece of a name: ``env_steps`` of ``Progress / env_steps`` and of ``train.env_steps``."""
-    return re.split(r"[/.]", key)[-1].strip()
+    """Return the last piece of a name: ``env_steps`` of ``Progress / env steps`` and of ``train.env_steps``."""
+    return re.split(r"[/.]", key)[-1].strip().replace(" ", "_")
 
 
 def rises(values: Array) -> bool:

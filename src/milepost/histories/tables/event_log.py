@@ -11,9 +11,9 @@ from milepost.histories.decoding.event_columns import EventChunk, EventScan
 from milepost.histories.history import History, Wanted
 from milepost.histories.tables.axes import axes_of, share_axis
 from milepost.histories.tables.counter_tags import counters_among, rises
-from milepost.histories.tables.event_counts import Counts, Told
 from milepost.histories.tables.event_order import Order, merged, unix_second, unix_seconds
 from milepost.histories.tables.event_rows import AxisRows
+from milepost.histories.tables.joining import Joined, Told
 
 Array = numpy.ndarray[Any, Any]
 
@@ -159,7 +159,7 @@ class EventLog:
             return {}
         tags = numpy.concatenate([chunk.value_tags for chunk in self._kept])
         steps = numpy.concatenate([chunk.steps[chunk.value_events] for chunk in self._kept])
-        steps = steps[numpy.argsort(tags, kind="stable")]
+        steps = steps[numpy.argsort(tags.astype("u2" if len(self.tags) <= 2**16 else "i8"), kind="stable")]
         parts = numpy.split(steps, numpy.cumsum(numpy.bincount(tags, minlength=len(self.tags)))[:-1])
         return {tag: _each_once(part) for tag, part in zip(self.tags, parts, strict=True) if len(part)}
 
@@ -172,7 +172,7 @@ class EventLog:
             raise self._fault or self._no_counter(said)
         return said
 
-    def _read_counts(self) -> Counts | None:
+    def _read_counts(self) -> Joined | None:
         """Return what the counter told; None where there is none, or it is the events' own step."""
         counter = self._counter
         if counter is None or (counter == OWN_STEP and counter not in self._steps):
@@ -180,7 +180,7 @@ class EventLog:
         told = self._told_by(counter, in_all=True)
         if not len(told.values):
             raise self._fault or self._no_counter(counter)
-        return Counts(told)
+        return Joined(told)
 
     def _no_counter(self, name: str) -> HistoryError:
         return HistoryError(f"{self._files[0]}: found no scalar {name!r}, expected what counts samples")

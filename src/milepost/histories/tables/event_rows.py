@@ -10,6 +10,7 @@ from milepost.histories.decoding.event_columns import EventChunk
 from milepost.histories.decoding.json_rows import MAX_CELLS
 from milepost.histories.history import Rows
 from milepost.histories.tables.event_order import unix_second, unix_seconds
+from milepost.histories.tables.joining import column, whole
 
 if TYPE_CHECKING:
     from milepost.histories.tables.event_log import EventLog
@@ -86,7 +87,8 @@ class AxisRows:
         shares_axis = numpy.zeros(len(events), bool)
         shares_axis[rows[is_aligned[of_tags]]] = True
         wall_times = unix_seconds(chunk.wall_times[events])
-        return counts.at(chunk.numbers[events], chunk.steps[events], wall_times, shares_axis)
+        values, is_told = counts.at(chunk.numbers[events], chunk.steps[events], wall_times, shares_axis)
+        return column("samples", whole(values), is_told)
 
     def _before(self, rows: Rows, number: int) -> Iterator[Rows]:
         """Yield a row at the first event of any tag, where no start is told, and the first row is a later event."""
@@ -101,7 +103,7 @@ class AxisRows:
     def _beginning(self) -> Iterator[Rows]:
         """Yield a row at the first event of any tag: nothing is there of what is wanted, but the run began."""
         for process in self._log.processes[:1]:
-            count = process.step if self._log.counts is None else self._log.counts.first
+            count = process.step if self._log.counts is None else int(whole(numpy.array(self._log.counts.first)))
             samples = polars.Series("samples", [count]) if self._is_counted else None
             wall_time = _wall_time(unix_seconds(numpy.array([process.wall_time])))
             yield Rows(metrics=polars.DataFrame(), samples=samples, wall_time=wall_time)
@@ -119,10 +121,7 @@ def _frame(rows: Array, of_tags: Array, values: Array, height: int, names: Mappi
     for tag, at in enumerate(numpy.split(order, numpy.cumsum(counts)[:-1])):
         if not len(at) or tag not in names:
             continue
-        column, is_told = numpy.zeros(height), numpy.zeros(height, bool)
-        column[rows[at]], is_told[rows[at]] = values[at], True
-        series = polars.Series(names[tag], column)
-        if not is_told.all():
-            series = series.zip_with(polars.Series(is_told), polars.Series([None], dtype=polars.Float64))
-        columns[names[tag]] = series
+        told, is_told = numpy.zeros(height), numpy.zeros(height, bool)
+        told[rows[at]], is_told[rows[at]] = values[at], True
+        columns[names[tag]] = column(names[tag], told, is_told)
     return polars.DataFrame(columns)

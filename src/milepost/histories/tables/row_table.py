@@ -85,10 +85,11 @@ def one_of_many(open_table: Callable[[], RowTable], run: str, wanted: Wanted, **
     try:
         yield from histories_of(open_table(), run, wanted, **told)
     except HistoryError as error:
-        yield History(run=run, rows=partial(_refuse, error))
+        yield History(run=run, rows=partial(refuse, error))
 
 
-def _refuse(error: HistoryError) -> Iterator[Rows]:
+def refuse(error: HistoryError) -> Iterator[Rows]:
+    """Say what is wrong with a run, when its rows are read."""
     raise error
 
 

@@ -1,0 +1,83 @@
+"""What one key of a log tells of rows of others: by their own row, by their step, or by their time."""
+
+from typing import Any, NamedTuple
+
+import numpy
+import polars
+
+Array = numpy.ndarray[Any, Any]
+
+
+class Told(NamedTuple):
+    """What a key told, in the order of the log.
+
+    Attributes:
+        numbers: In which rows, counting all.
+        steps: Their steps.
+        wall_times: Their Unix seconds (UTC).
+        values: What it told: a count, or a time.
+    """
+
+    numbers: Array
+    steps: Array
+    wall_times: Array
+    values: Array
+
+
+class Joined:
+    """What a key tells of rows that others are logged in.
+
+    Args:
+        told: What it told.
+    """
+
+    def __init__(self, told: Told) -> None:
+        self._numbers, self._values = told.numbers, told.values
+        order = numpy.argsort(told.steps, kind="stable")
+        steps = told.steps[order]
+        last = numpy.append(numpy.diff(steps) != 0, True)
+        self._steps, self._by_step = steps[last], told.values[order][last]
+        # Steps that are all 0 are none.
+        self._has_steps = bool(self._steps[0] != 0 or len(self._steps) > 1)
+        wall_times = told.wall_times
+        self._wall_times = wall_times if bool((numpy.diff(wall_times) >= 0).all()) else None
+
+    @property
+    def first(self) -> float:
+        """What was told first."""
+        return float(self._values[0])
+
+    def at(self, numbers: Array, steps: Array, wall_times: Array, shares_axis: Array) -> tuple[Array, Array]:
+        """Return what is told of rows, and of which of them anything is: of none before the first that was told.
+
+        Args:
+            numbers: Which rows they are, counting all.
+            steps: Their steps.
+            wall_times: Their Unix seconds (UTC).
+            shares_axis: Which of them bear what is counted along the key's own axis.
+        """
+        if self._wall_times is not None and not numpy.isnan(wall_times).any():
+            before = numpy.searchsorted(self._wall_times, wall_times, side="right") - 1
+        else:
+            before = numpy.searchsorted(self._numbers, numbers, side="right") - 1
+        values, is_told = self._values[numpy.maximum(before, 0)], before >= 0
+        if self._has_steps:
+            at = numpy.minimum(numpy.searchsorted(self._steps, steps), len(self._steps) - 1)
+            by_step = shares_axis & (self._steps[at] == steps)
+            values, is_told = numpy.where(by_step, self._by_step[at], values), is_told | by_step
+        own = numpy.minimum(numpy.searchsorted(self._numbers, numbers), len(self._numbers) - 1)
+        has_own = self._numbers[own] == numbers
+        return numpy.where(has_own, self._values[own], values), is_told | has_own
+
+
+def column(name: str, values: Array, is_told: Array) -> polars.Series:
+    """Return a column that is null where nothing is told."""
+    series = polars.Series(name, values)
+    if is_told.all():
+        return series
+    return series.zip_with(polars.Series(is_told), polars.Series([None], dtype=series.dtype))
+
+
+def whole(values: Array) -> Array:
+    """Return counts as whole numbers; what is none may be anything."""
+    return numpy.rint(numpy.where((values >= 0) & (values < 2.0**63), values, 0)).astype("i8")

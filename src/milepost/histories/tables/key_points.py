@@ -1,0 +1,216 @@
+"""A log of points by key, each with a step and a time of its own, such as MLflow's, as a history."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy
+import polars
+
+from milepost.errors import HistoryError, nearest
+from milepost.histories.history import SECONDS, History, Rows, Wanted
+from milepost.histories.tables.axes import axes_of, share_axis
+from milepost.histories.tables.columns import ELAPSED, UNITS, shown
+from milepost.histories.tables.counter_tags import counters_among, last_piece, rises
+from milepost.histories.tables.event_order import unix_seconds
+from milepost.histories.tables.joining import Joined, Told, column, whole
+from milepost.histories.tables.values import is_unix
+
+Array = numpy.ndarray[Any, Any]
+
+OWN_STEP = "step"
+"""What ``--samples-column`` calls a point's own step."""
+
+
+class Points(NamedTuple):
+    """What one key was logged with, in the order of the log.
+
+    Attributes:
+        times: When, Unix time in any unit.
+        steps: At which step.
+        values: What.
+    """
+
+    times: Array
+    steps: Array
+    values: Array
+
+    @classmethod
+    def of(cls, times: Sequence[float], steps: Sequence[int], values: Sequence[float]) -> "Points":
+        """Return points of lists. SQLite has no infinity: what it keeps for one, the largest float, is one again."""
+        found = numpy.array(values, "f8")
+        is_infinite = numpy.abs(found) == numpy.finfo("f8").max
+        found = numpy.where(is_infinite, numpy.copysign(numpy.inf, found), found)
+        return cls(numpy.array(times, "f8"), numpy.array(steps, "i8"), found)
+
+
+class KeyPoints:
+    """What a run logged by key.
+
+    Args:
+        where: What messages call it.
+        points: Its points, of all its keys or most.
+        wanted: What is wanted of them.
+
+    Raises:
+        HistoryError: The key that is said to count samples, or to tell time, is not there.
+    """
+
+    def __init__(self, where: str, points: Mapping[str, Points], wanted: Wanted) -> None:
+        self._where, self._wanted = where, wanted
+        self._points = {key: _in_time(each) for key, each in points.items()}
+        self._steps = {key: numpy.unique(each.steps) for key, each in self._points.items()}
+        self._axes = axes_of(self._steps)
+        self._numbers = self._numbered()
+        counter = self._flagged(wanted.samples_column, "--samples-column")
+        if counter is None:
+            known = counters_among(self._points)
+            counter = next((key for key in known if rises(self._points[key].values)), None)
+        self._counter = counter
+        self._counts = None if counter is None or counter not in self._points else self._joined(counter, 1.0)
+        self._timer = self._flagged(wanted.time_column, "--time-column") or self._known_timer()
+        self._times = None if self._timer is None else self._joined(self._timer, self._unit_seconds(self._timer))
+
+    def history(self, run: str, **told: Any) -> History:
+        """Return the run; where metrics that are wanted lie on several axes, with a history for each.
+
+        Args:
+            run: Its id.
+            told: What else is known of it, as `History` has it.
+        """
+        by_axis: dict[str, list[str]] = {}
+        for key in self._points:
+            if self._wanted.wants(key):
+                by_axis.setdefault("" if self._counts is not None else self._axes[key], []).append(key)
+        axes = [self._along(run, axis, keys, told) for axis, keys in by_axis.items()]
+        if not axes:
+            return self._along(run, next(iter(self._axes.values()), ""), [], told)
+        if len(axes) == 1:
+            return axes[0]
+        return History(
+            run=run,
+            rows=lambda: chain.from_iterable(axis.rows() for axis in axes),
+            metrics=axes[0].metrics,
+            samples_unit=axes[0].samples_unit,
+            samples_source=axes[0].samples_source,
+            uncounted_because=axes[0].uncounted_because,
+            untimed_because=axes[0].untimed_because,
+            axes=tuple(axes),
+            **told,
+        )
+
+    def _along(self, run: str, axis: str, keys: Sequence[str], told: Mapping[str, Any]) -> History:
+        """Return the history of keys that are counted along one axis."""
+        backbone = axis if self._counts is None else self._counter
+        read = list(keys)
+        if backbone in self._points and not any(self._is_as_dense(key, backbone) for key in keys):
+            read.append(backbone)
+        counted = self._counts is not None or not self._stands_still(axis)
+        if self._counter is not None:
+            unit: dict[str, Any] = {"samples_unit": "samples", "samples_source": self._counter}
+        elif counted:
+            reason = "a step may count anything, and no key is known to count samples (--samples-column)"
+            unit = {"samples_unit": "steps", "samples_source": OWN_STEP, "uncounted_because": reason}
+        else:
+            unit = {"samples_unit": None, "uncounted_because": "its steps are all 0: they count nothing"}
+        if self._times is None and not any(
+            bool(numpy.isfinite(unix_seconds(self._points[key].times)).any()) for key in read
+        ):
+            unit["untimed_because"] = "it tells no time that can be"
+        return History(
+            run=run,
+            rows=lambda: self._rows(keys, read, counted),
+            metrics=tuple(self._points),
+            **{**unit, **told},
+        )
+
+    def _rows(self, keys: Sequence[str], read: Sequence[str], counted: bool) -> Iterator[Rows]:
+        """Yield what was logged at one time and step as a row, in the order of time."""
+        if not read:
+            return
+        of_rows = numpy.concatenate([self._numbers[key] for key in read])
+        times = numpy.concatenate([self._points[key].times for key in read])
+        steps = numpy.concatenate([self._points[key].steps for key in read])
+        numbers, first = numpy.unique(of_rows, return_index=True)
+        times, steps = unix_seconds(times[first]), steps[first]
+        metrics: dict[str, polars.Series] = {}
+        for key in keys:
+            values, is_told = numpy.zeros(len(numbers)), numpy.zeros(len(numbers), bool)
+            at = numpy.searchsorted(numbers, self._numbers[key])
+            values[at], is_told[at] = self._points[key].values, True
+            metrics[key] = column(key, values, is_told)
+        samples = elapsed = None
+        if counted:
+            samples = polars.Series("samples", steps.astype("i8"))
+        if self._counts is not None and self._counter is not None:
+            shares = self._sharing(self._counter, read, numbers)
+            counts, is_told = self._counts.at(numbers, steps, times, shares)
+            samples = column("samples", whole(counts), is_told)
+        if self._times is not None and self._timer is not None:
+            seconds, is_told = self._times.at(numbers, steps, times, self._sharing(self._timer, read, numbers))
+            elapsed = column("elapsed_seconds", seconds, is_told)
+        yield Rows(
+            metrics=polars.DataFrame(metrics),
+            samples=samples,
+            elapsed_seconds=elapsed,
+            wall_time=polars.Series("wall_time", times),
+        )
+
+    def _sharing(self, other: str, read: Sequence[str], numbers: Array) -> Array:
+        """Say which rows bear a key that is counted along another's axis."""
+        shares = numpy.zeros(len(numbers), bool)
+        for key in read:
+            if share_axis(*sorted((self._steps[key], self._steps[other]), key=len)):
+                shares[numpy.searchsorted(numbers, self._numbers[key])] = True
+        return shares
+
+    def _numbered(self) -> dict[str, Array]:
+        """Return the row of each key's points: those of one time and step are one."""
+        if not self._points:
+            return {}
+        times = numpy.concatenate([each.times for each in self._points.values()])
+        steps = numpy.concatenate([each.steps for each in self._points.values()])
+        order = numpy.lexsort((steps, times))
+        begins = numpy.ones(len(order), bool)
+        begins[1:] = (numpy.diff(times[order]) != 0) | (numpy.diff(steps[order]) != 0)
+        numbers = numpy.empty(len(order), "i8")
+        numbers[order] = numpy.cumsum(begins) - 1
+        ends = numpy.cumsum([len(each.steps) for each in self._points.values()])
+        return dict(zip(self._points, numpy.split(numbers, ends[:-1]), strict=True))
+
+    def _joined(self, key: str, unit: float) -> Joined:
+        points = self._points[key]
+        return Joined(Told(self._numbers[key], points.steps, unix_seconds(points.times), points.values * unit))
+
+    def _flagged(self, name: str | None, flag: str) -> str | None:
+        if name is None or name in self._points or (name == OWN_STEP and flag == "--samples-column"):
+            return name
+        hint = nearest(name, list(self._points), shown=repr)
+        raise HistoryError(f"{self._where}: {flag} names {name!r}, found {shown(list(self._points))}{hint}")
+
+    def _known_timer(self) -> str | None:
+        """Return the key that tells the time since training began: it rises, and is no date."""
+        known = [key for key in self._points if key in ELAPSED or last_piece(key) in ELAPSED[:4]]
+        for key in sorted(known, key=lambda key: len(key)):
+            values = self._points[key].values
+            if rises(values) and not is_unix(float(numpy.nanmax(values))):
+                return key
+        return None
+
+    def _unit_seconds(self, key: str) -> float:
+        if self._wanted.time_unit is not None:
+            return SECONDS[self._wanted.time_unit]
+        return next((seconds for pattern, seconds in UNITS if pattern.search(key.lower())), 1.0)
+
+    def _is_as_dense(self, key: str, backbone: str) -> bool:
+        return share_axis(self._steps[backbone], self._steps[key])
+
+    def _stands_still(self, axis: str) -> bool:
+        steps = self._steps.get(axis)
+        return steps is not None and len(steps) == 1 and steps[0] == 0
+
+
+def _in_time(points: Points) -> Points:
+    """Return points in the order of their times."""
+    order = numpy.lexsort((points.steps, points.times))
+    return Points(*(each[order] for each in points))
