@@ -16,6 +16,7 @@ from milepost.histories.decoding.messages import BrokenMessage
 from milepost.histories.decoding.wandb_record import read_items, read_record
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
+from milepost.histories.tables.continued import continued
 from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.row_table import RowTable, seed_of
 from milepost.histories.tables.table import Frame
@@ -31,15 +32,26 @@ class WandbFileReader(Reader):
         return stem(file.name).removesuffix(".wandb") if file.head.startswith(MAGIC) else None
 
     def histories(self, files: Sequence[str], run: str, wanted: Wanted) -> Iterator[History]:
-        """Yield the run of each file: its own id, group and settings.
+        """Yield the runs: their own ids, groups, settings and starts. Files of one id are one run, resumed.
 
         Raises:
             HistoryError: It can't be read, or does not tell what counts samples.
         """
-        for path in files:
-            table = WandbFile(path)
-            told = {"config": table.config, "group": table.group, "seed": seed_of(table.config)}
-            yield from histories_of(table, table.run or run, wanted, **told)
+        tables = [WandbFile(path) for path in files]
+        tables.sort(key=lambda table: table.started_at or 0.0)
+        by_id: dict[str, list[WandbFile]] = {}
+        for table in tables:
+            by_id.setdefault(table.run or run, []).append(table)
+        for name, of_run in by_id.items():
+            parts = [
+                history
+                for table in of_run
+                for history in histories_of(table, name, wanted, **table.told, seed=seed_of(table.config))
+            ]
+            if wanted.run_column is not None:
+                yield from parts
+            else:
+                yield continued(parts)
 
 
 class WandbFile(RowTable):
@@ -52,6 +64,7 @@ class WandbFile(RowTable):
         run: Id of the run.
         group: Its group.
         config: Its settings.
+        started_at: Unix seconds (UTC) at which its process started.
 
     Raises:
         HistoryError: It can't be read, or nothing was logged.
@@ -62,9 +75,15 @@ class WandbFile(RowTable):
         self.run: str | None = None
         self.group: str | None = None
         self.config: dict[str, Any] = {}
+        self.started_at: float | None = None
         self._scanners = scanners(size_of(path))
         self._first: list[Frame] = []
         self.open()
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What is known of the run, as `History` has it."""
+        return {"config": self.config, "group": self.group, "started_at": self.started_at}
 
     def beginning(self) -> Iterator[Iterable[str]]:
         """Yield names of columns as the first chunk tells them, and keep it."""
@@ -110,6 +129,9 @@ class WandbFile(RowTable):
         if told.HasField("run"):
             self.run = told.run.run_id.decode(errors="replace") or self.run
             self.group = told.run.run_group.decode(errors="replace") or self.group
+            if told.run.HasField("start_time"):
+                start = told.run.start_time
+                self.started_at = self.started_at or (start.seconds + start.nanos / 1e9) or None
             self._note_config(told.run.config)
         if told.HasField("config"):
             self._note_config(told.config)

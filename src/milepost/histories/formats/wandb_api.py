@@ -6,6 +6,7 @@ scanned by itself (``scan_history``), since a scan for several gives only the st
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar
 
@@ -56,6 +57,7 @@ class WandbReader(Reader):
                     config: dict[str, Any] = {}
                     flatten(dict(each.config), "", config, None, MAX_DEPTH)
                     told = {"config": config, "group": each.group or None, "seed": seed_of(config)}
+                    told["started_at"] = _unix(getattr(each, "created_at", None))
                     yield from one_of_many(partial(WandbRun, each, wanted), each.id, wanted, **told)
             except (wandb.Error, ValueError) as error:
                 if isinstance(error, HistoryError):
@@ -97,6 +99,15 @@ class WandbRun(RowTable):
                 row[key] = number_in(value)
         for step in sorted(rows):
             yield rows[step]
+
+
+def _unix(created_at: object) -> float | None:
+    """Return the Unix seconds at which W&B says that a run was created: ISO 8601, in UTC where it says no zone."""
+    try:
+        date = datetime.fromisoformat(str(created_at).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return date.replace(tzinfo=date.tzinfo or UTC).timestamp()
 
 
 def _first_line(error: Exception) -> str:
