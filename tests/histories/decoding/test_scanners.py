@@ -15,12 +15,12 @@ pytest.importorskip("numba")
 import google_crc32c
 
 from milepost.errors import HistoryError
-from milepost.histories.tables import event_log
 from milepost.histories.decoding.leveldb import BLOCK_BYTES
 from milepost.histories.formats.tensorboard import TensorBoardReader
 from milepost.histories.formats.wandb import WandbFileReader
 from milepost.histories.history import Wanted
 from milepost.histories.reader import Reader
+from milepost.histories.tables import event_log
 from tests.histories.helpers import reading
 
 Told = tuple[list[dict[str, Any]], str | None]

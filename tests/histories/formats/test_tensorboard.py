@@ -236,7 +236,9 @@ def test_runs_are_folders_and_their_files_are_read_in_order(tmp_path: Path) -> N
 def test_a_count_of_samples_that_is_none_is_left_out(tmp_path: Path) -> None:
     counts = [10.0, float("nan"), float("inf"), -1.0, 1e30, 60.0]
     events = [
-        scalar(tag, value, at, 1.7e9 + at) for at, count in enumerate(counts) for tag, value in (("m", at), ("n", count))
+        scalar(tag, value, at, 1.7e9 + at)
+        for at, count in enumerate(counts)
+        for tag, value in (("m", at), ("n", count))
     ]
     write(tmp_path, events)
     wanted = Wanted(metrics=frozenset({"m"}), samples_column="n")

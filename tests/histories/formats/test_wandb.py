@@ -100,7 +100,9 @@ def test_calls_of_log_are_not_taken_for_samples(tmp_path: Path) -> None:
 
 def test_files_of_one_run_are_one_run_in_the_order_of_their_starts(tmp_path: Path) -> None:
     first = logged(tmp_path / "a", [{"samples": at * 1000, "reward": at} for at in range(1, 11)], id="abc", project="p")
-    second = logged(tmp_path / "b", [{"samples": at * 1000, "reward": at} for at in range(6, 21)], id="abc", project="p")
+    second = logged(
+        tmp_path / "b", [{"samples": at * 1000, "reward": at} for at in range(6, 21)], id="abc", project="p"
+    )
     other = logged(tmp_path / "c", [{"samples": 1, "reward": 0}], id="other", project="p")
     files = [str(path) for path in (second, other, first)]
     one, two = WandbFileReader().histories(files, "run", Wanted(metrics=frozenset({"reward"})))

@@ -2,8 +2,7 @@
 
 A folder's files are one run, in the order in which they were written. A writer's opening is when its process began;
 a further file goes on with the run, as does a session that says so (``SessionLog.START``, ``purge_step``). What was
-logged before it at the same steps stays: it was trained and observed, and the tracker knows what to make of a count that
-goes back.
+logged before it at the same steps stays: it was trained and observed, and the tracker judges a count that goes back.
 
 A tag of a known name (``…/num_env_steps_sampled_lifetime``) counts samples, or the one that ``--samples-column`` names.
 Else counts are the events' own steps, and called so. Values are float32, but for tensors of other types.

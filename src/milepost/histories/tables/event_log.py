@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
+import msgspec
 import numpy
 
 from milepost.errors import HistoryError
@@ -36,6 +37,8 @@ class EventLog:
         tags: Numbers of the tags, of all that its beginning has.
         processes: What wrote the files, as far as its beginning tells.
         counts: What the tag told that counts samples; None where there is none.
+        single: The tags whose values are float32, as far as its beginning tells.
+        has_time: Whether its events tell any time that can be.
 
     Raises:
         HistoryError: The tag that is said to count samples is not there.
@@ -55,6 +58,7 @@ class EventLog:
         self._counter = self._choose_counter()
         self.counts = self._read_counts()
         self.single = self._single_tags()
+        self.has_time = any(bool(numpy.isfinite(unix_seconds(chunk.wall_times)).any()) for chunk in self._kept)
 
     def history(self, run: str) -> History:
         """Return the run; where metrics that are wanted lie on several axes, with a history for each."""
@@ -77,7 +81,10 @@ class EventLog:
             uncounted_because=axes[0].uncounted_because,
             untimed_because=axes[0].untimed_because,
             started_at=axes[0].started_at,
-            axes=tuple(axes),
+            axes=tuple(
+                msgspec.structs.replace(each, metrics=tuple(tags))
+                for each, tags in zip(axes, by_axis.values(), strict=True)
+            ),
         )
 
     def _along(self, run: str, axis: str, tags: list[str]) -> History:
@@ -91,7 +98,7 @@ class EventLog:
         else:
             reason = "the steps of its events are all 0: they count nothing"
             told = {"samples_unit": None, "uncounted_because": reason}
-        if not any(bool(numpy.isfinite(unix_seconds(chunk.wall_times)).any()) for chunk in self._kept):
+        if not self.has_time:
             told["untimed_because"] = "its events tell no time that can be (their wall time is 0)"
         backbone = axis if self.counts is None else self._counter
         read = dict.fromkeys(tags)

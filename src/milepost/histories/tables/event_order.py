@@ -97,9 +97,7 @@ def merged(chunks: list[EventChunk], order: Order) -> list[EventChunk]:
     if not chunks or order.is_plain:
         return chunks
     sizes = numpy.cumsum([0, *(len(chunk.numbers) for chunk in chunks)])
-    numbers, steps, wall_times = (
-        numpy.concatenate([chunk[column] for chunk in chunks]) for column in range(3)
-    )
+    numbers, steps, wall_times = (numpy.concatenate([chunk[column] for chunk in chunks]) for column in range(3))
     of_events = numpy.concatenate([chunk.value_events + first for chunk, first in zip(chunks, sizes, strict=False)])
     tags, values = (numpy.concatenate([chunk[column] for chunk in chunks]) for column in (4, 5))
     sorted_by = numpy.lexsort((unix_seconds(wall_times), order.stretches(numbers)))
@@ -108,5 +106,7 @@ def merged(chunks: list[EventChunk], order: Order) -> list[EventChunk]:
     of_events = places[of_events]
     by_event = numpy.argsort(of_events, kind="stable")
     return [
-        EventChunk(numbers, steps[sorted_by], wall_times[sorted_by], of_events[by_event], tags[by_event], values[by_event])
+        EventChunk(
+            numbers, steps[sorted_by], wall_times[sorted_by], of_events[by_event], tags[by_event], values[by_event]
+        )
     ]

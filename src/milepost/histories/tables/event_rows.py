@@ -56,7 +56,7 @@ class AxisRows:
                 found = Rows(
                     metrics=metrics,
                     samples=self._samples(chunk, within, rows[part] - first, of_tags[part], numbers),
-                    wall_time=_wall_time(unix_seconds(chunk.wall_times[within])),
+                    wall_time=self._wall_time(chunk.wall_times[within]),
                     boundaries=order.boundaries(stretches, last),
                     single=self._log.single.intersection(metrics.columns),
                 )
@@ -98,19 +98,19 @@ class AxisRows:
             return
         samples = None if rows.samples is None else rows.samples.drop_nulls().head(1)
         if samples is None or len(samples):
-            yield Rows(metrics=polars.DataFrame(), samples=samples, wall_time=_wall_time(numpy.array([first])))
+            yield Rows(metrics=polars.DataFrame(), samples=samples, wall_time=self._wall_time(numpy.array([first])))
 
     def _beginning(self) -> Iterator[Rows]:
         """Yield a row at the first event of any tag: nothing is there of what is wanted, but the run began."""
         for process in self._log.processes[:1]:
             count = process.step if self._log.counts is None else int(whole(numpy.array(self._log.counts.first)))
             samples = polars.Series("samples", [count]) if self._is_counted else None
-            wall_time = _wall_time(unix_seconds(numpy.array([process.wall_time])))
+            wall_time = self._wall_time(numpy.array([process.wall_time]))
             yield Rows(metrics=polars.DataFrame(), samples=samples, wall_time=wall_time)
 
-
-def _wall_time(seconds: Array) -> polars.Series:
-    return polars.Series("wall_time", seconds)
+    def _wall_time(self, told: Array) -> polars.Series | None:
+        """Return when events were logged; None where none of the log's tells a time that can be."""
+        return polars.Series("wall_time", unix_seconds(told)) if self._log.has_time else None
 
 
 def _frame(rows: Array, of_tags: Array, values: Array, height: int, names: Mapping[int, str]) -> polars.DataFrame:

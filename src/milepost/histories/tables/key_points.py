@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy
 import polars
 
@@ -95,7 +96,10 @@ class KeyPoints:
             samples_source=axes[0].samples_source,
             uncounted_because=axes[0].uncounted_because,
             untimed_because=axes[0].untimed_because,
-            axes=tuple(axes),
+            axes=tuple(
+                msgspec.structs.replace(each, metrics=tuple(keys))
+                for each, keys in zip(axes, by_axis.values(), strict=True)
+            ),
             **told,
         )
 
@@ -153,7 +157,7 @@ class KeyPoints:
             metrics=polars.DataFrame(metrics),
             samples=samples,
             elapsed_seconds=elapsed,
-            wall_time=polars.Series("wall_time", times),
+            wall_time=None if numpy.isnan(times).all() else polars.Series("wall_time", times),
         )
 
     def _sharing(self, other: str, read: Sequence[str], numbers: Array) -> Array:
