@@ -11,7 +11,7 @@ import pytest
 
 from milepost.histories.decoding import compiler
 from milepost.histories.finding.discovery import find_logs
-from milepost.histories.finding.logs import LeftOut, Log
+from milepost.histories.finding.log import LeftOut, Log
 from milepost.histories.history import History, Wanted
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"

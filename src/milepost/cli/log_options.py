@@ -36,6 +36,10 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
     gap: Annotated[
         str | None, typer.Option(metavar="TIME", help="Leave out holes between rows of so long, such as 10m.")
     ] = None
+    join: Annotated[
+        bool | None,
+        typer.Option("--join/--no-join", help="Whether logs that belong together are one run; else they tell."),
+    ] = None
     instance: Annotated[str | None, typer.Option(help="Type of each node that they ran on.")] = None
     nodes: Annotated[int | None, typer.Option(help="How many.", min=1)] = None
     spot: Annotated[bool | None, typer.Option("--spot/--on-demand", help="How they were paid for.")] = None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from milepost.errors import HistoryError, nearest
-from milepost.histories.finding.logs import LeftOut, Log
+from milepost.histories.finding.log import LeftOut, Log
 from milepost.log import logger
 from milepost.replaying.record import record_of
 from milepost.replaying.replayed import Replayed

@@ -48,6 +48,7 @@ def replay(
     time_unit: TimeUnit | None = None,
     run_column: str | None = None,
     gap: str | None = None,
+    join: bool | None = None,
     instance: Instance | Mapping[str, Any] | str | None = None,
     price_per_hour: float | None = None,
     source: str | None = None,
@@ -82,6 +83,8 @@ def replay(
         time_unit: Its unit.
         run_column: Column that tells runs in one file apart.
         gap: How long a hole between two rows must be to be left out, such as ``10m``; else as the configuration says.
+        join: Whether all logs that belong together (files of one folder, of one trial, of one id) are one run, or none
+            are; else what they tell of counts and times decides.
         instance: What a node was: an `Instance`, a mapping as the configuration's ``instance``, or just its type.
         price_per_hour: USD an hour of one node; wins over every other price.
         source: Name of the one price source to ask.
@@ -137,7 +140,7 @@ def replay(
         saved = held.enter_context(_saved_in(store, settings)) if save else None
         keepers = [keep for keep in (saved, on_kept) if keep is not None]
         collected = Collected(settings.thresholds, strict=strict, saved=save, keepers=keepers)
-        logs = collected.readable(find_logs(named, format=format, match=match))
+        logs = collected.readable(find_logs(named, format=format, match=match, join=join))
         for done in outcomes(job, logs, engine, workers):
             replayed = collected.take(done)
             if replayed is not None and on_result is not None:
@@ -151,7 +154,7 @@ def replay(
     def load() -> list[RunRecord]:
         every: list[RunRecord] = []
         again = Collected(settings.thresholds, keepers=[every.append])
-        logs = again.readable(find_logs(named, format=format, match=match))
+        logs = again.readable(find_logs(named, format=format, match=match, join=join))
         for done in outcomes(job._replace(with_curves=True, final=True), logs, engine, workers):
             again.take(done)
         again.require_runs(named)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 from milepost.errors import HistoryError  # noqa: E402
 from milepost.histories.finding.discovery import find_logs  # noqa: E402
-from milepost.histories.finding.logs import Log  # noqa: E402
+from milepost.histories.finding.log import Log  # noqa: E402
 from milepost.histories.formats.mlflow import MLflowReader  # noqa: E402
 from milepost.histories.history import History, Wanted  # noqa: E402
 from tests.histories.helpers import SAMPLES, needs_samples  # noqa: E402

@@ -22,7 +22,7 @@ from tensorboard.util.tensor_util import make_ndarray, make_tensor_proto
 
 from milepost.errors import HistoryError
 from milepost.histories.finding.discovery import find_logs
-from milepost.histories.finding.logs import Log
+from milepost.histories.finding.log import Log
 from milepost.histories.formats.tensorboard import TensorBoardReader
 from milepost.histories.history import Wanted
 from milepost.replaying.replay import replay

@@ -13,7 +13,7 @@ pytest.importorskip("trackio")
 
 from milepost.errors import HistoryError
 from milepost.histories.finding.discovery import find_logs
-from milepost.histories.finding.logs import Log
+from milepost.histories.finding.log import Log
 from milepost.histories.formats.trackio import TrackioReader
 from milepost.histories.history import History, Wanted
 

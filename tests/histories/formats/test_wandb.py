@@ -15,7 +15,7 @@ from wandb.proto import wandb_internal_pb2 as protocol  # noqa: E402
 from milepost.errors import HistoryError  # noqa: E402
 from milepost.histories.decoding.leveldb import BLOCK_BYTES, records  # noqa: E402
 from milepost.histories.finding.discovery import find_logs  # noqa: E402
-from milepost.histories.finding.logs import Log  # noqa: E402
+from milepost.histories.finding.log import Log  # noqa: E402
 from milepost.histories.formats.wandb import WandbFileReader  # noqa: E402
 from milepost.histories.history import History, Wanted  # noqa: E402
 from tests.histories.helpers import compiled_or_not, wait_until_whole  # noqa: E402, F401

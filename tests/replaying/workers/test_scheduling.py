@@ -17,7 +17,7 @@ polars = pytest.importorskip("polars")
 
 from milepost.config import Config  # noqa: E402
 from milepost.errors import ConfigError, MissingExtra  # noqa: E402
-from milepost.histories.finding.logs import Log  # noqa: E402
+from milepost.histories.finding.log import Log  # noqa: E402
 from milepost.histories.history import History, Rows, Wanted  # noqa: E402
 from milepost.histories.reader import File, Reader  # noqa: E402
 from milepost.money.instance import Instance  # noqa: E402

@@ -1,13 +1,15 @@
 """Finds the logs under paths."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import filesystem_of, is_url
 from milepost.histories.finding.folders import Folder, RemoteFolder, nearest_names
-from milepost.histories.finding.logs import FolderLogs, LeftOut, Log
+from milepost.histories.finding.joining import OF_WANDB, VERSION, Joiner
+from milepost.histories.finding.log import LeftOut, Log
+from milepost.histories.finding.logs import FolderLogs
 from milepost.histories.finding.readers import load_readers
 from milepost.histories.reader import Reader
 
@@ -15,7 +17,9 @@ MAX_KINDS = 20
 """How many kinds of files a message tells apart."""
 
 
-def find_logs(paths: Iterable[str], *, format: str | None = None, match: str | None = None) -> Iterator[Log | LeftOut]:
+def find_logs(
+    paths: Iterable[str], *, format: str | None = None, match: str | None = None, join: bool | None = None
+) -> Iterator[Log | LeftOut]:
     """Yield the logs under paths, folder by folder, each folder's in the order of their names.
 
     Args:
@@ -23,6 +27,7 @@ def find_logs(paths: Iterable[str], *, format: str | None = None, match: str | N
         format: Name of the one reader to use; a file that is named itself need not look like its format then.
         match: Glob over run ids: others are not yielded. A log that names its runs itself has this matched against
             what it is called here.
+        join: Whether all logs that belong together are one run, or none are; where None, what they tell decides.
 
     Raises:
         ConfigError: No reader is called ``format``.
@@ -30,7 +35,7 @@ def find_logs(paths: Iterable[str], *, format: str | None = None, match: str | N
             what of the first path is wrong; or ``match`` matches none.
     """
     readers = load_readers(format)
-    places = _joined([_place(path, readers, forced=format is not None) for path in paths])
+    places = _joined([_place(path, readers, Joiner(join), forced=format is not None) for path in paths])
     found = matched = 0
     first_fault: str | None = None
     for place in places:
@@ -68,9 +73,10 @@ class _Path:
         files: The file, and those of the same folder that were named after it.
     """
 
-    def __init__(self, path: str, folder: Folder, readers: Sequence[Reader], *, forced: bool) -> None:
+    def __init__(self, path: str, folder: Folder, readers: Sequence[Reader], joiner: Joiner, *, forced: bool) -> None:
         self.path, self.folder = path, folder
-        self._logs = FolderLogs(folder, readers, forced=forced)
+        self._joiner, self._seen = joiner, set[object]()
+        self._logs = FolderLogs(folder, readers, forced=forced, joiner=joiner)
         self.files = [path] if folder.is_file(path) else []
 
     def logs(self) -> Iterator[Log | LeftOut]:
@@ -80,7 +86,7 @@ class _Path:
             yield from self._logs.of(below, list(dict.fromkeys(self.files)), below, named=True)
             return
         yield from self._counted(
-            self._walk(self.path, below=self.path) if self.folder.is_folder(self.path) else self._glob()
+            self._walk([self.path], below=self.path) if self.folder.is_folder(self.path) else self._glob()
         )
 
     def _counted(self, logs: Iterator[Log | LeftOut]) -> Iterator[Log | LeftOut]:
@@ -109,26 +115,65 @@ class _Path:
                 folders.append(path)
             else:
                 named.setdefault(self.folder.parent(path), []).append(path)
-        for folder, files in sorted(named.items()):
-            yield from self._logs.of(folder, sorted(files), below, named=True)
-        for path in sorted(folders):
-            yield from self._walk(path, below)
+        for family in _families(sorted(named)):
+            found = {folder: self._logs.of(folder, sorted(named[folder]), below, named=True) for folder in family}
+            yield from self._across(found)
+        yield from self._walk(sorted(folders), below)
 
-    def _walk(self, path: str, below: str) -> Iterator[Log | LeftOut]:
-        """Yield the logs in a folder and its folders; one that was already looked into is not again."""
-        waiting, seen = [path], set[object]()
+    def _walk(self, folders: Sequence[str], below: str) -> Iterator[Log | LeftOut]:
+        """Yield the logs in folders and their folders; one that was already looked into is not again."""
+        waiting = list(reversed(_families(folders)))
         while waiting:
-            path = waiting.pop()
-            try:
-                if (identity := self.folder.identity(path)) in seen:
-                    continue
-                seen.add(identity)
-                files, folders = self.folder.entries(path)
-            except OSError as error:
-                yield LeftOut(path, f"can't be looked into: {error.strerror or error}", broken=True)
-                continue
-            yield from self._logs.of(path, files, below)
-            waiting.extend(reversed(folders))
+            family = waiting.pop()
+            if len(family) > 1:
+                yield from self._across({folder: self._in(folder, below, None) for folder in family})
+            else:
+                yield from self._in(family[0], below, waiting)
+
+    def _in(self, path: str, below: str, waiting: list[list[str]] | None) -> Iterator[Log | LeftOut]:
+        """Yield the logs in a folder; its folders are to wait, or follow at once."""
+        try:
+            if (identity := self.folder.identity(path)) in self._seen:
+                return
+            self._seen.add(identity)
+            files, folders = self.folder.entries(path)
+        except OSError as error:
+            yield LeftOut(path, f"can't be looked into: {error.strerror or error}", broken=True)
+            return
+        yield from self._logs.of(path, files, below)
+        if waiting is None:
+            yield from self._walk(folders, below)
+        else:
+            waiting.extend(reversed(_families(folders)))
+
+    def _across(self, found: Mapping[str, Iterator[Log | LeftOut]]) -> Iterator[Log | LeftOut]:
+        """Yield the runs of folders of which one may go on with another."""
+        if len(found) == 1:
+            (logs,) = found.values()
+            return logs
+        return self._joiner.across({folder: list(logs) for folder, logs in found.items()})
+
+
+def _families(folders: Sequence[str]) -> list[list[str]]:
+    """Return folders, in their order, with those together of which one may go on with another."""
+    families: dict[object, list[str]] = {}
+    for folder in folders:
+        above, _, name = folder.rpartition("/")
+        version, of_wandb = VERSION.match(name), OF_WANDB.match(name)
+        key: object = folder
+        if version is not None:
+            key = above, "version"
+        elif of_wandb is not None:
+            key = above, "id", of_wandb[1]
+        families.setdefault(key, []).append(folder)
+    return [sorted(family, key=_in_order) for family in families.values()]
+
+
+def _in_order(folder: str) -> tuple[int, str]:
+    """Return what puts folders of one family in order: the number of a version, or W&B's date."""
+    name = folder.rpartition("/")[2]
+    version = VERSION.match(name)
+    return (0 if version is None else int(version[1]), name.removeprefix("offline-"))
 
 
 def _joined(places: Iterable[_Address | _Path]) -> list[_Address | _Path]:
@@ -148,7 +193,7 @@ def _joined(places: Iterable[_Address | _Path]) -> list[_Address | _Path]:
     return joined
 
 
-def _place(path: str, readers: Sequence[Reader], *, forced: bool) -> _Address | _Path:
+def _place(path: str, readers: Sequence[Reader], joiner: Joiner, *, forced: bool) -> _Address | _Path:
     """Return what an argument stands for.
 
     Raises:
@@ -168,4 +213,4 @@ def _place(path: str, readers: Sequence[Reader], *, forced: bool) -> _Address | 
     if not folder.exists(path):
         near = nearest_names(folder, path)
         raise HistoryError(f"{path}: found nothing there, expected a file, a folder or a glob{near}")
-    return _Path(path, folder, readers, forced=forced)
+    return _Path(path, folder, readers, joiner, forced=forced)

@@ -2,40 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import stem, why
 from milepost.histories.finding.folders import Folder
+from milepost.histories.finding.joining import Joiner
+from milepost.histories.finding.log import LeftOut, Log
 from milepost.histories.reader import File, Reader
-
-
-class Log(NamedTuple):
-    """A log that was found.
-
-    Attributes:
-        reader: What reads it.
-        files: Its files, or one address.
-        run: Id of its run, unless it names one itself.
-    """
-
-    reader: Reader
-    files: tuple[str, ...]
-    run: str
-
-
-class LeftOut(NamedTuple):
-    """A file or folder under a path that is not read.
-
-    Attributes:
-        path: Which one.
-        reason: Why.
-        broken: Whether that is a fault: it can't be read. Else it is of no known format, as files beside logs are.
-    """
-
-    path: str
-    reason: str
-    broken: bool
 
 
 class FolderLogs:
@@ -45,10 +18,14 @@ class FolderLogs:
         folder: How the file system that they lie in is asked.
         readers: The readers, the most specific first.
         forced: Whether a file that is named need not look like the format of the only reader.
+        joiner: Says which of them are one run; else counts and times decide.
     """
 
-    def __init__(self, folder: Folder, readers: Sequence[Reader], *, forced: bool) -> None:
+    def __init__(
+        self, folder: Folder, readers: Sequence[Reader], *, forced: bool, joiner: Joiner | None = None
+    ) -> None:
         self.folder, self.readers, self.forced = folder, readers, forced
+        self.joiner = joiner or Joiner()
 
     def of(self, folder: str, files: list[str], below: str, *, named: bool = False) -> Iterator[Log | LeftOut]:
         """Yield the logs that files of one folder make up.
@@ -77,7 +54,9 @@ class FolderLogs:
                 groups.setdefault(claim, []).append(path)
         if named:
             self._add_siblings(groups, around, names)
-        yield from self._named_runs(groups, folder, below)
+        inside = (folder.removeprefix(below) if folder != below else "").strip("/")
+        logs = list(self._named_runs(groups, folder, inside))
+        yield from self.joiner.in_folder(logs, inside or self.folder.name(folder))
 
     def _claim(self, file: File, *, forced: bool) -> tuple[int, str] | None:
         """Return which reader takes a file, and as a part of what."""
@@ -100,7 +79,7 @@ class FolderLogs:
             if claim in groups:
                 groups[claim] = sorted([*groups[claim], path])
 
-    def _named_runs(self, groups: dict[tuple[int, str], list[str]], folder: str, below: str) -> Iterator[Log]:
+    def _named_runs(self, groups: dict[tuple[int, str], list[str]], folder: str, inside: str) -> Iterator[Log]:
         """Yield the groups as logs, each under its id: its path below the argument, without suffix.
 
         Logs that would be called the same keep their suffixes.
@@ -111,7 +90,6 @@ class FolderLogs:
             for each in ([files] if self.readers[index].joins else [[file] for file in files])
         ]
         parts = Counter(part for _, part, _ in logs)
-        inside = (folder.removeprefix(below) if folder != below else "").strip("/")
         for reader, part, files in logs:
             name = _name(files[0]) if parts[part] > 1 and part else part
             run = "/".join(each for each in (inside, name) if each) or self.folder.name(folder)

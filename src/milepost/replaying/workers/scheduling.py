@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from milepost.errors import ConfigError
 from milepost.histories.decoding.files import is_url
-from milepost.histories.finding.logs import Log
+from milepost.histories.finding.log import Log
 from milepost.replaying.workers.work import Job, Outcome, Task, Worker
 
 Engine = Literal["auto", "here", "processes", "ray"]

@@ -10,7 +10,7 @@ import msgspec
 from milepost.config import Config
 from milepost.errors import ConfigError, HistoryError
 from milepost.histories.decoding.files import as_unicode
-from milepost.histories.finding.logs import Log
+from milepost.histories.finding.log import Log
 from milepost.histories.history import History, Rows, Wanted
 from milepost.log import Once
 from milepost.money.instance import Instance
@@ -87,6 +87,8 @@ class Worker:
         wanted = msgspec.structs.replace(self._job.wanted, part=task.part)
         try:
             for history in map(encodable, log.reader.histories(log.files, log.run, wanted)):
+                if log.notes:
+                    history = msgspec.structs.replace(history, notes=(*log.notes, *history.notes))
                 yield _begun(history) if with_first_chunk else history
         except HistoryError as error:
             yield Skipped(log.files[0], str(error))

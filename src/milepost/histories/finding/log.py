@@ -1,0 +1,36 @@
+"""A log that was found, and what was left out."""
+
+from typing import NamedTuple
+
+from milepost.histories.reader import Reader
+
+
+class Log(NamedTuple):
+    """A log that was found.
+
+    Attributes:
+        reader: What reads it.
+        files: Its files, or one address.
+        run: Id of its run, unless it names one itself.
+        notes: What was joined or split, and why.
+    """
+
+    reader: Reader
+    files: tuple[str, ...]
+    run: str
+    notes: tuple[str, ...] = ()
+
+
+class LeftOut(NamedTuple):
+    """A file or folder under a path that is not read.
+
+    Attributes:
+        path: Which one.
+        reason: Why.
+        broken: Whether that is a fault: it can't be read. Else it is of no known format, as files beside logs are, or
+            tells of a run that another log tells of.
+    """
+
+    path: str
+    reason: str
+    broken: bool
