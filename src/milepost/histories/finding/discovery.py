@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from itertools import chain, groupby
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import filesystem_of, is_url
@@ -12,6 +13,9 @@ from milepost.histories.finding.log import LeftOut, Log
 from milepost.histories.finding.logs import FolderLogs
 from milepost.histories.finding.readers import load_readers
 from milepost.histories.reader import Reader
+
+LATEST = "/latest-run"
+"""W&B's link to the latest run's folder: looked at last, so that it takes none out of its family."""
 
 MAX_KINDS = 20
 """How many kinds of files a message tells apart."""
@@ -38,17 +42,16 @@ def find_logs(
     places = _joined([_place(path, readers, Joiner(join), forced=format is not None) for path in paths])
     found = matched = 0
     first_fault: str | None = None
-    for place in places:
-        for log in place.logs():
-            if isinstance(log, LeftOut):
-                if log.broken and first_fault is None:
-                    first_fault = f"{log.path}: {log.reason}"
-                yield log
-                continue
-            found += 1
-            if match is None or fnmatchcase(log.run, match):
-                matched += 1
-                yield log
+    for log in _logs_of(places, Joiner(join)):
+        if isinstance(log, LeftOut):
+            if log.broken and first_fault is None:
+                first_fault = f"{log.path}: {log.reason}"
+            yield log
+            continue
+        found += 1
+        if match is None or fnmatchcase(log.run, match):
+            matched += 1
+            yield log
     if first_fault is not None and not found:
         raise HistoryError(first_fault)
     if found and not matched:
@@ -154,10 +157,32 @@ class _Path:
         return self._joiner.across({folder: list(logs) for folder, logs in found.items()})
 
 
+def _logs_of(places: Sequence[_Address | _Path], joiner: Joiner) -> Iterator[Log | LeftOut]:
+    """Yield the logs of places, in their order; those of files that were named may go on with one another."""
+    for are_files, each in groupby(places, lambda place: isinstance(place, _Path) and bool(place.files)):
+        if not are_files:
+            for place in each:
+                yield from place.logs()
+            continue
+        by_folder: dict[str, list[_Path]] = {}
+        identities: dict[object, str] = {}
+        for place in each:
+            assert isinstance(place, _Path)
+            by_folder.setdefault(place.folder.parent(place.path), []).append(place)
+        for family in _families(list(by_folder)):
+            found: dict[str, list[Log | LeftOut]] = {}
+            for folder in family:
+                first = identities.setdefault(by_folder[folder][0].folder.identity(folder), folder)
+                if first != folder and folder.endswith(LATEST):
+                    continue
+                found[folder] = [log for place in by_folder[folder] for log in place.logs()]
+            yield from joiner.across(found) if len(found) > 1 else chain.from_iterable(found.values())
+
+
 def _families(folders: Sequence[str]) -> list[list[str]]:
     """Return folders, in their order, with those together of which one may go on with another."""
     families: dict[object, list[str]] = {}
-    for folder in folders:
+    for folder in sorted(folders, key=lambda folder: folder.endswith(LATEST)):
         above, _, name = folder.rpartition("/")
         version, of_wandb = VERSION.match(name), OF_WANDB.match(name)
         key: object = folder

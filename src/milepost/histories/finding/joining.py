@@ -123,8 +123,7 @@ class Joiner:
             return
         runs, ranks, rest = _stretches(log)
         for rank, of in ranks:
-            reason = f"another rank of the run that {of.name} tells of: the same counts at the same time"
-            yield LeftOut(rank.path, reason, broken=False)
+            yield LeftOut(rank.path, _rank_of(of.name), broken=False)
         if not runs:
             yield log
             return
@@ -134,8 +133,9 @@ class Joiner:
                 note = f"one of {len(runs)} trainings whose event files lie in one folder: their counters begin anew"
                 yield _named_after(log, files, (note,))
             else:
-                resumed = f"read as one run: {len(run)} event files of one folder" if len(run) > 1 else ""
-                yield log._replace(files=files, notes=(resumed,) if resumed else ())
+                notes = [f"read as one run: {len(run)} event files of one folder"] if len(run) > 1 else []
+                notes += [_first_rank(of.name) for of in dict.fromkeys(of for _, of in ranks)]
+                yield log._replace(files=files, notes=tuple(notes))
 
     def _without_ranks(self, logs: Sequence[Log]) -> Iterator[Log | LeftOut]:
         """Yield logs; of those whose names differ in a number of a rank or part alone, what is to be read."""
@@ -165,8 +165,8 @@ class Joiner:
                     continue
                 if len(run.files) == 1 and _are_ranks(begin, ends):
                     name = run.files[0].rpartition("/")[2]
-                    reason = f"another rank of the run that {name} tells of: the same counts at the same time"
-                    yield LeftOut(log.files[0], reason, broken=False)
+                    yield LeftOut(log.files[0], _rank_of(name), broken=False)
+                    runs[at] = run._replace(notes=(_first_rank(name),))
                     break
                 if not _overlap(last, ends) and not _begins_anew(begin, ends):
                     runs[at] = _joined(run, log)
@@ -204,6 +204,14 @@ def _stretches(log: Log) -> tuple[list[list[Part]], list[tuple[Part, Part]], lis
         else:
             runs.append([part])
     return runs, ranks, rest
+
+
+def _rank_of(name: str) -> str:
+    return f"another rank of the run that {name} tells of: the same counts at the same time"
+
+
+def _first_rank(name: str) -> str:
+    return f"read is {name} of several ranks, which tell the same counts at the same time"
 
 
 def _rank(name: str) -> int:

@@ -10,7 +10,7 @@ from milepost.errors import HistoryError
 from milepost.histories.decoding.files import BOM, FileBlock, blocks, read_block, stem
 from milepost.histories.decoding.json_rows import MAX_DEPTH, flatten
 from milepost.histories.history import History, Wanted
-from milepost.histories.reader import File, Reader
+from milepost.histories.reader import HEAD_BYTES, File, Reader
 from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.table import Frame, Table, frames_of
 from milepost.log import logger
@@ -39,6 +39,8 @@ class JsonLinesReader(Reader):
         first = _object(lines[0])
         if first is not None and first.keys() >= PROGRAM_LOG:
             return None
+        if len(lines) < 3 and len(file.head) >= HEAD_BYTES:
+            lines = next(blocks(file.path), FileBlock(0, b"", True)).data.split(b"\n")  # Ray's lines hold all settings
         whole = [line for line in lines[:-1] if line.strip()]
         if len(whole) > 1 and all(_object(line) is not None for line in whole[:2]):
             return stem(file.name)
