@@ -37,9 +37,11 @@ def reading(how: str) -> Iterator[None]:
         yield
 
 
-def logs_of(*paths: Path | str, format: str | None = None, match: str | None = None) -> list[Log]:
+def logs_of(
+    *paths: Path | str, format: str | None = None, match: str | None = None, join: bool | None = None
+) -> list[Log]:
     """Return the logs that are found."""
-    found = find_logs([str(path) for path in paths], format=format, match=match)
+    found = find_logs([str(path) for path in paths], format=format, match=match, join=join)
     return [each for each in found if isinstance(each, Log)]
 
 

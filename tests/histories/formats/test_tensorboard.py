@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 from hypothesis import given, settings, strategies as st
 
 pytest.importorskip("tensorboard")
 
-import google_crc32c
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
@@ -24,8 +24,9 @@ from milepost.errors import HistoryError
 from milepost.histories.finding.discovery import find_logs
 from milepost.histories.finding.log import Log
 from milepost.histories.formats.tensorboard import TensorBoardReader
-from milepost.histories.history import Wanted
+from milepost.histories.history import History, Wanted
 from milepost.replaying.replay import replay
+from tests.histories.event_files import BEGAN, checksum, framed, opened, scalar, start, write as write_events
 from tests.histories.helpers import compiled_or_not  # noqa: F401
 
 Points = list[tuple[float, int, float]]
@@ -60,10 +61,6 @@ def expected(folder: Path) -> dict[str, Points]:
             if number.size == 1 and number.dtype.kind in "fiub":
                 points.setdefault(tag, []).append((each.wall_time, each.step, float(number.reshape(-1)[0])))
     return {tag: found for tag, found in points.items() if found}
-
-
-def scalar(tag: str, value: float, step: int, wall_time: float = 1.7e9) -> Event:
-    return Event(wall_time=wall_time, step=step, summary=Summary(value=[Summary.Value(tag=tag, simple_value=value)]))
 
 
 def write(folder: Path, events: list[Event], suffix: str = "") -> Path:
@@ -148,16 +145,6 @@ def test_what_was_observed_before_a_restart_stays(
             for event in (first, *events):
                 file.write(framed(event.SerializeToString()))
     assert repr(sorted(read(folder).items())) == repr(sorted(expected(folder).items()))  # NaN is itself here
-
-
-def framed(data: bytes) -> bytes:
-    length = struct.pack("<Q", len(data))
-    return length + checksum(length) + data + checksum(data)
-
-
-def checksum(data: bytes) -> bytes:
-    crc = google_crc32c.value(data)
-    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
 def test_file_that_is_cut_short_anywhere_gives_all_whole_records_and_a_warning(
@@ -249,7 +236,8 @@ def test_a_count_of_samples_that_is_none_is_left_out(tmp_path: Path) -> None:
 
 
 def test_minutes_count_from_the_first_event_whatever_is_wanted(tmp_path: Path) -> None:
-    write(tmp_path, [scalar("loss", 1.0, 0), scalar("loss", 0.5, 5, 1.7e9 + 30), scalar("eval", 0.75, 9, 1.7e9 + 60)])
+    events = [opened(BEGAN), scalar("loss", 1.0, 0), scalar("loss", 0.5, 5, BEGAN + 30)]
+    write_events(tmp_path / "events.out.tfevents.1.h", [*events, scalar("eval", 0.75, 9, BEGAN + 60)])
     results = replay(tmp_path, thresholds=["eval >= 0.75", "none >= 1"])
     assert [(result.status, result.minutes_to_threshold) for result in results] == [
         ("achieved", 1.0),
@@ -257,3 +245,194 @@ def test_minutes_count_from_the_first_event_whatever_is_wanted(tmp_path: Path) -
     ]
     (result,) = replay(tmp_path, thresholds=["none >= 1"])
     assert result.status == "never_observed"
+
+
+def history_of(folder: Path, *metrics: str, samples: str | None = None) -> History:
+    files = sorted(str(path) for path in folder.iterdir())
+    wanted = Wanted(metrics=frozenset(metrics) or None, samples_column=samples)
+    (history,) = TensorBoardReader().histories(files, "run", wanted)
+    return history
+
+
+def points_of(history: History, tag: str) -> list[tuple[int | None, float | None, float]]:
+    """Return samples, minutes since `BEGAN` and value of each point of a tag."""
+    found: list[tuple[int | None, float | None, float]] = []
+    for rows in (rows for axis in history.axes or (history,) for rows in axis.rows()):
+        for at, value in enumerate(rows.metrics[tag] if tag in rows.metrics.columns else ()):
+            if value is not None:
+                wall = None if rows.wall_time is None else (rows.wall_time[at] - BEGAN) / 60
+                found.append((None if rows.samples is None else rows.samples[at], wall, value))
+    return found
+
+
+def boundaries_of(history: History) -> list[tuple[int, float | None]]:
+    """Return before which row, counting all, processes begin, and when they started."""
+    found: list[tuple[int, float | None]] = []
+    height = 0
+    for rows in history.rows():
+        found += [(height + boundary.row, boundary.started_at) for boundary in rows.boundaries]
+        height += len(rows.wall_time) if rows.wall_time is not None else rows.metrics.height
+    return found
+
+
+@pytest.mark.parametrize("purged", [False, True])
+@pytest.mark.parametrize("in_one_file", [False, True])
+def test_writer_that_is_opened_later_is_a_further_process(tmp_path: Path, purged: bool, in_one_file: bool) -> None:
+    again = BEGAN + 9000
+    first = [opened(BEGAN), *(scalar("m", at, at, BEGAN + 60 * at) for at in range(6))]
+    second = [start(4, again)] if purged or in_one_file else []
+    second += [scalar("m", at, at, again + 60 * (at - 3)) for at in range(4, 9)]
+    if in_one_file:
+        write_events(tmp_path / "events.out.tfevents.1.h", [*first, *second])
+    else:
+        write_events(tmp_path / "events.out.tfevents.1.h", first)
+        write_events(tmp_path / "events.out.tfevents.2.h", [opened(again), *second])
+    history = history_of(tmp_path, "m")
+    assert history.started_at == BEGAN
+    assert boundaries_of(history) == [(6, again)]
+    assert [value for _, _, value in points_of(history, "m")] == [0, 1, 2, 3, 4, 5, 4, 5, 6, 7, 8]
+
+
+@pytest.mark.parametrize("beginning", [1, 2**19])
+def test_processes_of_a_long_log_are_told_too(tmp_path: Path, beginning: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("milepost.histories.tables.event_log.BEGINNING_VALUES", beginning)
+    monkeypatch.setattr("milepost.histories.decoding.event_columns.CHUNK_ROWS", 3)
+    again = BEGAN + 9000
+    for number, began, steps in ((1, BEGAN, range(1, 9)), (2, again, range(5, 14))):
+        events = [opened(began)]
+        for at, step in enumerate(steps, 1):
+            events += [scalar("m", step, step, began + 60 * at), scalar("rows", step * 8, step, began + 60 * at)]
+            events += [scalar("env_steps", step * 8, step, began + 60 * at)]
+        write_events(tmp_path / f"events.out.tfevents.{number}.h", events)
+    history = history_of(tmp_path, "m")
+    assert (history.samples_unit, history.samples_source) == ("samples", "env_steps")
+    assert boundaries_of(history) == [(8, again)]
+    assert [(samples, value) for samples, _, value in points_of(history, "m")] == [
+        (step * 8, step) for step in [*range(1, 9), *range(5, 14)]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tag", "is_counter"),
+    [
+        ("ray/tune/num_env_steps_sampled_lifetime", True),
+        ("train/num_input_tokens_seen", True),
+        ("Progress / env steps", True),
+        ("timesteps_total", True),
+        ("performance_threshold/samples", True),
+        ("eval/env_steps", False),
+        ("ray/tune/evaluation/timesteps_total", False),
+        ("buffer/samples", False),
+        ("val/tokens", False),
+        ("global_step", False),
+        ("tokens_per_second", False),
+    ],
+)
+def test_counters_are_known_by_the_last_piece_of_their_tags(tmp_path: Path, tag: str, is_counter: bool) -> None:
+    events = [opened(BEGAN)]
+    for at in range(1, 5):
+        events += [scalar("m", at, at, BEGAN + 60 * at), scalar(tag, 4000.0 * at, at, BEGAN + 60 * at + 1)]
+    write_events(tmp_path / "events.out.tfevents.1.h", events)
+    history = history_of(tmp_path, "m")
+    if is_counter:
+        assert (history.samples_unit, history.samples_source, history.uncounted_because) == ("samples", tag, None)
+        assert [samples for samples, _, _ in points_of(history, "m")] == [4000, 8000, 12_000, 16_000]
+    else:
+        assert (history.samples_unit, history.samples_source) == ("steps", "step")
+        assert "--samples-column" in str(history.uncounted_because)
+        assert [samples for samples, _, _ in points_of(history, "m")] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("values", [[0.0] * 8, [256.0] * 8, [300.0, 200.0, 310.0, 190.0, 280.0, 210.0, 305.0, 120.0]])
+def test_what_does_not_rise_is_no_counter(tmp_path: Path, values: list[float]) -> None:
+    events = [opened(BEGAN)]
+    for at, value in enumerate(values, 1):
+        events += [scalar("m", at, at, BEGAN + at), scalar("tokens", value, at, BEGAN + at)]
+    write_events(tmp_path / "events.out.tfevents.1.h", events)
+    assert history_of(tmp_path, "m").samples_unit == "steps"
+
+
+def test_own_counter_is_taken_where_there_is_no_other(tmp_path: Path) -> None:
+    events = [opened(BEGAN)]
+    for at in range(1, 4):
+        events += [scalar("performance_threshold/samples", at, at, BEGAN + at)]
+        events += [scalar("m", at, at, BEGAN + at), scalar("env_steps", at * 8, at, BEGAN + at)]
+    write_events(tmp_path / "events.out.tfevents.1.h", events)
+    assert history_of(tmp_path, "m").samples_source == "env_steps"
+
+
+@pytest.mark.parametrize("wanted", [("test/reward",), ("update/loss",), ("test/reward", "update/loss")])
+def test_tags_of_other_steps_are_axes_of_their_own(tmp_path: Path, wanted: tuple[str, ...]) -> None:
+    events = []
+    for at in range(1, 5):
+        events.append(scalar("test/reward", at * 10.0, at * 100, BEGAN + 600 * at))
+        events.append(scalar("update/loss", 0.5**at, at * 7, BEGAN + 600 * at + 1))
+    write_events(tmp_path / "events.out.tfevents.1.h", events)
+    history = history_of(tmp_path, *wanted)
+    assert [axis.metrics for axis in history.axes] == ([(tag,) for tag in wanted] if len(wanted) > 1 else [])
+    if "test/reward" in wanted:
+        assert points_of(history, "test/reward") == [(at * 100, at * 10.0, at * 10.0) for at in range(1, 5)]
+    if "update/loss" in wanted:
+        assert [samples for samples, _, _ in points_of(history, "update/loss")] == [7, 14, 21, 28]
+    results = replay(tmp_path, thresholds=[f"{tag} {'>= 40' if 'test' in tag else '<= 0.07'}" for tag in wanted])
+    assert {result.metric: (result.minutes_to_threshold, result.bound) for result in results} == {
+        tag: (pytest.approx(30.0 + ("update" in tag) / 60), "lower") for tag in wanted
+    }
+
+
+def test_late_evaluation_stands_where_training_stood(tmp_path: Path) -> None:
+    events = [opened(BEGAN)]
+    for at in range(1, 41):
+        events.append(scalar("loss", 1.0, at, BEGAN + at * 60))
+        if at % 10 == 5 and at > 10:
+            events.append(scalar("reward", at - 5, at - 5, BEGAN + at * 60 + 1))
+    events.append(scalar("reward", 40, 40, BEGAN + 45 * 60))
+    write_events(tmp_path / "events.out.tfevents.1.h", events)
+    for thresholds in (["reward >= 30"], ["reward >= 30", "loss <= 1"]):
+        result = next(iter(replay(tmp_path, thresholds=thresholds)))
+        assert (result.samples_to_threshold, result.minutes_to_threshold, result.rewinds) == (30, 30.0, 0)
+
+
+def test_wall_time_of_zero_is_none(tmp_path: Path) -> None:
+    write_events(tmp_path / "events.out.tfevents.1.h", [scalar("loss", 1 / (at + 1), at * 10, 0.0) for at in range(4)])
+    history = history_of(tmp_path, "loss")
+    assert history.untimed_because is not None
+    assert [each[1] for each in points_of(history, "loss")] == [None] * 4
+    (result,) = replay(tmp_path, thresholds=["loss <= 0.3"], price_per_hour=6.0)
+    assert (result.achieved, result.samples_to_threshold) == (True, 30)
+    assert (result.minutes_to_threshold, result.cost_to_threshold) == (None, None)
+
+
+def test_steps_that_are_all_zero_count_nothing(tmp_path: Path) -> None:
+    events = [scalar("reward", at, 0, BEGAN + 600 * at) for at in range(4)]
+    write_events(tmp_path / "events.out.tfevents.1.h", events)
+    history = history_of(tmp_path, "reward")
+    assert (history.samples_unit, history.uncounted_because) == (
+        None,
+        "the steps of its events are all 0: they count nothing",
+    )
+    (result,) = replay(tmp_path, thresholds=["reward >= 2"])
+    assert (result.samples_to_threshold, result.minutes_to_threshold, result.bound) == (None, 20.0, "lower")
+
+
+def test_values_are_float32_but_for_wider_tensors(tmp_path: Path) -> None:
+    wide = Summary(value=[Summary.Value(tag="wide", tensor=make_tensor_proto(0.9))])
+    wide.value[0].tensor.CopyFrom(make_tensor_proto(numpy.float64(0.9)))
+    events = [scalar("acc", 0.9, at, BEGAN + at) for at in range(1, 3)]
+    write_events(tmp_path / "events.out.tfevents.1.h", [*events, Event(wall_time=BEGAN + 3, step=2, summary=wide)])
+    found = {
+        name
+        for axis in history_of(tmp_path).axes or (history_of(tmp_path),)
+        for rows in axis.rows()
+        for name in rows.single
+    }
+    assert found == {"acc"}
+    (result,) = replay(tmp_path, thresholds=["acc >= 0.9"])
+    assert result.achieved
+
+
+def test_start_after_the_first_event_is_none_of_its(tmp_path: Path) -> None:
+    events = [opened(BEGAN + 1e6), *(scalar("m", at, at, BEGAN + 60 * at) for at in range(1, 4))]
+    write_events(tmp_path / "events.out.tfevents.1.h", events)
+    (result,) = replay(tmp_path, thresholds=["m >= 3"])
+    assert (result.minutes_to_threshold, result.bound, result.start_known) == (2.0, "lower", False)
