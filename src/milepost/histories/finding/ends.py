@@ -23,6 +23,9 @@ BEGINNING_EVENTS = 64
 END_BYTES = 2**16
 """So much of a file's end is looked at for its last record, or row."""
 
+UPPER_LENGTH = b"\0" * 5
+"""The upper bytes of a record's length."""
+
 STEPS = ("step", "_step", "global_step", "trainer/global_step", "iter", "iteration", "training_iteration", "epoch")
 """What counts where nothing counts samples, the first that is there."""
 
@@ -100,6 +103,8 @@ def _of_events(path: str) -> Ends | None:
             event = read_event(data, None, plugins)
             if event.has_summary:
                 events.append(event)
+                if event.step > events[0].step:
+                    break
     if not events:
         return None
     keys = frozenset(tag for event in events for tag in event.values)
@@ -120,12 +125,11 @@ def _last_event(path: str) -> tuple[float | None, float | None]:
     """Return the step and time of the last whole event that tells of a tag."""
     data = _tail(path)
     checksum = crc32c()
-    starts = [
-        at
-        for at in range(len(data) - HEADER_BYTES)
-        if data[at + 3 : at + 8] == b"\0\0\0\0\0" and masked(checksum(data[at : at + 8])) == _masked_at(data, at + 8)
-    ]
-    for at in reversed(starts):
+    place = len(data)
+    while (place := data.rfind(UPPER_LENGTH, 0, place + len(UPPER_LENGTH) - 1)) >= 0:
+        at = place - (8 - len(UPPER_LENGTH))
+        if at < 0 or at + HEADER_BYTES > len(data) or masked(checksum(data[at : at + 8])) != _masked_at(data, at + 8):
+            continue
         (length,) = struct.unpack_from("<Q", data, at)
         if at + HEADER_BYTES + length + FOOTER_BYTES <= len(data):
             event = read_event(data[at + HEADER_BYTES : at + HEADER_BYTES + length], None, {})

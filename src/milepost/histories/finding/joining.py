@@ -36,6 +36,10 @@ UNWRITTEN = 2
 """By so many distances between rows a resumed run may begin after what the earlier process wrote last."""
 
 
+MOST_EARLIER = 8
+"""A log goes on with one of so many runs before it, or with none."""
+
+
 class Part(NamedTuple):
     """A file that may be a part of a run, with what its ends tell."""
 
@@ -81,6 +85,7 @@ class Joiner:
             folders: Their logs, by folder, in the order in which they were made.
         """
         runs: list[Log] = []
+        ends: list[tuple[Ends | None, Ends | None]] = []
         by_place: dict[tuple[str, str], list[int]] = {}
         for folder, logs in folders.items():
             name = folder.rpartition("/")[2]
@@ -88,29 +93,32 @@ class Joiner:
                 if isinstance(log, LeftOut):
                     yield log
                     continue
-                place = log.reader.name, log.files[0].removeprefix(folder)
-                if log.reader.name == "tensorboard":
-                    place = place[0], place[1].rpartition("/")[0]
+                inside = log.files[0].removeprefix(folder)
+                place = log.reader.name, inside.rpartition("/")[0] if log.reader.name == "tensorboard" else inside
                 earlier = by_place.setdefault(place, [])
-                at = next((at for at in reversed(earlier) if self._goes_on(runs[at], log, name)), None)
+                begin = ends_of(log.reader.name, log.files[0]) if self.join is None else None
+                at = next(
+                    (at for at in earlier[: -MOST_EARLIER - 1 : -1] if self._goes_on(ends[at], begin, name)), None
+                )
+                last = begin if len(log.files) == 1 else ends_of(log.reader.name, log.files[-1])
                 if at is None:
                     earlier.append(len(runs))
                     runs.append(log)
+                    ends.append((begin, last))
                 else:
-                    runs[at] = _joined(runs[at], log)
+                    runs[at], ends[at] = _joined(runs[at], log), (ends[at][0], last)
         yield from runs
 
-    def _goes_on(self, run: Log, log: Log, folder: str) -> bool:
-        """Say whether a log goes on with a run of an earlier folder."""
+    def _goes_on(self, run: tuple[Ends | None, Ends | None], log: Ends | None, folder: str) -> bool:
+        """Say whether a log goes on with a run of an earlier folder, by what the ends of both tell."""
         if self.join is not None:
             return self.join
         if OF_WANDB.match(folder):
             return True  # its id says so
-        last, first = ends_of(run.reader.name, run.files[-1]), ends_of(log.reader.name, log.files[0])
-        begin = ends_of(run.reader.name, run.files[0])
-        if last is None or first is None or begin is None:
+        begin, last = run
+        if begin is None or last is None or log is None:
             return False
-        return not _overlap(last, first) and _had_come_to(begin, last, first)
+        return _had_come_to(begin, last, log) and not _overlap(last, log)
 
     def _split(self, log: Log) -> Iterator[Log | LeftOut]:
         """Yield the runs that the event files of one folder tell of."""
@@ -240,16 +248,16 @@ def _are_ranks(one: Ends, other: Ends) -> bool:
 def _begins_anew(begin: Ends, other: Ends) -> bool:
     """Say whether the counter of what follows begins anew, rather than goes on from where another had come."""
     first, count = begin.first_count, other.first_count
-    if first is None or count is None or (first == begin.last_count == count == other.last_count):
+    if first is None or count is None or not (count <= first or (first > 0 and count <= other.distance)):
         return False
-    return count <= first or (first > 0 and count <= other.distance)
+    return not first == begin.last_count == count == other.last_count  # which counts nothing
 
 
 def _had_come_to(begin: Ends, last: Ends, other: Ends) -> bool:
     """Say whether a run had come to the count at which another begins."""
-    if begin.first_count is None or last.last_count is None or other.first_count is None:
+    if begin.first_count is None or other.first_count is None or other.first_count <= begin.first_count:
         return False
-    if _begins_anew(begin, other) or other.first_count <= begin.first_count:
+    if _begins_anew(begin, other) or last.last_count is None:
         return False
     unwritten = max(ALIKE * last.last_count, UNWRITTEN * max(begin.distance, other.distance))
     return other.first_count <= last.last_count + unwritten
