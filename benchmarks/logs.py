@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.timing import Ratio, side_by_side
 from milepost.histories.finding.discovery import find_logs
-from milepost.histories.finding.logs import Log
+from milepost.histories.finding.log import Log
 from milepost.histories.history import Wanted
 
 POINTS = 100_000

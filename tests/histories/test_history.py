@@ -9,7 +9,8 @@ import pytest
 
 from milepost.errors import HistoryError
 from milepost.histories.finding.folders import Folder
-from milepost.histories.finding.logs import FolderLogs, Log
+from milepost.histories.finding.log import Log
+from milepost.histories.finding.logs import FolderLogs
 from milepost.histories.history import History, Rows, Wanted
 from milepost.histories.reader import File, Reader
 from tests.histories.helpers import column
