@@ -118,6 +118,7 @@ WRONG = {
     "thresholds: []\nprices: {price_per_hour: -1}": "prices.price_per_hour: found -1.0",
     "thresholds: []\naws: {use_spot: maybe}": "aws.use_spot: found 'maybe', expected true or false",
     "thresholds: []\nheartbeat_seconds: 0": "heartbeat_seconds: found 0.0",
+    "thresholds: []\nsamples_per_step: 0": "samples_per_step: found 0, expected a whole number, 1 or more",
     "thresholds: []\nstore: a\nstore: b": "found the key 'store' twice",
     "a: [": "expected YAML",
     "": "found nothing in it, expected a mapping with the key 'thresholds'",

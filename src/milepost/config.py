@@ -163,6 +163,7 @@ class Config(Section, frozen=True):
         store: Path or URL of the store; ``off`` keeps nothing.
         heartbeat_seconds: How often the ledger is marked while the run goes on.
         gap: How long a hole between two updates must be to be left out, such as ``10m``; none is where not given.
+        samples_per_step: How many samples a step is: what the trainer tells, or a log that counts steps, times this.
         sinks: Where results are shown.
         budget: How much the run may cost.
         alerts: Whom to tell of what.
@@ -177,6 +178,7 @@ class Config(Section, frozen=True):
     store: str | None = None
     heartbeat_seconds: float = 15.0
     gap: str | None = None
+    samples_per_step: int | None = None
     sinks: tuple[str, ...] | None = None
     budget: Budget | None = None
     alerts: Alerts | None = None
@@ -184,6 +186,8 @@ class Config(Section, frozen=True):
     def __post_init__(self) -> None:
         require_unique_names(self.thresholds)
         require(0 < self.heartbeat_seconds < math.inf, "heartbeat_seconds", self.heartbeat_seconds, "above 0")
+        per_step = self.samples_per_step
+        require(per_step is None or per_step >= 1, "samples_per_step", per_step, "a whole number, 1 or more")
         _ = self.gap_seconds
 
     @property

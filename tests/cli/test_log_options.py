@@ -59,6 +59,8 @@ ONE_OF_EACH: dict[str, Any] = {
     **dict.fromkeys(("config", "log_format", "match", "group_by", "samples_column", "time_column", "time_unit"), "x"),
     **dict.fromkeys(("run_column", "instance", "region", "provider", "source"), "x"),
     "threshold": ["m > 1"],
+    "samples_per_step": 64,
+    "gap": "10m",
     "nodes": 2,
     "spot": False,
     "price_per_hour": 0.0,

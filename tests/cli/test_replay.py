@@ -64,10 +64,10 @@ def test_json_has_one_result_a_line_and_nothing_else(logs: Path) -> None:
 
 
 def test_one_bad_file_is_reported_and_stops_the_rest_only_if_asked(logs: Path) -> None:
-    (logs / "fast" / "broken.csv").write_text("step,loss\n1,2\n")
+    (logs / "fast" / "broken.csv").write_text("run,samples,loss\na,1,2\nb,2,1\n")
     _, said = run("replay", logs, "--threshold", "reward >= 2")
     assert "4 runs read, 1 skipped" in said
-    assert "--samples-column" in said
+    assert "--run-column" in said
     _, said = run("replay", logs, "--threshold", "reward >= 2", "--strict", status=2)
     assert "broken.csv" in said
     _, said = run("replay", logs / "fast" / "broken.csv", "--threshold", "reward >= 2", status=2)

@@ -87,6 +87,16 @@ def test_parts_are_called_in_their_order_and_closed_in_the_reverse() -> None:
     assert len(pages) == 16
 
 
+def test_run_that_is_told_to_begin_says_at_once_that_it_lives() -> None:
+    pages: list[str] = []
+    clock = FakeClock()
+    run = tracked(Diary("a", pages), thresholds=(threshold(3.0),), clock=clock, heartbeat_seconds=4.0)
+    train(run, clock, 1)
+    run.begin()
+    run.begin()
+    assert [page for page in pages if "heartbeat" in page] == ["a heartbeat 1"] * 3
+
+
 def test_crossing_that_falls_on_a_heartbeat_is_heard_of_once_both_are_marked() -> None:
     clock = FakeClock()
     marks: list[list[str]] = []

@@ -50,6 +50,18 @@ class Broken(Sink):
         raise ConnectionError("the service is gone")
 
 
+@pytest.mark.parametrize("how", ["argument", "configuration"])
+def test_steps_of_the_caller_are_samples_where_it_is_said_how_many_each_is(how: str) -> None:
+    settings = Config(thresholds=(threshold(),), samples_per_step=256 if how == "configuration" else 8)
+    given = {"samples_per_step": 256} if how == "argument" else {}
+    with track(settings, price_per_hour=3.6, sinks=[], **given) as run:  # type: ignore[arg-type]
+        run.update({"m": 1.0}, 1)
+        (result,) = run.update({"m": 3.0}, 2)
+    assert (result.samples_to_threshold, result.samples_unit) == (512, "samples")
+    with pytest.raises(ConfigError, match="samples_per_step"):
+        track(thresholds=[threshold()], samples_per_step=0, sinks=[])
+
+
 def test_a_run_from_start_to_end() -> None:
     shelf = Shelf()
     with track(thresholds=[threshold()], run="r", group="g", price_per_hour=3.6, sinks=[shelf]) as run:

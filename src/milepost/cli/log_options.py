@@ -30,6 +30,9 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
         str | None, typer.Option(metavar="KEY", help="Group by a piece of the path (0, 1 …) or a setting.")
     ] = None
     samples_column: Annotated[str | None, typer.Option(help="Column that counts samples.")] = None
+    samples_per_step: Annotated[
+        int | None, typer.Option(metavar="N", help="Samples of a step, where the logs count steps.", min=1)
+    ] = None
     time_column: Annotated[str | None, typer.Option(help="Column that tells time.")] = None
     time_unit: Annotated[Literal["s", "min", "h"] | None, typer.Option(help="Its unit.")] = None
     run_column: Annotated[str | None, typer.Option(help="Column that tells runs in one file apart.")] = None

@@ -32,6 +32,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         metrics: Names of the metrics that are wanted; all where not given.
         samples_column: What counts samples; where not given, a column of a known name.
+        samples_per_step: How many samples a step of the log is, where it counts steps, or the column that
+            ``samples_column`` names does.
         time_column: What tells time; where not given, a column of a known name.
         time_unit: Unit of ``time_column``; where not given, what its name says, else seconds.
         run_column: What tells runs in one file apart.
@@ -41,6 +43,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     metrics: frozenset[str] | None = None
     samples_column: str | None = None
+    samples_per_step: int | None = None
     time_column: str | None = None
     time_unit: TimeUnit | None = None
     run_column: str | None = None

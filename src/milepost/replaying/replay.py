@@ -44,6 +44,7 @@ def replay(
     group: str | None = None,
     group_by: str | None = None,
     samples_column: str | None = None,
+    samples_per_step: int | None = None,
     time_column: str | None = None,
     time_unit: TimeUnit | None = None,
     run_column: str | None = None,
@@ -79,6 +80,7 @@ def replay(
         group_by: Group of each run: the number of a piece of its id's path, counting from 0, or the name of a setting
             that its log tells; several, separated by commas, are joined by ``/``.
         samples_column: Column that counts samples.
+        samples_per_step: How many samples a step is, of logs that count steps; wins over the configuration's.
         time_column: Column that tells time.
         time_unit: Its unit.
         run_column: Column that tells runs in one file apart.
@@ -116,12 +118,15 @@ def replay(
     settings = _settings(config, thresholds)
     if gap is not None:
         settings = msgspec.structs.replace(settings, gap=gap)
+    if samples_per_step is not None:
+        settings = msgspec.structs.replace(settings, samples_per_step=samples_per_step)
     workers = worker_count(workers, memory_bytes)
     job = Job(
         settings=settings,
         wanted=Wanted(
             metrics=frozenset(threshold.metric for threshold in settings.thresholds),
             samples_column=samples_column,
+            samples_per_step=settings.samples_per_step,
             time_column=time_column,
             time_unit=time_unit,
             run_column=run_column,

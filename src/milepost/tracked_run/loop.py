@@ -38,6 +38,7 @@ class Loop(RunView):
             is.
         wanted: Metrics that parts want to see whenever an update bears them.
         due_updates: After how many updates the next part is due.
+        samples_per_step: How many samples each that the program tells is; None for one.
     """
 
     def __init__(self, settings: Config, described: Run, earlier: Earlier | None = None, **fields: Any) -> None:
@@ -45,6 +46,7 @@ class Loop(RunView):
         self._earlier = earlier
         self.wanted: tuple[str, ...] = ()
         self.due_updates = NEVER
+        self.samples_per_step = settings.samples_per_step
         self._parts: list[Part] = []
         self._updating: list[Part] = []  # those that look at updates
         self._next_heartbeat = -math.inf

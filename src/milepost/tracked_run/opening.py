@@ -67,6 +67,7 @@ def track(
     sinks: Sequence[str | Sink] | None = None,
     parts: Iterable[Part] = (),
     gap: str | None = None,
+    samples_per_step: int | None = None,
     strict: bool = False,
     name: str | None = None,
     tags: Iterable[str] = (),
@@ -96,6 +97,8 @@ def track(
         parts: What else is to hang on the run, such as a `Part` of your own; in distributed training on global rank 0.
         gap: How long a hole between two updates must be to be left out of training time, such as ``10m``; else as the
             configuration says, else none is.
+        samples_per_step: How many samples a step is, where the program tells steps: ``samples`` of each update times
+            this; wins over the configuration's.
         strict: Raise also where a configuration that was found by an environment's name is missing or wrong.
         name: What people call the run. This and the three that follow are kept in the store; an active W&B run tells
             what is not given here.
@@ -130,6 +133,8 @@ def track(
         settings = msgspec.structs.replace(settings, thresholds=targets)
     if gap is not None:
         settings = msgspec.structs.replace(settings, gap=gap)
+    if samples_per_step is not None:
+        settings = msgspec.structs.replace(settings, samples_per_step=samples_per_step)
     _warn_of_what_waits(settings)
     id, of_job = (run, False) if run else find_run_id(name=name)
     where = store_of(store, settings.store)

@@ -48,7 +48,10 @@ class Recorder(Part):
         self.curves = Curves(self.run.tracker.series, known.curves if known else ())
 
     def _updated(self, metrics: Mapping[str, Any]) -> None:
-        curves, at = self.curves, self.run.tracker.last
+        tracker = self.run.tracker
+        if tracker.moves.falls.waiting:  # not observed as yet
+            return
+        curves, at = self.curves, tracker.timer.last_observed
         if self.wanted:
             curves.sample_rare(metrics, at)
         if self.is_due:

@@ -89,6 +89,8 @@ class TrackedRun:
                 return achieved
             if loop.soon:
                 loop.catch_up()
+            if loop.samples_per_step is not None:
+                samples = samples * loop.samples_per_step
             achieved = loop.tracker.update(metrics, samples, elapsed_seconds, wall_time=wall_time)
             loop.updates = updates = loop.updates + 1
             if updates >= loop.due_updates:
@@ -103,6 +105,13 @@ class TrackedRun:
         except Exception:
             self._failed("update")
         return achieved
+
+    @_never_raises(lambda: None)
+    def begin(self) -> None:
+        """Have it known now that the run is under way, and where it is. `track` does so at its start."""
+        if self._loop is not None:
+            self._loop.beat_soon()
+            self._loop.look({})
 
     @_never_raises(dict)
     def get_results(self) -> dict[str, ThresholdResult]:

@@ -83,6 +83,7 @@ class Moves:
             timer.first_samples = row.samples
             timer.forget_opened()
         timer.segment()
+        timer.elapsed_source = timer.elapsed_source or ("wall" if row.elapsed_seconds is None else "caller")
         timer.row_bound = "unknown"
         timer.settle()
         return timer.position(samples, timer.elapsed_seconds, timer.wall_time)

@@ -37,7 +37,7 @@ def observe_late(
         if series.absent == seen:  # it bore one
             series.left_at = at
         series.set_bounds()
-    timer.wall_time = max(timer.wall_time, at.wall_time)
+    timer.wall_time, timer.late = max(timer.wall_time, at.wall_time), (at, timer.updates + 1)
     return _observed(tracker, achieved, at)
 
 

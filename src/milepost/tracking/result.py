@@ -256,7 +256,7 @@ def time_of(crossing: Crossing, timer: Timer) -> tuple[Literal["lower", "upper"]
     if timer.first_clocks is not None:
         elapsed, wall = timer.first_clocks
         gained, passed = crossing.position.elapsed_seconds - elapsed, crossing.position.wall_time - wall
-        if gained > passed * (1 + ROUNDING) + ROUNDING_SECONDS:
+        if 0 <= passed < gained and gained > passed * (1 + ROUNDING) + ROUNDING_SECONDS:
             return None, f"elapsed time gains {gained:.0f} s where {passed:.0f} s pass by wall time: it is no clock"
     is_lower = bound == "lower" or timer.start_known is False
     if crossing.already_met or bound == "upper":

@@ -81,6 +81,7 @@ class Timer:
         told_bound: What those of the next update are, as its log says.
         start_known: Whether it is known when the run began.
         boundary: Set where the next update is the first of another process.
+        late: Where the last late observation stands, and how many updates there were with it.
         first_samples: What the first update told.
         first_clocks: Elapsed seconds and wall time of the first update, where it told both.
         count_offset: What is added to the samples that are told, since their counter began anew.
@@ -115,6 +116,7 @@ class Timer:
         self.told_bound: Bound | None = None
         self.start_known: bool | None = None
         self.boundary: ProcessStart | None = None
+        self.late: tuple[Position | None, int] = (None, 0)
         self.first_samples: int | None = None
         self.first_clocks: tuple[float, float] | None = None
         self.count_offset = 0
@@ -148,6 +150,12 @@ class Timer:
     def last(self) -> Position:
         """Where the last update stood."""
         return self.position(self.samples, self.elapsed_seconds, self.wall_time)
+
+    @property
+    def last_observed(self) -> Position:
+        """Where what the last update bore was observed: elsewhere than the run stands, where that was late."""
+        at, updates = self.late
+        return at if at is not None and updates == self.updates else self.last
 
     def before(self, samples: int) -> Position:
         """Return where the lineage was last seen below a count; its start where it never was."""

@@ -166,11 +166,13 @@ def test_a_line_that_never_ends_is_refused(tmp_path: Path, monkeypatch: pytest.M
         column(one(_write(tmp_path, bomb, "log.csv.gz")), "loss")
 
 
-def test_what_counts_samples_is_asked_for_and_steps_are_not_taken(tmp_path: Path) -> None:
+def test_steps_are_no_samples_unless_a_flag_says_so(tmp_path: Path) -> None:
     file = _write(tmp_path, "epoch,step,global_step,loss\n0,1,1,0.5\n")
-    with pytest.raises(HistoryError, match=r"found 'epoch', 'step', 'global_step', 'loss'; say .* --samples-column"):
-        one(file)
-    assert column(one(file, wanted=Wanted(samples_column="step")), "samples") == [1]
+    history = one(file)
+    assert (history.samples_unit, history.samples_source, column(history, "samples")) == ("steps", "step", [1])
+    assert "say which does with --samples-column" in (history.uncounted_because or "")
+    told = one(file, wanted=Wanted(samples_column="global_step"))
+    assert (told.samples_unit, told.samples_source, told.uncounted_because) == ("samples", "global_step", None)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +274,7 @@ def test_whole_rows_end_where_no_quote_is_open() -> None:
 
 def test_several_runs_are_not_taken_for_one(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
-    path.write_text("run,samples,loss\na,1,0.5\nb,1,0.25\n")
+    path.write_text("run,samples,loss\na,1,0.5\nb,2,0.25\n")
     with pytest.raises(HistoryError, match=r"found several runs in the column 'run'.*--run-column run"):
         list(delimited.DelimitedReader().histories([str(path)], "log", Wanted()))
     runs = delimited.DelimitedReader().histories([str(path)], "log", Wanted(run_column="run"))

@@ -98,9 +98,10 @@ def test_a_file_without_objects_is_refused(tmp_path: Path) -> None:
         one(_write(tmp_path, "1\n2\n"), format="jsonl")
 
 
-def test_samples_are_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(HistoryError, match="--samples-column"):
-        one(_write(tmp_path, '{"step": 1}\n'))
+def test_steps_are_counted_where_nothing_counts_samples(tmp_path: Path) -> None:
+    history = one(_write(tmp_path, '{"step": 1}\n{"step": 2}\n'))
+    assert (history.samples_unit, history.samples_source, column(history, "samples")) == ("steps", "step", [1, 2])
+    assert "--samples-column" in (history.uncounted_because or "")
 
 
 @given(st.binary(max_size=300))

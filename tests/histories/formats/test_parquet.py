@@ -149,3 +149,44 @@ def test_pyarrow_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(parquet, "find_spec", find)
     with pytest.raises(MissingExtra, match=r"reading Parquet needs pyarrow: pip install 'milepost\[replay\]'"):
         one(tmp_path)
+
+
+def test_float32_is_told_and_footers_are_as_wide_as_its_rounding(tmp_path: Path) -> None:
+    values = polars.Series([0.1, 0.5, 0.9], dtype=polars.Float32)
+    polars.DataFrame({"samples": [1000, 2000, 3000], "acc": values, "loss": [0.3, 0.2, 0.1]}).write_parquet(
+        tmp_path / "log.parquet"
+    )
+    history = one(tmp_path, wanted=Wanted(metrics=frozenset({"acc", "loss"})))
+    assert [rows.single for rows in history.rows()] == [frozenset({"acc"})]
+    for final in (True, False):  # float32(0.9) is below 0.9
+        (result,) = replay(tmp_path, thresholds=["acc >= 0.9"], final=final)
+        assert result.samples_to_threshold == 3000
+    (result,) = replay(tmp_path, thresholds=["loss <= 0.05"], final=False)
+    assert not result.achieved
+
+
+def test_statistics_tell_what_counts_and_no_more_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = 100
+    told = {"samples": range(0, rows * 64, 64), "elapsed_seconds": [at * 1.5 for at in range(rows)]}
+    told |= {"wall_time": [1.7e9 + at * 1.5 for at in range(rows)], "loss": [1 / (at + 1) for at in range(rows)]}
+    polars.DataFrame(told).write_parquet(tmp_path / "log.parquet")
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("was read")
+
+    monkeypatch.setattr(parquet, "_scan", refuse)
+    (result,) = replay(tmp_path, thresholds=["loss <= 0"], final=False)
+    assert (result.achieved, result.samples_unit, result.samples_source) == (False, "samples", "samples")
+
+
+@pytest.mark.parametrize("clock", ["wall_time", None])
+def test_where_statistics_leave_a_doubt_the_first_rows_tell(tmp_path: Path, clock: str | None) -> None:
+    rows = 50
+    told: dict[str, Any] = {"samples": [4000 + at * 7919 % 200 for at in range(rows)], "step": range(rows)}
+    told["elapsed"] = [60 + at * 31 % 7 for at in range(rows)]
+    if clock is not None:
+        told[clock] = [1.7e9 + 60 * at for at in range(rows)]
+    polars.DataFrame(told).write_parquet(tmp_path / "log.parquet")
+    history = one(tmp_path)
+    assert (history.samples_unit, history.samples_source) == ("steps", "step")
+    assert all(each.elapsed_seconds is None for each in history.rows())

@@ -86,3 +86,21 @@ def test_rows_that_are_no_json_are_reported(path: Path, tmp_path: Path) -> None:
     assert next(chunks).metrics.height == 40
     with pytest.raises(HistoryError, match="can't be read"):
         next(chunks)
+
+
+def test_a_run_began_when_its_settings_say(path: Path) -> None:
+    for history in read(path):
+        (rows,) = history.rows()
+        assert history.started_at is not None
+        assert rows.wall_time is not None
+        assert 0 <= rows.wall_time[0] - history.started_at < 60
+
+
+def test_calls_are_steps_where_nothing_counts_samples(path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "p.db"
+    copy.write_bytes(path.read_bytes())
+    with sqlite3.connect(copy) as connection:
+        connection.execute("UPDATE metrics SET metrics = replace(metrics, 'samples', 'other')")
+    connection.close()
+    history = read(copy)[0]
+    assert (history.samples_unit, history.samples_source) == ("steps", "step")

@@ -50,11 +50,12 @@ def test_tokens_are_samples_and_steps_are_not(tmp_path: Path) -> None:
     assert "--time-column" in (history.untimed_because or "")
 
 
-def test_without_tokens_what_counts_is_asked_for(tmp_path: Path) -> None:
+def test_without_tokens_steps_are_counted_and_how_to_have_tokens_is_said(tmp_path: Path) -> None:
     log = [{"loss": 2.5, "step": 10}, {"loss": 1.5, "step": 20}]
     file = _state(tmp_path / "trainer_state.json", log)
-    with pytest.raises(HistoryError, match=r"include_num_input_tokens_seen.*--samples-column; found loss, step"):
-        one(file)
+    history = one(file)
+    assert (history.samples_unit, history.samples_source, column(history, "samples")) == ("steps", "step", [10, 20])
+    assert "include_num_input_tokens_seen" in (history.uncounted_because or "")
     assert column(one(file, wanted=Wanted(samples_column="step")), "samples") == [10, 20]
 
 

@@ -68,6 +68,7 @@ class DawnbenchReader(Reader):
             metrics=metrics,
             config=_config(told),
             fleet_usd_per_hour=cost if cost is not None and math.isfinite(cost) and cost >= 0 else None,
+            samples_unit=None,
             uncounted_because=UNCOUNTED,
         )
 

@@ -19,7 +19,6 @@ from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.table import Frame, Table
-from milepost.log import logger
 
 DELIMITERS = ("\t", ",", ";")
 NAMES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
@@ -84,6 +83,9 @@ class DelimitedTable(Table):
             return
         first_row = 1
         for number, block in enumerate(blocks(self.where, start=self.start, whole_records=whole_rows)):
+            if only is not None and number not in only and number + 1 < len(self.places):
+                first_row = self.places[number + 1][1]
+                continue
             if number == len(self.places):
                 self.places.append(((block.offset, len(block.data), block.whole), first_row))
             data = self._parsed(block, first_row, columns)
@@ -129,9 +131,7 @@ class DelimitedTable(Table):
         except csv.Error as error:
             raise HistoryError(f"{self.where}: found {error} after row {first_row + len(rows) - 1}") from error
         if long:
-            logger("histories").warning(
-                "%s: %d rows have more fields than the header's %d; not read", self.where, long, width
-            )
+            self.warn("%s: %d rows have more fields than the header's %d; not read", self.where, long, width)
         return polars.DataFrame(rows, schema=dict.fromkeys(self.columns, polars.String()), orient="row")
 
     def _fields(self, row: str) -> list[str]:
@@ -151,7 +151,7 @@ class DelimitedTable(Table):
         last = data[end:]
         fields = self._fields(last.decode("utf-8", "replace"))
         if last.count(b'"') % 2 or len(fields) < len(self.columns) or CUT_SHORT.search(last.rstrip(b"\r ")):
-            logger("histories").warning("%s: its last row is cut short; not read", self.where)
+            self.warn("%s: its last row is cut short; not read", self.where)
             return data[:end]
         return data
 

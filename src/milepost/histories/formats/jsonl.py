@@ -13,7 +13,6 @@ from milepost.histories.history import History, Wanted
 from milepost.histories.reader import HEAD_BYTES, File, Reader
 from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.table import Frame, Table, frames_of
-from milepost.log import logger
 
 NAMES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
@@ -86,6 +85,9 @@ class JsonLines(Table):
             return
         first_row, unread = 1, 0
         for number, block in enumerate(blocks(self.where)):
+            if only is not None and number not in only and number + 1 < len(self.places):
+                first_row = self.places[number + 1][1]
+                continue
             if number == len(self.places):
                 self.places.append(((block.offset, len(block.data), block.whole), first_row))
             rows, broken = self._rows(block, wanted)
@@ -94,7 +96,7 @@ class JsonLines(Table):
                 yield from frames_of(number, first_row, rows)
             first_row += len(rows)
         if unread:
-            logger("histories").warning("%s: %d lines are no whole JSON objects; not read", self.where, unread)
+            self.warn("%s: %d lines are no whole JSON objects; not read", self.where, unread)
 
     def _rows(self, block: FileBlock, wanted: frozenset[str] | None) -> tuple[list[dict[str, Any]], int]:
         """Return the objects of a block, flat, with those keys that are wanted; and how many lines are none."""

@@ -94,6 +94,7 @@ class ParquetTable(Table):
         self.names: list[tuple[str, ...]] = []
         self._footers: list[Any] = []
         self._chunks: list[ParquetChunk] = []
+        self._known: dict[tuple[ParquetChunk, str], Range | None] = {}
         telling: dict[str, None] = {}
         others = set[str]()
         for number, (file, name) in enumerate(zip(self.files, files, strict=True)):
@@ -126,6 +127,17 @@ class ParquetTable(Table):
                     data = scanned.slice(chunk.first_row, chunk.height).collect()
                 yield Frame(number, before[chunk.file] + chunk.first_row + 1, data)
 
+    def head(self, columns: Collection[str], height: int) -> polars.DataFrame | None:
+        """Return the first rows of some columns; None where they can't be read."""
+        for file, names in zip(self.files, self.names, strict=True):
+            if found := [name for name in names if name in columns]:
+                try:
+                    with _refusing(file):
+                        return _scan(file).select(found).head(height).collect()
+                except HistoryError:
+                    return None
+        return None
+
     def ranges(self, columns: Collection[str]) -> Sequence[Mapping[str, Range]]:
         """Return what the footers tell of each chunk: their row groups' statistics."""
         return [self._ranges_of(chunk, columns) for chunk in self._chunks]
@@ -145,14 +157,16 @@ class ParquetTable(Table):
         footer, names = self._footers[chunk.file], self.names[chunk.file]
         if footer.num_columns != len(names):
             return {}  # nested columns: their parts are counted by themselves
-        known = {}
         for at, name in enumerate(names):
-            if name in columns:
-                ranges = [_range_of(footer.row_group(group).column(at).statistics) for group in chunk.groups]
+            if name in columns and (chunk, name) not in self._known:
+                ranges = [_range_of(footer.row_group(group).column(at)) for group in chunk.groups]
                 told = [each for each in ranges if each is not None]
-                if len(told) == len(ranges):
-                    known[name] = Range(min(each.low for each in told), max(each.high for each in told))
-        return known
+                is_known = len(told) == len(ranges)
+                self._known[chunk, name] = (
+                    Range(min(each.low for each in told), max(each.high for each in told)) if is_known else None
+                )
+        found = ((name, self._known[chunk, name]) for name in names if name in columns)
+        return {name: each for name, each in found if each is not None}
 
     def _local(self, file: str, number: int) -> str:
         """Return the path of a file on this machine."""
@@ -194,17 +208,27 @@ def _following(chunks: Sequence[ParquetChunk]) -> tuple[int, ...]:
     return tuple(following)
 
 
-def _range_of(statistics: Any) -> Range | None:
+def _range_of(column: Any) -> Range | None:
     """Return between which numbers the values of a row group lie; None where it may hold anything, or nothing.
+
+    Values and targets of float32 are compared as float32: a target beyond the last value by less than their distance is
+    met, so the range is widened by one number of float32.
 
     The least and the greatest are those of all values that are no NaN: https://github.com/apache/parquet-format. Where
     both are finite, so is every value that is no NaN, and there is at least one.
     """
+    statistics = column.statistics
     if statistics is None or not statistics.has_min_max:
         return None
     low, high = statistics.min, statistics.max
-    is_number = all(isinstance(each, int | float) and math.isfinite(each) for each in (low, high))
-    return Range(float(low), float(high)) if is_number and low <= high else None
+    if not all(isinstance(each, int | float) and math.isfinite(each) for each in (low, high)) or low > high:
+        return None
+    if column.physical_type == "FLOAT":
+        import numpy
+
+        low = numpy.nextafter(numpy.float32(low), numpy.float32("-inf"))
+        high = numpy.nextafter(numpy.float32(high), numpy.float32("inf"))
+    return Range(float(low), float(high))
 
 
 @contextmanager

@@ -50,7 +50,13 @@ class EvaluationsReader(Reader):
             arrays = read_arrays(file, ("timesteps", *METRICS))
             rows = _rows(file, arrays, wanted)
             told = tuple(metric for name, metric in METRICS.items() if name in arrays)
-            yield History(run=run, rows=partial(iter, [rows]), metrics=told, untimed_because=UNTIMED)
+            yield History(
+                run=run,
+                rows=partial(iter, [rows]),
+                metrics=told,
+                samples_source="timesteps",
+                untimed_because=UNTIMED,
+            )
 
 
 def _rows(file: str, arrays: dict[str, Any], wanted: Wanted) -> Rows:

@@ -79,6 +79,7 @@ class MonitorReader(Reader):
             rows=lambda: _rows(monitors, started_at, wanted),
             metrics=(*names, *(metric for name, metric in MEANS.items() if name in names)),
             config=config,
+            samples_source="l",
             started_at=started_at,
         )
 

@@ -1,13 +1,15 @@
 """trackio's databases: https://github.com/gradio-app/trackio, ``trackio/sqlite_storage.py``.
 
 A project is an SQLite file, with a table ``metrics`` whose rows are what one call logged, as JSON, and a table
-``configs``. A call's time is wall time; its step counts calls unless the program said otherwise, so it is no samples.
+``configs``. A call's time is wall time, counted from ``_Created`` in its settings; its step counts calls unless the
+program said otherwise: steps, and no samples.
 """
 
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -58,6 +60,7 @@ class TrackioReader(Reader):
             for key, name in runs:
                 config = configs.get(key, {})
                 told = {"config": _plain(config), "group": config.get("_Group"), "seed": seed_of(config)}
+                told["started_at"] = _unix(config.get("_Created"))
                 unique = name if named.count(name) == 1 else f"{name}-{key}"
                 yield from one_of_many(partial(TrackioRun, path, key), f"{run}/{unique}", wanted, **told)
 
@@ -111,6 +114,15 @@ def _configs(connection: sqlite3.Connection) -> dict[str, dict[str, Any]]:
         return {}
     rows = connection.execute(f"SELECT {_key(connection)}, config FROM configs")
     return {str(key): told for key, config in rows if isinstance(told := json.loads(config), dict)}
+
+
+def _unix(date: object) -> float | None:
+    """Return the Unix seconds of an ISO 8601 date that says its zone; None for anything else."""
+    try:
+        told = datetime.fromisoformat(date) if isinstance(date, str) else None
+    except ValueError:
+        return None
+    return None if told is None or told.tzinfo is None else told.timestamp()
 
 
 def _plain(config: dict[str, Any]) -> dict[str, Any]:

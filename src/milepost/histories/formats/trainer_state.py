@@ -2,8 +2,9 @@
 
 https://github.com/huggingface/transformers, ``trainer_callback.py``, ``TrainerState``: ``log_history`` is a list of
 what was logged, each with ``step`` (of the optimizer, not samples) and ``epoch``. With
-``include_num_input_tokens_seen`` each tells ``num_input_tokens_seen`` too. How many examples a step had is not in it:
-``train_batch_size`` is one device's, and neither the devices nor gradient accumulation are told.
+``include_num_input_tokens_seen`` each tells ``num_input_tokens_seen`` too, and TRL's trainers tell ``num_tokens``. How
+many examples a step had is not in it: ``train_batch_size`` is one device's, and neither the devices nor gradient
+accumulation are told.
 """
 
 import json
@@ -27,6 +28,7 @@ MAX_BYTES = 256 * 2**20
 STATE_KEYS = (b'"log_history"', b'"global_step"', b'"max_steps"', b'"best_metric"', b'"is_world_process_zero"')
 CHECKPOINT = re.compile(r"^checkpoint-(\d+)$")
 UNTIMED = "trainer_state.json tells no time but the total; say which key of its log_history does with --time-column"
+UNCOUNTED = "train with include_num_input_tokens_seen to have tokens"
 
 
 class TrainerStateReader(Reader):
@@ -47,17 +49,11 @@ class TrainerStateReader(Reader):
         """Yield the run of each file.
 
         Raises:
-            HistoryError: It has no ``log_history``, or that does not tell what is needed.
+            HistoryError: It has no ``log_history``.
         """
         for file in files:
             state = _read(file)
             table = LogHistory(file, [row for row in state["log_history"] if isinstance(row, dict)])
-            if wanted.samples_column is None and "num_input_tokens_seen" not in table.columns:
-                raise HistoryError(
-                    f"{file}: its log_history counts steps of the optimizer and no samples (train with "
-                    "include_num_input_tokens_seen to have tokens); say which of its keys counts with "
-                    f"--samples-column; found {', '.join(table.columns) or 'no key'}"
-                )
             runtimes = [row["train_runtime"] for row in table.logged if _is_number(row.get("train_runtime"))]
             yield from histories_of(
                 table,
@@ -66,6 +62,7 @@ class TrainerStateReader(Reader):
                 config={name: value for name, value in state.items() if isinstance(value, (str, int, float, bool))},
                 run_seconds=float(runtimes[-1]) if runtimes else None,
                 untimed_because=UNTIMED,
+                uncounted_because=UNCOUNTED,
             )
 
 

@@ -9,7 +9,10 @@ from milepost.errors import HistoryError
 from milepost.histories.history import Rows
 from milepost.histories.tables import values
 from milepost.histories.tables.columns import Chosen, TimeColumn
+from milepost.histories.tables.stale import Stale
 from milepost.log import logger
+
+LARGEST = 2**63 - 1
 
 
 class Chunks:
@@ -19,13 +22,17 @@ class Chunks:
         where: What messages call the table.
         chosen: Its columns that are no metrics.
         metrics: Columns to read as metrics; all others where None.
+        stale: Evaluations that are told again, row after row.
     """
 
-    def __init__(self, where: str, chosen: Chosen, metrics: tuple[str, ...] | None) -> None:
+    def __init__(
+        self, where: str, chosen: Chosen, metrics: tuple[str, ...] | None, stale: Mapping[str, str] | None = None
+    ) -> None:
         self.where, self.chosen, self.metrics = where, chosen, metrics
+        self.stale = Stale(stale or {})
         self.last: dict[str, float] = {}
-        self.units: dict[str, float] = {}
-        self.is_wall: dict[str, bool] = {}
+        self.is_wall = {column.name: column.is_wall for column in chosen.times if column.is_wall is not None}
+        self.seen: set[str] = set()
         self.text: dict[str, int] = {}
         self.read_any: set[str] = set()
         self.zoneless = False
@@ -46,9 +53,11 @@ class Chunks:
         counts = at = unread = None
         samples = self.chosen.samples
         if samples is not None and samples in data.columns:
-            counts, at, unread = values.samples(data[samples])
+            counts, at, unread = self._counts(data[samples])
         times = {
-            column.name: values.times(data[column.name]) for column in self.chosen.times if column.name in data.columns
+            column.name: values.times(data[column.name], zoned=column.zoned)
+            for column in self.chosen.times
+            if column.name in data.columns
         }
         masks = [(samples or "", unread), *((name, told.unread) for name, told in times.items())]
         for name, mask in masks:
@@ -83,6 +92,17 @@ class Chunks:
                     "%s: %d values of %r are no numbers; taken as not logged", self.where, count, name
                 )
 
+    def _counts(self, column: polars.Series) -> values.Samples:
+        """Return what a chunk counts. A log's own step that counts nothing is not told, and no fault."""
+        counts, wrong, unread = values.samples(column)
+        if (per_step := self.chosen.per_step) != 1:
+            if wrong is None and (most := counts.max()) is not None and most > LARGEST // per_step:  # type: ignore[operator]
+                wrong = (counts > LARGEST // per_step).arg_max()
+            counts = counts * per_step
+        if wrong is not None and self.chosen.unit != "samples":
+            counts, wrong = counts.set((counts < 0).fill_null(False), None), None
+        return values.Samples(counts, wrong, unread)
+
     def _leave_out(self, name: str, column: polars.Series, mask: polars.Series, rows: range | polars.Series) -> None:
         """Take note of rows whose samples or time are text that is none: where they stand, nothing tells."""
         at = mask.arg_max()
@@ -95,21 +115,20 @@ class Chunks:
         names = self.metrics
         if names is None:
             names = tuple(name for name in data.columns if name not in self.chosen.names)
+        single = frozenset(name for name in names if name in data.columns and data[name].dtype == polars.Float32)
         metrics = polars.DataFrame({name: self._metric(data[name]) for name in names if name in data.columns})
+        metrics = self.stale.without_repeats(metrics, data)
         elapsed = wall = None
         for column in self.chosen.times:
-            if column.name in times:
-                told, is_wall = self._time(column, times[column.name])
-            else:
-                told, is_wall = None, self.is_wall.get(column.name, False)
-            told = self._carried(column.name, told, data.height, polars.Float64())
-            if is_wall:
+            found, some_none = self._time(column, times[column.name]) if column.name in times else (None, False)
+            told = self._carried(column.name, found, data.height, polars.Float64(), some_none=some_none)
+            if self.is_wall.get(column.name, False):
                 wall = told
-            elif elapsed is None or column.name in self.units:  # what tells nothing takes no other's place
+            elif elapsed is None or column.name in self.seen:  # what tells nothing takes no other's place
                 elapsed = told
         if self.chosen.samples is not None:
             counts = self._carried(self.chosen.samples, counts, data.height, polars.Int64())
-        return Rows(metrics=metrics, samples=counts, elapsed_seconds=elapsed, wall_time=wall)
+        return Rows(metrics=metrics, samples=counts, elapsed_seconds=elapsed, wall_time=wall, single=single)
 
     def _metric(self, column: polars.Series) -> polars.Series:
         """Return a metric's values, and keep in mind which were text."""
@@ -121,29 +140,39 @@ class Chunks:
         return found
 
     def _time(self, column: TimeColumn, found: values.Times) -> tuple[polars.Series, bool]:
-        """Return a column's times in seconds, and whether they are Unix time."""
+        """Return a column's times in seconds, and whether some can't be: those are NaN."""
         if found.zoneless and not self.zoneless:
             self.zoneless = True
             logger("histories").warning("%s: the times of %r say no zone; taken for UTC", self.where, column.name)
-        first: Any = None if column.name in self.units else found.values.first(ignore_nulls=True)
-        if first is not None:
-            wall = not column.elapsed and values.is_unix(first)
-            self.is_wall[column.name] = wall
-            unit = column.unit_seconds or (values.unix_unit(first) if wall else 1.0)
-            self.units[column.name] = 1.0 if found.dated else unit
-        unit = self.units.get(column.name, 1.0)
-        return found.values if unit == 1.0 else found.values * unit, self.is_wall.get(column.name, False)
+        if column.name not in self.seen:
+            first: Any = found.values.first(ignore_nulls=True)
+            if first is not None:
+                self.seen.add(column.name)
+                self.is_wall.setdefault(column.name, values.is_unix(first))
+        return values.in_seconds(found, column.unit_seconds, wall=self.is_wall.get(column.name, False))
 
-    def _carried(self, name: str, told: polars.Series | None, height: int, dtype: polars.DataType) -> polars.Series:
-        """Return a column with what was told last where a row tells nothing."""
+    def _carried(
+        self, name: str, told: polars.Series | None, height: int, dtype: polars.DataType, *, some_none: bool = False
+    ) -> polars.Series:
+        """Return a column with what was told last where a row tells nothing.
+
+        Args:
+            name: Its name.
+            told: What is told; None where nothing is.
+            height: How many rows there are.
+            dtype: Its type.
+            some_none: Whether some are NaN: times that can't be are not carried on.
+        """
         if told is None:
             told = polars.Series(name, [None] * height, dtype)
-        if told.null_count():
-            told = told.fill_null(strategy="forward")
+        sound = told.fill_nan(None) if some_none else told
+        if sound.null_count():
+            sound = sound.fill_null(strategy="forward")
             if name in self.last:
-                told = told.fill_null(self.last[name])
-        if len(told) and told[-1] is not None:
-            self.last[name] = told[-1]
+                sound = sound.fill_null(self.last[name])
+            told = told.zip_with(told.is_not_null(), sound) if some_none else sound
+        if len(sound) and sound[-1] is not None:
+            self.last[name] = sound[-1]
         return told
 
 

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 import polars
 
+from milepost.errors import HistoryError
 from milepost.histories.decoding.json_rows import MAX_CELLS, frame_of
 from milepost.histories.history import Range
+from milepost.log import logger
 
 
 class Frame(NamedTuple):
@@ -62,6 +64,20 @@ class Table(ABC):
         Raises:
             HistoryError: It is broken, after everything before that was yielded.
         """
+
+    def head(self, columns: Collection[str], height: int) -> polars.DataFrame | None:
+        """Return the first rows of some columns, as far as they can be read; None where they can't."""
+        try:
+            return next((frame.data.head(height) for frame in self.frames(columns)), None)
+        except HistoryError:
+            return None
+
+    def warn(self, text: str, *told: object) -> None:
+        """Warn of something that is wrong with it, once, however often it is read."""
+        said: set[object] = self.__dict__.setdefault("_said", set())
+        if (text, told) not in said:
+            said.add((text, told))
+            logger("histories").warning(text, *told)
 
     def ranges(self, columns: Collection[str]) -> Sequence[Mapping[str, Range]]:
         """Return what is known of each chunk without reading it, by column; where ``chunk_count`` is not 0."""

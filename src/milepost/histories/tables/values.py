@@ -1,5 +1,6 @@
 """Values of a table's columns, exactly: metrics as Float64, samples as Int64, times as seconds."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -11,8 +12,11 @@ UNTOLD = ("", "na", "n/a", "none", "null", "-", "--", "nil")
 LATEST_ELAPSED_SECONDS = 5e8
 """Sixteen years: a larger number in a column of times is Unix time (1985 or later)."""
 
-UNIX_UNITS = ((1e11, 1.0), (1e14, 1e-3), (1e17, 1e-6), (1e20, 1e-9))
-"""Unix time below the first number is in this unit: seconds until the year 5138, milliseconds since 1973, and so on."""
+EARLIEST_UNIX, LATEST_UNIX = 631_152_000.0, 4_102_444_800.0
+"""The years 1990 and 2100: no log was written before, or will be after."""
+
+UNIX_UNITS = ((1e11, 1e-3), (1e14, 1e-6), (1e17, 1e-9))
+"""Unix time above the first number is in this unit: in seconds it were after the year 5138, in milliseconds 1973."""
 
 
 class Samples(NamedTuple):
@@ -66,7 +70,7 @@ def samples(column: polars.Series) -> Samples:
     whole = ((floats == floats.floor()) & (floats.abs() < 2.0**63)).fill_null(False)
     counts = counts.zip_with(counts.is_not_null(), floats.set(~whole, None).cast(polars.Int64))
     wrong = (counts < 0).fill_null(False) | (counts.is_null() & floats.is_not_null())
-    return Samples(counts, wrong.arg_max() if wrong.any() else None, _unread(column) if unread else None)
+    return Samples(counts, wrong.arg_max() if wrong.any() else None, is_text(column) if unread else None)
 
 
 class Times(NamedTuple):
@@ -75,35 +79,81 @@ class Times(NamedTuple):
     Attributes:
         values: Float64: numbers in the column's own unit; dates as Unix seconds, durations as seconds.
         dated: Whether it held dates or durations, whose unit is not in question.
-        zoneless: Whether it held dates without a zone: they are taken for UTC.
+        zoneless: Whether it held dates without a zone: they are taken for UTC, or for NaN where others have one.
+        zoned: Whether it held dates with a zone.
         unread: Which rows hold text that is no time; None where none does.
     """
 
     values: polars.Series
     dated: bool = False
     zoneless: bool = False
+    zoned: bool = False
     unread: polars.Series | None = None
 
 
-def times(column: polars.Series) -> Times:
-    """Return a column of times."""
+def times(column: polars.Series, *, zoned: bool = False) -> Times:
+    """Return a column of times.
+
+    Args:
+        column: The column.
+        zoned: Whether dates in it are known to say a zone: those that don't tell no time, and become NaN.
+    """
     if column.dtype == polars.Date:
         column = column.cast(polars.Datetime("us"))
     if isinstance(column.dtype, polars.Datetime):
         unix = column.dt.timestamp("us").cast(polars.Float64) / 1e6
-        return Times(unix, dated=True, zoneless=column.dtype.time_zone is None)
+        has_zone = column.dtype.time_zone is not None
+        return Times(unix, dated=True, zoneless=not has_zone, zoned=has_zone)
     if isinstance(column.dtype, polars.Duration):
         return Times(column.dt.total_microseconds().cast(polars.Float64) / 1e6, dated=True)
-    told, unread = numbers(column)
+    told, count = numbers(column)
     if (whole := told.sum()) != whole:  # a NaN, or infinities of both signs
         told = told.fill_nan(None)
-    if not unread:
+    if not count:
         return Times(told)
     dates = [_unix(text) for text in column.to_list()]
     found = polars.Series(column.name, [value for value, _ in dates], polars.Float64)
     if found.null_count() == len(found):
-        return Times(told, unread=_unread(column) if told.null_count() < len(told) else None)
-    return Times(found, dated=True, zoneless=any(zoneless for _, zoneless in dates), unread=_unread(column, found))
+        return Times(told, unread=is_text(column) if told.null_count() < len(told) else None)
+    without = [zoneless for _, zoneless in dates]
+    zoned = zoned or any(value is not None and not zoneless for value, zoneless in dates)
+    unread = is_text(column, found)
+    if zoned and any(without):
+        found = found.set(polars.Series(without), math.nan)
+    return Times(found, dated=True, zoneless=any(without) and not zoned, zoned=zoned, unread=unread)
+
+
+def in_seconds(told: Times, unit: float | None, *, wall: bool) -> tuple[polars.Series, bool]:
+    """Return times in seconds, and whether any can't be: those are NaN.
+
+    Args:
+        told: The times.
+        unit: How many seconds their unit is; None where that is not told: seconds, and of Unix times what each is
+            large enough for, row by row.
+        wall: Whether they are Unix times.
+    """
+    found = told.values
+    if not told.dated:
+        if unit is not None and unit != 1.0:
+            found = found * unit
+        elif unit is None and wall:
+            found = _of_any_unit(found)
+    low, high = (EARLIEST_UNIX, LATEST_UNIX) if wall else (0.0, LATEST_ELAPSED_SECONDS)
+    least, most = found.min(), found.max()
+    if least is None or (low <= least and most <= high):  # type: ignore[operator]
+        return found, told.zoned and found.is_nan().any()
+    return found.set(((found < low) | (found > high)).fill_null(False), math.nan), True
+
+
+def _of_any_unit(unix: polars.Series) -> polars.Series:
+    """Return Unix times in seconds, each in the unit that it is large enough for."""
+    found = unix
+    for limit, unit in UNIX_UNITS:
+        larger = (unix >= limit).fill_null(False)
+        if not larger.any():
+            break
+        found = found.zip_with(~larger, unix * unit)
+    return found
 
 
 def is_unix(value: float) -> bool:
@@ -111,12 +161,7 @@ def is_unix(value: float) -> bool:
     return value >= LATEST_ELAPSED_SECONDS
 
 
-def unix_unit(value: float) -> float:
-    """Return how many seconds the unit is that a Unix time is written in."""
-    return next((unit for limit, unit in UNIX_UNITS if value < limit), 1.0)
-
-
-def _unread(column: polars.Series, found: polars.Series | None = None) -> polars.Series:
+def is_text(column: polars.Series, found: polars.Series | None = None) -> polars.Series:
     """Return which values of a column are text that is neither a number, nor ``found``, nor says that there is none."""
     text = column.str.strip_chars()
     told = text.is_not_null() & ~text.str.to_lowercase().is_in(list(UNTOLD))

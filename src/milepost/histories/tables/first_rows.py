@@ -1,0 +1,98 @@
+"""The first rows of a table: what they tell of the columns that may count or tell time."""
+
+import math
+from collections.abc import Iterable
+
+import polars
+
+from milepost.histories.tables import values
+from milepost.histories.tables.course import FIRST_ROWS, Course, of_clock, of_counter
+
+
+class FirstRows:
+    """The first rows of a table, or of its first run.
+
+    Args:
+        data: Their columns that may count or tell time.
+    """
+
+    def __init__(self, data: polars.DataFrame) -> None:
+        self.data = data.head(FIRST_ROWS)
+        self._courses: dict[str, Course] = {}
+        self._times: dict[str, values.Times] = {}
+
+    def __len__(self) -> int:
+        return self.data.height
+
+    def tells(self, name: str) -> bool:
+        """Whether a column has any number here."""
+        return name in self.data.columns and bool(self.course(name).told)
+
+    def course(self, name: str) -> Course:
+        """Return how a column goes as a counter."""
+        if name not in self._courses:
+            self._courses[name] = of_counter(values.numbers(self.data[name])[0].to_list())
+        return self._courses[name]
+
+    def times(self, name: str) -> values.Times:
+        """Return a column as times."""
+        if name not in self._times:
+            self._times[name] = values.times(self.data[name])
+        return self._times[name]
+
+    def is_wall(self, name: str) -> bool | None:
+        """Say whether a column holds Unix times, most of it; None where it holds no time."""
+        told = self.times(name).values.drop_nulls()
+        if not len(told):
+            return None
+        unix = int((told >= values.LATEST_ELAPSED_SECONDS).sum())
+        return 2 * unix >= len(told)
+
+    def seconds(self, name: str, unit: float | None, *, wall: bool) -> list[float | None]:
+        """Return a column's times in seconds; None where a row tells none, or one that can't be."""
+        found, _ = values.in_seconds(self.times(name), unit, wall=wall)
+        return [None if each is None or math.isnan(each) else each for each in found.to_list()]
+
+    def text_of(self, name: str) -> str | None:
+        """Return a text in a column that is no number, and does not say that there is none; None where none is."""
+        column = self.data[name]
+        if column.dtype != polars.String or not values.numbers(column)[1]:
+            return None
+        found: str = column.filter(values.is_text(column))[0]
+        return found
+
+    def part_wrong(self, name: str) -> float:
+        """Return which part of a column's numbers counts nothing: is negative, or not whole."""
+        told = values.numbers(self.data[name])[0].drop_nulls().drop_nans()
+        return int(((told < 0) | (told != told.floor())).sum()) / max(1, len(told))
+
+    def rises_beside(self, name: str, others: Iterable[str]) -> bool:
+        """Say whether any other column has more than one value."""
+        return any(other != name and other in self.data.columns and self._varies(other) for other in others)
+
+    def _varies(self, name: str) -> bool:
+        return len(self.course(name).told) > 1 or self.times(name).values.drop_nulls().n_unique() > 1
+
+    def clock_course(self, seconds: list[float | None], counter: str | None) -> Course:
+        """Return how times go, beside what counts."""
+        back = self.course(counter).all_falls if counter is not None and counter in self.data.columns else ()
+        return of_clock(seconds, back)
+
+
+def outruns(elapsed: list[float | None], wall: list[float | None]) -> bool:
+    """Say whether elapsed time runs ahead of wall time by more than rounding does, where neither falls."""
+    of_elapsed = of_wall = 0.0
+    last: tuple[float, float] | None = None
+    for one, other in zip(elapsed, wall, strict=True):
+        if one is None or other is None:
+            continue
+        if last is not None and one >= last[0] and other >= last[1]:
+            of_elapsed += one - last[0]
+            of_wall += other - last[1]
+        last = one, other
+    return of_elapsed > 1.01 * of_wall + 1
+
+
+def stands(seconds: Iterable[float | None]) -> bool:
+    """Say whether times are all the same."""
+    return len({each for each in seconds if each is not None}) == 1
