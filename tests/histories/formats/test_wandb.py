@@ -122,28 +122,6 @@ def test_files_of_one_run_are_one_run_in_the_order_of_their_starts(tmp_path: Pat
     assert boundary.started_at < chunks[1].wall_time[0]
 
 
-def test_files_of_one_run_are_one_run_in_the_order_of_their_starts(tmp_path: Path) -> None:
-    first = logged(tmp_path / "a", [{"samples": at * 1000, "reward": at} for at in range(1, 11)], id="abc", project="p")
-    second = logged(
-        tmp_path / "b", [{"samples": at * 1000, "reward": at} for at in range(6, 21)], id="abc", project="p"
-    )
-    other = logged(tmp_path / "c", [{"samples": 1, "reward": 0}], id="other", project="p")
-    files = [str(path) for path in (second, other, first)]
-    one, two = WandbFileReader().histories(files, "run", Wanted(metrics=frozenset({"reward"})))
-    assert (one.run, two.run) == ("abc", "other")
-    chunks = list(one.rows())
-    assert [value for chunk in chunks for value in chunk.metrics["reward"]] == [*range(1, 11), *range(6, 21)]
-    boundaries = [(number, boundary) for number, chunk in enumerate(chunks) for boundary in chunk.boundaries]
-    ((number, boundary),) = boundaries
-    assert (number, boundary.row) == (1, 0)
-    assert one.started_at is not None
-    assert boundary.started_at is not None
-    assert chunks[0].wall_time is not None
-    assert chunks[1].wall_time is not None
-    assert one.started_at < chunks[0].wall_time[0] < chunks[0].wall_time[-1] < boundary.started_at
-    assert boundary.started_at < chunks[1].wall_time[0]
-
-
 def test_folder_of_runs_is_read_as_its_runs_alone(path: Path) -> None:
     found = list(find_logs([str(path.parents[2])]))
     assert [log.reader.name for log in found if isinstance(log, Log)] == ["wandb"]
