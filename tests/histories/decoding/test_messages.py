@@ -55,6 +55,7 @@ def test_they_meet_no_one_elses(parts: tuple[str, ...]) -> None:
 def test_fields_are_those_of_the_protocols() -> None:
     pytest.importorskip("tensorboard")
     pytest.importorskip("wandb")
+    from google.protobuf import timestamp_pb2
     from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2
     from wandb.proto import wandb_internal_pb2
 
@@ -64,7 +65,8 @@ def test_fields_are_those_of_the_protocols() -> None:
             *(summary_pb2.SummaryMetadata, summary_pb2.SummaryMetadata.PluginData, tensor_pb2.TensorProto),
         ],
         wandb_record: [getattr(wandb_internal_pb2, name) for name in ("Record", "RunRecord", "ConfigRecord")]
-        + [getattr(wandb_internal_pb2, name) for name in ("HistoryRecord", "HistoryItem", "ConfigItem")],
+        + [getattr(wandb_internal_pb2, name) for name in ("HistoryRecord", "HistoryItem", "ConfigItem")]
+        + [timestamp_pb2.Timestamp],
     }
     seen = 0
     for module, theirs in real.items():
@@ -76,7 +78,7 @@ def test_fields_are_those_of_the_protocols() -> None:
                 assert (field.number, field.is_repeated) == (its.number, its.is_repeated), field.name
                 assert STANDS_FOR.get(its.type, its.type) == field.type or its.type == its.TYPE_MESSAGE, field.name
                 seen += 1
-    assert seen == 5 + 1 + 1 + 5 + 1 + 1 + 10 + 3 + 3 + 1 + 1 + 3 + 3
+    assert seen == 5 + 1 + 1 + 5 + 1 + 1 + 10 + 3 + 4 + 1 + 1 + 3 + 3 + 2
 
 
 def test_without_protobuf_it_is_said_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
