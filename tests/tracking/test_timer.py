@@ -7,7 +7,7 @@ import pytest
 
 from milepost.tracking.tracker import PerformanceThresholdTracker
 from tests.helpers import START, FakeClock, threshold
-from tests.tracking.helpers import tracked, tracker_at
+from tests.tracking.helpers import raw, resumed, tracked, tracker_at
 
 
 @pytest.mark.parametrize("position", [(math.nan, None), (1, math.inf), (1, math.nan)])
@@ -163,3 +163,22 @@ def test_nothing_comes_after_the_end() -> None:
     clock.advance(200)
     assert (run.calculate_total_cost(), run.calculate_total_cost(billed=True)) == (10.0, 10.0)
     assert run.ledger.segments[0].marks[-1].name == "preempted"
+
+
+def test_updates_are_counted_where_nobody_tells_samples() -> None:
+    run, clock = tracked(raw(3.0))
+    for value in (1.0, 2.0):
+        run.update({"m": value})
+        clock.advance(10)
+    second, _ = resumed(run.state_dict())
+    (result,) = second.update({"m": 3.0})
+    assert (result.samples_to_threshold, result.after_samples, result.samples_unit) == (3, 2, "updates")
+    assert result.samples_source is None
+    assert "update() was told none" in str(result.uncounted_because)
+
+
+def test_update_without_samples_stands_at_the_last_that_were_told() -> None:
+    run, _ = tracked(raw(3.0))
+    run.update({"m": 1.0}, 640)
+    (result,) = run.update({"m": 3.0})
+    assert (result.samples_to_threshold, result.samples_unit) == (640, "samples")

@@ -152,7 +152,7 @@ def _tracker(
     clock = Clock(monotonic=lambda: 0.0, utc=lambda: start)
     tracker = PerformanceThresholdTracker(thresholds, ledger=ledger, clock=clock)
     tracker.timer.is_of_log, tracker.timer.start_known = True, start_known
-    tracker.counting = Counting(history.samples_unit, history.samples_source, history.uncounted_because)
+    tracker.timer.counting = Counting(history.samples_unit, history.samples_source, history.uncounted_because)
     return tracker
 
 

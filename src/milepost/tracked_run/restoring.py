@@ -3,7 +3,8 @@
 from milepost.log import logger
 from milepost.money.ledger import Ledger
 from milepost.runs.record import RunRecord
-from milepost.tracking.state import STATE_VERSION, SmootherState, ThresholdState, TrackerState
+from milepost.tracking.counting import OF_THE_CALLER, UPDATES
+from milepost.tracking.state import STATE_VERSION, SmootherState, ThresholdState, TimerState, TrackerState
 from milepost.tracking.tracker import PerformanceThresholdTracker
 
 JUMP_SECONDS = 10.0
@@ -19,6 +20,7 @@ def take_up(tracker: PerformanceThresholdTracker, record: RunRecord) -> None:
     if (here := ledger.here) is None:
         return
     results = {result.threshold: result for result in record.results}
+    units = {result.samples_unit for result in record.results}
     smoothers = {}
     for threshold in record.thresholds:
         if result := results.get(threshold.name):
@@ -43,6 +45,7 @@ def take_up(tracker: PerformanceThresholdTracker, record: RunRecord) -> None:
         thresholds=tuple(
             ThresholdState(threshold, 0, None, record.crossings.get(threshold.name)) for threshold in record.thresholds
         ),
+        timer=TimerState(counting=UPDATES if "updates" in units else OF_THE_CALLER),
     )
     checkpointed = {name: result.checkpointed for name, result in results.items() if result.achieved}
     are_known = any(known is not None for known in checkpointed.values())

@@ -74,7 +74,7 @@ class TrackedRun:
     def update(
         self,
         metrics: Mapping[str, Any],
-        samples: int,
+        samples: int | None = None,
         elapsed_seconds: float | None = None,
         *,
         wall_time: float | None = None,
@@ -85,11 +85,11 @@ class TrackedRun:
         if loop is None:
             return achieved
         try:
-            if loop.holds_updates and not loop.admits(samples):
+            if loop.holds_updates and not loop.admits(1 if samples is None else samples):
                 return achieved
             if loop.soon:
                 loop.catch_up()
-            if loop.samples_per_step is not None:
+            if loop.samples_per_step is not None and samples is not None:
                 samples = samples * loop.samples_per_step
             achieved = loop.tracker.update(metrics, samples, elapsed_seconds, wall_time=wall_time)
             loop.updates = updates = loop.updates + 1

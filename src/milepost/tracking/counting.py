@@ -25,3 +25,6 @@ class Counting(msgspec.Struct, frozen=True):
 
 OF_THE_CALLER = Counting("samples", "caller")
 """What a live caller tells."""
+
+UPDATES = Counting("updates", None, "update() was told none: its calls are counted (samples=…)")
+"""What is counted where a live caller tells nothing."""

@@ -9,6 +9,7 @@ from milepost.errors import StateError
 from milepost.money.ledger import Ledger
 from milepost.money.lineage import lineage
 from milepost.money.position import Bound, Position
+from milepost.tracking.counting import OF_THE_CALLER, Counting
 from milepost.tracking.crossing import Crossing, Detector
 from milepost.tracking.row import Row
 from milepost.tracking.series import Series
@@ -47,6 +48,7 @@ class TimerState(msgspec.Struct, frozen=True):
     """What a timer knows besides where it stands: see `Timer`. ``waiting`` are updates not observed as yet."""
 
     trail: TrailState = TrailState()
+    counting: Counting = OF_THE_CALLER
     first_samples: int | None = None
     first_clocks: tuple[float, float] | None = None
     count_offset: int = 0

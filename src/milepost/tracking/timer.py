@@ -11,6 +11,7 @@ from milepost.log import Once
 from milepost.money.ledger import Ledger
 from milepost.money.position import Bound, Position
 from milepost.money.segment import INTERRUPTED, MarkKind, Segment
+from milepost.tracking.counting import OF_THE_CALLER, UPDATES
 from milepost.tracking.trail import LEAST_HOLE_SECONDS, Trail
 
 ElapsedSource = Literal["caller", "clock", "wall"]
@@ -84,6 +85,7 @@ class Timer:
         start_known: Whether it is known when the run began.
         boundary: Set where the next update is the first of another process.
         late: Where the last late observation stands, and how many updates there were with it.
+        counting: What samples count in.
         first_samples: What the first update told.
         first_clocks: Elapsed seconds and wall time of the first update, where it told both.
         count_offset: What is added to the samples that are told, since their counter began anew.
@@ -121,6 +123,7 @@ class Timer:
         self.start_known: bool | None = None
         self.boundary: ProcessStart | None = None
         self.late: tuple[Position | None, int] = (None, 0)
+        self.counting = OF_THE_CALLER
         self.first_samples: int | None = None
         self.first_clocks: tuple[float, float] | None = None
         self.count_offset = 0
@@ -279,6 +282,12 @@ class Timer:
         odd = self.is_shifted or self.is_open or self.boundary is not None or self.row_bound or self.told_bound
         by_clock = self.gap_seconds < math.inf and not self._wall_is_given
         self.due, self.expects = self.trail.due, None if odd or by_clock else self.timed_here
+
+    def count_update(self) -> int:
+        """Return the samples of an update that tells none: the last that were told, else the number of updates."""
+        if self.first_samples is None:
+            self.counting = UPDATES
+        return self.samples + 1 if self.counting == UPDATES else self.samples - self.count_offset
 
     def leave_a_trail(self, samples: int, elapsed_seconds: float) -> bool:
         """Take note of where an update stands that is due for the trail; say whether its samples are a number."""

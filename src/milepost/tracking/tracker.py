@@ -10,7 +10,6 @@ from milepost.money.ledger import Ledger
 from milepost.money.position import Position
 from milepost.money.segment import MarkKind
 from milepost.tracking.checkpoints import Checkpoints
-from milepost.tracking.counting import OF_THE_CALLER
 from milepost.tracking.crossing import Crossing, Detector
 from milepost.tracking.event import Event
 from milepost.tracking.moves import Moves
@@ -50,7 +49,6 @@ class PerformanceThresholdTracker:
         timer: The training timer, and where the run stands.
         run: Id of the run, for results.
         group: Group of the run, for results.
-        counting: What the samples count in, for results.
         checkpoints: Which crossings saved states hold.
 
     Raises:
@@ -70,7 +68,6 @@ class PerformanceThresholdTracker:
         require_unique_names(self.thresholds)
         self.run: str | None = None
         self.group: str | None = None
-        self.counting = OF_THE_CALLER
         self.timer = Timer(ledger or Ledger(), clock)
         self._monotonic = clock.monotonic
         self._clock_offset = clock.offset
@@ -88,7 +85,7 @@ class PerformanceThresholdTracker:
     def update(
         self,
         metrics: Mapping[str, Any],
-        samples: int,
+        samples: int | None = None,
         elapsed_seconds: float | None = None,
         *,
         wall_time: float | None = None,
@@ -99,7 +96,7 @@ class PerformanceThresholdTracker:
             metrics: Any of the metrics, among whatever else is logged. Values are Python, NumPy or zero-dimensional
                 torch numbers. NaN and infinities are skipped and counted, and so is what would make the average's sum
                 overflow; what is no number is warned about once.
-            samples: What the trainer has counted so far. Going back is a rewind, and recorded.
+            samples: What the trainer has counted so far; where no update tells any, updates are counted.
             elapsed_seconds: Seconds on the training timer; where not given, the clock's time since the start, less
                 pauses, plus what was restored.
             wall_time: Unix seconds (UTC) of the observation; where not given, now.
@@ -109,6 +106,8 @@ class PerformanceThresholdTracker:
         """
         timer = self.timer
         wall = self._monotonic() + self._clock_offset if wall_time is None else wall_time
+        if samples is None:
+            samples = timer.count_update()
         if elapsed_seconds is None:
             elapsed = timer.elapsed_seconds if timer.pauses else wall - timer.origin
         else:
@@ -340,7 +339,7 @@ class PerformanceThresholdTracker:
             *(detector, series, self.timer, self._costs, self.checkpoints),
             run=self.run,
             group=self.group,
-            counting=self.counting,
+            counting=self.timer.counting,
         )
 
     def tell(self, event: Event) -> None:
