@@ -57,8 +57,11 @@ class Clocks:
 
 def _first(column: "polars.Series | None") -> tuple[int, float] | None:
     """Return the first value of a clock that is a time, and its row."""
-    if column is None:
+    if column is None or not len(column):
         return None
+    first = column[0]
+    if first is not None and first == first:
+        return 0, float(first)
     row = (column.is_not_null() & column.is_not_nan()).arg_max()
     if row is None or column[row] is None or column[row] != column[row]:
         return None

@@ -20,6 +20,8 @@ class FirstRows:
         self.data = data.head(FIRST_ROWS)
         self._courses: dict[str, Course] = {}
         self._times: dict[str, values.Times] = {}
+        self._numbers: dict[str, list[float | None]] = {}
+        self._seconds: dict[tuple[str, float | None, bool], list[float | None]] = {}
 
     def __len__(self) -> int:
         return self.data.height
@@ -28,10 +30,16 @@ class FirstRows:
         """Whether a column has any number here."""
         return name in self.data.columns and bool(self.course(name).told)
 
+    def numbers(self, name: str) -> list[float | None]:
+        """Return a column as numbers; None where a row holds none."""
+        if name not in self._numbers:
+            self._numbers[name] = values.numbers(self.data[name])[0].to_list()
+        return self._numbers[name]
+
     def course(self, name: str) -> Course:
         """Return how a column goes as a counter."""
         if name not in self._courses:
-            self._courses[name] = of_counter(values.numbers(self.data[name])[0].to_list())
+            self._courses[name] = of_counter(self.numbers(name))
         return self._courses[name]
 
     def times(self, name: str) -> values.Times:
@@ -42,16 +50,16 @@ class FirstRows:
 
     def is_wall(self, name: str) -> bool | None:
         """Say whether a column holds Unix times, most of it; None where it holds no time."""
-        told = self.times(name).values.drop_nulls()
-        if not len(told):
-            return None
-        unix = int((told >= values.LATEST_ELAPSED_SECONDS).sum())
-        return 2 * unix >= len(told)
+        told = [each for each in self.times(name).values.to_list() if each is not None]
+        return 2 * sum(map(values.is_unix, told)) >= len(told) if told else None
 
     def seconds(self, name: str, unit: float | None, *, wall: bool) -> list[float | None]:
         """Return a column's times in seconds; None where a row tells none, or one that can't be."""
-        found, _ = values.in_seconds(self.times(name), unit, wall=wall)
-        return [None if each is None or math.isnan(each) else each for each in found.to_list()]
+        key = name, unit, wall
+        if key not in self._seconds:
+            found, _ = values.in_seconds(self.times(name), unit, wall=wall)
+            self._seconds[key] = [None if each is None or math.isnan(each) else each for each in found.to_list()]
+        return self._seconds[key]
 
     def text_of(self, name: str) -> str | None:
         """Return a text in a column that is no number, and does not say that there is none; None where none is."""
@@ -63,8 +71,8 @@ class FirstRows:
 
     def part_wrong(self, name: str) -> float:
         """Return which part of a column's numbers counts nothing: is negative, or not whole."""
-        told = values.numbers(self.data[name])[0].drop_nulls().drop_nans()
-        return int(((told < 0) | (told != told.floor())).sum()) / max(1, len(told))
+        told = [each for each in self.numbers(name) if each is not None and not math.isnan(each)]
+        return sum(each < 0 or not each.is_integer() for each in told) / max(1, len(told))
 
     def rises_beside(self, name: str, others: Iterable[str]) -> bool:
         """Say whether any other column has more than one value."""

@@ -147,7 +147,9 @@ def in_seconds(told: Times, unit: float | None, *, wall: bool) -> tuple[polars.S
 
 def _of_any_unit(unix: polars.Series) -> polars.Series:
     """Return Unix times in seconds, each in the unit that it is large enough for."""
-    found = unix
+    found, most = unix, unix.max()
+    if most is None or most < UNIX_UNITS[0][0]:  # type: ignore[operator]
+        return found
     for limit, unit in UNIX_UNITS:
         larger = (unix >= limit).fill_null(False)
         if not larger.any():
