@@ -10,10 +10,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 polars = pytest.importorskip("polars")
 
+from milepost.histories.history import Wanted  # noqa: E402
+from milepost.histories.tables.columns import Chosen, choose  # noqa: E402
+from milepost.histories.tables.table import Table  # noqa: E402
 from milepost.money.instance import Instance  # noqa: E402
 from milepost.money.ledger import Ledger  # noqa: E402
 from milepost.money.quote import Quote  # noqa: E402
@@ -42,6 +45,20 @@ def _engine(request: pytest.FixtureRequest) -> Iterator[None]:
             patch.setattr(when_compiled, "WORTH_AT_ONCE", 0)
             patch.setattr(when_compiled, "WORTH_POINTS", 0)
             patch.setattr(bulk, "FEW_ROWS", 1)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _columns_as_they_are_called() -> Iterator[None]:
+    """Have columns count and tell time by their names alone: what is drawn here goes as no counter does, nor a clock."""
+
+    def chosen(table: Table, wanted: Wanted, _first: Any) -> tuple[Chosen, None]:
+        found = choose(table.where, table.columns, wanted)
+        times = tuple(msgspec.structs.replace(each, is_wall=each.name == "wall_time") for each in found.times)
+        return msgspec.structs.replace(found, times=times), None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("milepost.histories.tables.histories._chosen", chosen)
         yield
 
 
@@ -98,7 +115,9 @@ def threshold_lists(draw: st.DrawFn) -> list[PerformanceThreshold]:
     return thresholds
 
 
-def live(rows: list[Row], thresholds: list[PerformanceThreshold], told: tuple[str, ...]) -> list[ThresholdResult]:
+def live(
+    rows: list[Row], thresholds: list[PerformanceThreshold], told: tuple[str, ...], *, is_single: bool = False
+) -> list[ThresholdResult]:
     """Return what the live tracker says, told of the clocks that are named."""
     first = rows[0]
     start = first["wall_time"] - (first["elapsed_seconds"] if "elapsed_seconds" in told else 0.0)
@@ -108,6 +127,9 @@ def live(rows: list[Row], thresholds: list[PerformanceThreshold], told: tuple[st
     )
     tracker.run = "log"
     tracker.timer.start_known = "elapsed_seconds" in told  # a log's first row is no start
+    for series in tracker.series:
+        if is_single:
+            series.tell_precision(True)
     watched = {threshold.metric for threshold in thresholds}  # of a log, no more is read
     for row in rows:
         metrics = {name: value for name, value in row.items() if name in watched}
@@ -117,17 +139,21 @@ def live(rows: list[Row], thresholds: list[PerformanceThreshold], told: tuple[st
     return list(tracker.get_results().values())
 
 
-def replayed(path: Path, thresholds: list[PerformanceThreshold]) -> list[ThresholdResult]:
-    results = list(replay(path, thresholds=thresholds, price_per_hour=3.6))
+def replayed(path: Path, thresholds: list[PerformanceThreshold], **options: Any) -> list[ThresholdResult]:
+    results = list(replay(path, thresholds=thresholds, price_per_hour=3.6, **options))
     as_of = {result.price_as_of for result in results}
     assert len(as_of) == 1
     return [msgspec.structs.replace(result, price_as_of=None, run="log") for result in results]
 
 
+HOW_COUNTED = {"samples_unit", "samples_source", "uncounted_because"}
+"""What only a log tells, or only a caller."""
+
+
 def same(left: list[ThresholdResult], right: list[ThresholdResult]) -> None:
     """Every field, to the last bit: ``repr`` of a float gives it exactly, and tells -0.0 from 0.0."""
     for one, other in zip(left, right, strict=True):
-        for field in set(ThresholdResult.__struct_fields__) - {"samples_source"}:
+        for field in set(ThresholdResult.__struct_fields__) - HOW_COUNTED:
             assert repr(getattr(one, field)) == repr(getattr(other, field)), field
 
 
@@ -186,6 +212,7 @@ def test_log_without_wall_time_tells_all_but_what_was_billed(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], thresholds: list[PerformanceThreshold]
 ) -> None:
     rows = [row | {"wall_time": row["elapsed_seconds"]} for row in rows]
+    assume(all(row["samples"] > rows[0]["samples"] for row in rows[1:]))  # else another training may begin
     path = write_csv(tmp_path_factory.mktemp("log"), rows, ("elapsed_seconds",))
     expected = live(rows, thresholds, ("elapsed_seconds", "wall_time"))
     same(
@@ -205,25 +232,22 @@ def test_event_files(
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-    logged = []
-    for row in rows:
-        values = {name: as_float32(row[name]) for name in ("m", "n") if name in row}
-        if values:
-            logged.append({name: row[name] for name in POSITION} | values)
-    if not logged or any(math.isinf(row.get(name, 0)) and abs(row[name]) < math.inf for row in logged for name in "mn"):
-        return
+    # Both tags in each event: they lie on one axis. Steps that are all 0 would be none.
+    logged = [
+        {name: row[name] for name in POSITION} | {name: as_float32(row.get(name, 0.25)) for name in ("m", "n")}
+        for row in rows
+    ]
+    assume(any(row["samples"] for row in logged) and {"m", "n"} & {each.metric for each in thresholds})
+    assume(not any(math.isinf(row[name]) for row in logged for name in "mn"))
     folder = tmp_path_factory.mktemp("log")
     writer = EventFileWriter(str(folder))
     for row in logged:
         told = [Summary.Value(tag=name, simple_value=row[name]) for name in ("m", "n") if name in row]
         writer.add_event(Event(wall_time=row["wall_time"], step=row["samples"], summary=Summary(value=told)))
     writer.close()
-    wanted = {threshold.metric for threshold in thresholds}
-    # Of events without any tag that is wanted, the first says when the run began; the others are not read.
-    seen = [row for at, row in enumerate(logged) if at == 0 or wanted & row.keys()]
     with reading(how):
-        found = replayed(folder, thresholds)
-    same(found, live(seen, thresholds, ("wall_time",)))
+        found = replayed(folder, thresholds, samples_column="step")
+    same(found, live(logged, thresholds, ("wall_time",), is_single=True))
 
 
 def as_float32(value: float) -> float:
