@@ -50,7 +50,7 @@ def _engine(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _columns_as_they_are_called() -> Iterator[None]:
-    """Have columns count and tell time by their names alone: what is drawn here goes as no counter does, nor a clock."""
+    """Have columns count and tell time by name alone: what is drawn here goes as no counter does, nor a clock."""
 
     def chosen(table: Table, wanted: Wanted, _first: Any) -> tuple[Chosen, None]:
         found = choose(table.where, table.columns, wanted)
