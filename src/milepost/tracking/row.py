@@ -9,18 +9,7 @@ import msgspec
 from milepost.money.position import Bound
 from milepost.tracking.series import Series, as_float, is_number
 from milepost.tracking.timer import Timer
-
-EARLIEST = 631_152_000.0
-"""Unix seconds of 1990: no run was logged before."""
-
-LATEST = 4_102_444_800.0
-"""Unix seconds of 2100: none was after."""
-
-LATEST_ELAPSED_SECONDS = 5e8
-"""Sixteen years: what is told as elapsed time and is more is Unix time."""
-
-UNIX_UNITS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
-"""Unix time from the first number on is in this unit of seconds: nanoseconds, microseconds, milliseconds."""
+from milepost.tracking.unix_time import EARLIEST, LATEST, LATEST_ELAPSED_SECONDS, UNITS, in_seconds
 
 
 class Row(msgspec.Struct):
@@ -91,13 +80,10 @@ def read(
 def _read_wall(timer: Timer, row: Row) -> bool:
     """Read the wall time of an update; say whether it can be one."""
     told = row.wall_time = float(row.wall_time)
-    for least, unit in UNIX_UNITS:
-        if least <= row.wall_time < math.inf:
-            row.wall_time *= unit
-            timer.said.warn(
-                "unit", "wall_time: found %r, which is no time in seconds: read as %.1f s", told, row.wall_time
-            )
-            break
+    if UNITS[-1][0] <= told < math.inf:
+        row.wall_time = in_seconds(told)
+        reads = "wall_time: found %r, which is no time in seconds: read as %.1f s"
+        timer.said.warn("unit", reads, told, row.wall_time)
     row.wall_time += timer.wall_offset
     first = timer.timed_here is None
     was_unix = timer.wall_time >= EARLIEST

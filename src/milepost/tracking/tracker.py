@@ -15,10 +15,10 @@ from milepost.tracking.event import Event
 from milepost.tracking.moves import Moves
 from milepost.tracking.precision import is_single
 from milepost.tracking.result import CrossingCosts, ThresholdResult, result_of
-from milepost.tracking.row import LATEST_ELAPSED_SECONDS
 from milepost.tracking.series import Series, as_float, by_metric
 from milepost.tracking.thresholds import PerformanceThreshold, require_unique_names
 from milepost.tracking.timer import SYSTEM_CLOCK, Clock, ProcessStart, Timer
+from milepost.tracking.unix_time import LATEST_ELAPSED_SECONDS
 
 if TYPE_CHECKING:
     from milepost.tracking.keys import Figure

@@ -16,6 +16,7 @@ from milepost.histories.decoding.json_rows import MAX_DEPTH, flatten, number
 from milepost.histories.decoding.messages import BrokenMessage
 from milepost.histories.decoding.tfrecord import FOOTER_BYTES, HEADER, HEADER_BYTES, MAX_RECORD_BYTES, Records
 from milepost.histories.tables.columns import SAMPLES, WALL
+from milepost.tracking.unix_time import EARLIEST, LATEST, in_seconds
 
 BEGINNING_EVENTS = 64
 """So many events are looked at, at most."""
@@ -28,9 +29,6 @@ UPPER_LENGTH = b"\0" * 5
 
 STEPS = ("step", "_step", "global_step", "trainer/global_step", "iter", "iteration", "training_iteration", "epoch")
 """What counts where nothing counts samples, the first that is there."""
-
-EARLIEST, LATEST = 631_152_000.0, 4_102_444_800.0
-"""Unix seconds of 1990 and of 2100."""
 
 
 class Ends:
@@ -220,7 +218,5 @@ def unix(told: object) -> float | None:
         except ValueError:
             return None
         seconds = date.replace(tzinfo=date.tzinfo or UTC).timestamp()
-    for above, unit in ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3)):
-        if seconds is not None and seconds > above:
-            seconds *= unit
+    seconds = None if seconds is None else in_seconds(seconds)
     return seconds if seconds is not None and EARLIEST <= seconds <= LATEST else None

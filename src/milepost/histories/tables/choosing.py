@@ -7,13 +7,13 @@ import msgspec
 import polars
 
 from milepost.histories.history import Range, Wanted
-from milepost.histories.tables import values
 from milepost.histories.tables.columns import Chosen, choose
 from milepost.histories.tables.course import FIRST_ROWS
 from milepost.histories.tables.first_rows import FirstRows
 from milepost.histories.tables.names import counters, elapsed_clocks, positions, wall_clocks
 from milepost.histories.tables.stale import own_counters
 from milepost.histories.tables.table import Table
+from milepost.tracking.unix_time import EARLIEST, LATEST
 
 GROWTH = 10
 """What has grown so many times over is no number of a batch or of an iteration."""
@@ -67,7 +67,7 @@ def by_statistics(table: Table, wanted: Wanted) -> Chosen | None:
     if any(later[names[0]].low < earlier[names[0]].low for earlier, later in pairwise(ranges)):
         return None
     if walls:
-        if wall is None or not values.EARLIEST_UNIX <= wall.low <= wall.high <= values.LATEST_UNIX:
+        if wall is None or not EARLIEST <= wall.low <= wall.high <= LATEST:
             return None
         if since and (elapsed is None or not _grows(elapsed) or not _agree(elapsed, wall)):
             return None

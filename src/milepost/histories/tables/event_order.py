@@ -7,14 +7,9 @@ import numpy
 
 from milepost.histories.decoding.event_columns import EventChunk, Process
 from milepost.histories.history import Boundary
+from milepost.tracking.unix_time import EARLIEST, LATEST, UNITS
 
 Array = numpy.ndarray[Any, Any]
-
-EARLIEST, LATEST = 631_152_000.0, 4_102_444_800.0
-"""Unix seconds of 1990 and of 2100: what lies before or after was no training."""
-
-UNITS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
-"""A Unix time above the first number is in this unit, in seconds."""
 
 
 def unix_seconds(times: Array) -> Array:
@@ -23,7 +18,7 @@ def unix_seconds(times: Array) -> Array:
     if len(seconds) and not (seconds.min() >= EARLIEST and seconds.max() <= LATEST):  # also where one is NaN
         with numpy.errstate(invalid="ignore"):
             for above, unit in UNITS:
-                seconds = numpy.where(seconds > above, seconds * unit, seconds)
+                seconds = numpy.where(seconds >= above, seconds * unit, seconds)
             seconds = numpy.where((seconds >= EARLIEST) & (seconds <= LATEST), seconds, numpy.nan)
     return seconds
 

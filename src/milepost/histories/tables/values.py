@@ -6,17 +6,10 @@ from typing import Any, NamedTuple
 
 import polars
 
+from milepost.tracking.unix_time import EARLIEST, LATEST, LATEST_ELAPSED_SECONDS, UNITS
+
 UNTOLD = ("", "na", "n/a", "none", "null", "-", "--", "nil")
 """Texts that say that there is no value. ``nan`` is a value: a NaN that was logged."""
-
-LATEST_ELAPSED_SECONDS = 5e8
-"""Sixteen years: a larger number in a column of times is Unix time (1985 or later)."""
-
-EARLIEST_UNIX, LATEST_UNIX = 631_152_000.0, 4_102_444_800.0
-"""The years 1990 and 2100: no log was written before, or will be after."""
-
-UNIX_UNITS = ((1e11, 1e-3), (1e14, 1e-6), (1e17, 1e-9))
-"""Unix time above the first number is in this unit: in seconds it were after the year 5138, in milliseconds 1973."""
 
 
 class Samples(NamedTuple):
@@ -138,7 +131,7 @@ def in_seconds(told: Times, unit: float | None, *, wall: bool) -> tuple[polars.S
             found = found * unit
         elif unit is None and wall:
             found = _of_any_unit(found)
-    low, high = (EARLIEST_UNIX, LATEST_UNIX) if wall else (0.0, LATEST_ELAPSED_SECONDS)
+    low, high = (EARLIEST, LATEST) if wall else (0.0, LATEST_ELAPSED_SECONDS)
     least, most = found.min(), found.max()
     if least is None or (low <= least and most <= high):  # type: ignore[operator]
         return found, told.zoned and found.is_nan().any()
@@ -148,9 +141,9 @@ def in_seconds(told: Times, unit: float | None, *, wall: bool) -> tuple[polars.S
 def _of_any_unit(unix: polars.Series) -> polars.Series:
     """Return Unix times in seconds, each in the unit that it is large enough for."""
     found, most = unix, unix.max()
-    if most is None or most < UNIX_UNITS[0][0]:  # type: ignore[operator]
+    if most is None or most < UNITS[-1][0]:  # type: ignore[operator]
         return found
-    for limit, unit in UNIX_UNITS:
+    for limit, unit in reversed(UNITS):
         larger = (unix >= limit).fill_null(False)
         if not larger.any():
             break

@@ -29,7 +29,7 @@ compiled: Callable[[Compiled], Compiled] = compiler.compiled()
 inlined: Callable[[Compiled], Compiled] = compiler.compiled(forceinline=True)
 
 LATEST = 4_102_444_800.0
-"""As `milepost.tracking.row.LATEST`: the compiler's cache looks at no other file."""
+"""As `milepost.tracking.unix_time.LATEST`: the compiler's cache looks at no other file."""
 
 LANES = 8
 """So many series go through the recurrence at once: each is one lane of the processor's vectors."""
