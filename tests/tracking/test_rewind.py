@@ -238,3 +238,18 @@ def test_counter_of_numpy_may_go_back_at_the_first_update_after_a_resume() -> No
     json.dumps(second.state_dict())
     start = second.ledger.segments[-1].marks[0]
     assert (start.samples, type(start.samples), type(start.elapsed_seconds)) == (40, int, float)
+
+
+@pytest.mark.parametrize("waiting", [0, 1])
+def test_fall_is_decided_where_another_process_goes_on(waiting: int) -> None:
+    """A straggler, perhaps one more row, and then a process that goes on from 300 samples after an hour."""
+    tracker = PerformanceThresholdTracker([raw(9.0)], ledger=ledger(3600.0))
+    for at, samples in enumerate((0, 100, 200, 300, *(150, 160)[: 1 + waiting])):
+        tracker.update({"m": 0.0}, samples, wall_time=START + 10 * at)
+    tracker.begin_process(START + 3600)
+    for at, samples in enumerate((310, 400), 1):
+        tracker.update({"m": samples / 40}, samples, wall_time=START + 3600 + 10 * at)
+    result = tracker.get_results()["t"]
+    assert result.samples_to_threshold == 400
+    assert result.minutes_to_threshold == pytest.approx((30 + 20) / 60)  # and not the hour between
+    assert result.observations == 7 + waiting

@@ -119,10 +119,14 @@ class Falls:
     def take(self, row: Row) -> Placed:
         """Take an update after a fall that is still to be decided."""
         assert self.fall is not None
-        if self._tracker.timer.boundary is not None:  # what came before it is over
+        timer = self._tracker.timer
+        if timer.boundary is not None:  # what came before it is over
+            boundary, timer.boundary = timer.boundary, None
             top = self.fall.before.samples
-            decided = self._decide("rewind" if self.fall.waiting and row.samples <= top else "late")
-            return decided + self._settled(row, self.take(row) if self.fall is not None else self._place(row))
+            achieved = self._decide("rewind" if self.fall.waiting and row.samples <= top else "late")
+            achieved += self.close()  # one of those that waited may have fallen again
+            timer.boundary = boundary
+            return achieved + self._settled(row, self._place(row))
         self.fall.waiting.append(row.kept(self._tracker.series))
         verdict = self._verdict(self.fall)
         return () if verdict is None else self._decide(verdict)
