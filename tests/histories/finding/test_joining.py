@@ -252,3 +252,28 @@ def test_published_logs_have_their_right_values(path: str, threshold: str) -> No
     results = told(SAMPLES / path, threshold)
     found = [(result.samples_to_threshold, result.minutes_to_threshold) for result in results]
     assert found == RIGHT[path, threshold]
+
+
+MONITOR = '#{{"t_start": {start}, "env_id": "E"}}\nr,l,t\n{rows}'
+
+
+def test_progress_and_monitor_of_stable_baselines_are_one_run(tmp_path: Path) -> None:
+    """The table tells the mean reward so far, the monitor that of each episode: a metric is read where it is told."""
+    rows = "".join(f"{at},{1000},{60 * at}\n" for at in range(1, 41))
+    (tmp_path / "monitor.csv").write_text(MONITOR.format(start=BEGAN, rows=rows))
+    table = "".join(f"{1000 * at},{60 * at},{(at + 1) / 2}\n" for at in range(1, 41))
+    (tmp_path / "progress.csv").write_text("time/total_timesteps,time/time_elapsed,rollout/ep_rew_mean\n" + table)
+    for threshold in ("rollout/ep_rew_mean >= 15.5", "r >= 30"):
+        result = the_one(told(tmp_path, threshold))
+        assert (result.samples_to_threshold, result.minutes_to_threshold) == (30_000, 30.0)
+
+
+def test_monitors_of_several_names_stay_runs_of_their_own(tmp_path: Path) -> None:
+    for name, length in (("a", 100), ("b", 200)):
+        rows = "".join(f"{at},{length},{60 * at}\n" for at in range(1, 11))
+        (tmp_path / f"{name}.monitor.csv").write_text(MONITOR.format(start=BEGAN, rows=rows))
+    results = told(tmp_path, "r >= 5")
+    assert [(result.run, result.samples_to_threshold) for result in results] == [
+        ("a.monitor", 500),
+        ("b.monitor", 1000),
+    ]

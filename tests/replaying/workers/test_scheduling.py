@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
     for run in range(RUNS):
         rows = "".join(f"{10 * at},{60.0 * at},{at + run}\n" for at in range(40))
         (logs / f"r{run:02}.csv").write_text(f"samples,elapsed_seconds,reward\n{rows}")
-    (logs / "r05.csv").write_text("samples,elapsed_seconds,reward\n-1,0,1\n")
+    (logs / "r05.csv").write_text("samples,elapsed_seconds,reward\n")
     return logs
 
 

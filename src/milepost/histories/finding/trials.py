@@ -47,9 +47,9 @@ def in_one_trial(logs: Sequence[Log], folder: str) -> Iterator[Log | LeftOut]:
     for kind in KINDS:
         own = [log for log in logs if _is_of(log, kind)]
         events = [log for log in logs if log.reader.name == EVENTS]
-        formats = {(log.reader.name, _name(log)) for log in own}
-        if not own or len(formats) + bool(events) < 2:
-            continue
+        formats = {log.reader.name if log.reader.name in kind.formats else _name(log) for log in own}
+        if not own or len(own) > len(formats) or len(formats) + bool(events) < 2:
+            continue  # where there are several of one format, each may be a run
         others = [log for log in logs if log not in own and log not in events]
         if len(events) > 1:
             # Several trainings: their event files tell them apart.
