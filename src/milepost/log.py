@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import logging
+    from collections import Counter
 
 _configured = False
 
@@ -25,18 +26,39 @@ def logger(module: str) -> "logging.Logger":
     return logging.getLogger(f"milepost.{module}")
 
 
-class Once:
-    """Warnings of the logger ``milepost.<module>`` that are given once each."""
+MOST_RUNS = 10
+"""Of so many runs the same is said, where many are told of."""
 
-    def __init__(self, module: str) -> None:
+
+class Once:
+    """Warnings of the logger ``milepost.<module>`` that are given once each.
+
+    Args:
+        module: The module.
+        run: Id of the run that they are of, where several are told of.
+        counts: How many runs have been warned of, by what about: of the same of more than `MOST_RUNS`, nothing more is
+            said.
+    """
+
+    def __init__(self, module: str, run: str | None = None, counts: "Counter[str] | None" = None) -> None:
         self._module = module
+        self._run, self._counts = run, counts
         self._said: set[str] = set()
 
     def warn(self, about: str, message: str, *values: object) -> None:
         """Warn, unless that has been done ``about`` the same before."""
-        if about not in self._said:
-            self._said.add(about)
+        if about in self._said:
+            return
+        self._said.add(about)
+        if self._counts is not None:
+            self._counts[about] += 1
+            if self._counts[about] > MOST_RUNS:
+                return
+            message += " (so of further runs: no more is said)" if self._counts[about] == MOST_RUNS else ""
+        if self._run is None:
             logger(self._module).warning(message, *values)
+        else:
+            logger(self._module).warning(f"%s: {message}", self._run, *values)
 
 
 def show_warnings() -> None:

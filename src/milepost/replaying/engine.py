@@ -1,6 +1,7 @@
 """Feeds a history to the live tracker's own code, and long chunks of it to that code compiled."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
@@ -9,6 +10,7 @@ import msgspec
 
 from milepost.errors import HistoryError
 from milepost.histories.history import History, Outline
+from milepost.log import Once
 from milepost.money.ledger import Ledger
 from milepost.replaying.axes import replay_axes
 from milepost.replaying.compiled import when_compiled
@@ -39,6 +41,7 @@ def replay_history(
     with_curves: bool = False,
     final: bool = True,
     gap_seconds: float = math.inf,
+    said: "Counter[str] | None" = None,
 ) -> Replayed:
     """Return what the live tracker says of a history.
 
@@ -54,6 +57,7 @@ def replay_history(
         final: Whether it matters how the run ended: ``final_smoothed_value``, ``retained``, and how many observations
             there were. Where it does not, no more is read than the crossings need.
         gap_seconds: A hole of so long between two rows is left out.
+        said: What was said of other runs, by what about: of many the same is not said.
 
     Raises:
         HistoryError: The log tells no row at all, or lacks the clock of a threshold's half-life.
@@ -66,6 +70,7 @@ def replay_history(
             with_curves=with_curves,
             final=final,
             gap_seconds=gap_seconds,
+            said=said,
         )
         return replay_axes(history, thresholds, by_axis)
     outline = None if final or history.outline is None else history.outline()
@@ -94,6 +99,7 @@ def replay_history(
                 tracker = _begin(history, thresholds, open_ledger, clocks, updates)
                 tracker.run, tracker.group = history.run, group
                 tracker.timer.leave_out(gap_seconds)
+                tracker.timer.said = Once("tracker", history.run, said)
                 feed = Feed(tracker, clocks.start, with_curves=with_curves)
             for series in feed.tracker.series:
                 if series.is_single is None and series.metric in rows.single:
@@ -106,7 +112,7 @@ def replay_history(
                 # What was not read may have to tell what a fall of the count is.
                 whole = msgspec.structs.replace(history, outline=None)
                 return replay_history(
-                    *(whole, thresholds, open_ledger), group=group, final=False, gap_seconds=gap_seconds
+                    *(whole, thresholds, open_ledger), group=group, final=False, gap_seconds=gap_seconds, said=said
                 )
             if not final and feed.tracker.is_complete():
                 break

@@ -1,6 +1,7 @@
 """What is done with one log, wherever that is done: in this process, in others, on other machines."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple
@@ -76,6 +77,7 @@ class Worker:
         self._pricer = ReplayPricer(job.settings, job.instance, job.price_per_hour, job.source)
         self._group_of = _grouping(job.group, job.group_by)
         self._said = Once("histories")
+        self._said_of_runs = Counter[str]()
 
     def outcomes(self, task: Task) -> Iterator[Outcome]:
         """Yield what comes of each run of a log, in their order; of what can't be read, why."""
@@ -108,6 +110,7 @@ class Worker:
                 with_curves=self._job.with_curves,
                 final=self._job.final,
                 gap_seconds=self._job.settings.gap_seconds,
+                said=self._said_of_runs,
             )
         except HistoryError as error:
             return Skipped(opened.run, str(error))
