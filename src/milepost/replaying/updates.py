@@ -114,6 +114,7 @@ def updates_of(rows: Rows, clocks: Clocks) -> tuple[Updates, int]:
     """Return a chunk as updates, and how many of its rows tell no position: they are left out.
 
     A row before the first that tells a clock takes what that tells: sparse logs have a row for each of several loggers.
+    Of elapsed time, that is the most that it can be.
     A log that counts no samples stands at 0, and one without a clock at its start.
     """
     import polars
@@ -131,6 +132,8 @@ def updates_of(rows: Rows, clocks: Clocks) -> tuple[Updates, int]:
         elapsed = polars.Series("elapsed_seconds", [standing], polars.Float64).new_from_index(0, height)
     boundaries = {each.row: each.started_at for each in rows.boundaries}
     at_most = set() if rows.at_most is None else set(rows.at_most.arg_true().to_list())
+    if rows.elapsed_seconds is not None and rows.elapsed_seconds.null_count():
+        at_most.update(range(rows.elapsed_seconds.is_not_null().arg_max() or 0))
     updates = Updates(rows.metrics, samples, elapsed, wall, boundaries, at_most)
     nulls = [each.null_count() for each in (samples, elapsed, wall) if each is not None]
     if not any(nulls):

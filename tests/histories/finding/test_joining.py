@@ -112,6 +112,18 @@ def test_ranks_that_write_into_one_folder_are_one_run(tmp_path: Path, named: str
     assert not other.broken
 
 
+@pytest.mark.parametrize("named", [".rank{}", ".host.1{}.0"])
+def test_rank_that_ended_early_is_one_all_the_same(tmp_path: Path, named: str) -> None:
+    for rank, count in enumerate((41_000, 20_000, 46_000)):
+        path = event_file(tmp_path / "events", BEGAN + rank, named.format(rank))
+        training(path, range(0, count, 1000), opened_at=BEGAN + rank, factor=1e-3 / (rank + 1))
+        table(tmp_path / "tables" / f"log_rank{rank}.csv", range(0, count, 1000), BEGAN + rank, 1e-3 / (rank + 1))
+    for folder in ("events", "tables"):
+        result = the_one(told(tmp_path / folder))
+        assert (result.final_smoothed_value, result.observations) == (40.0, 41)
+        assert len(skipped_of(tmp_path / folder)) == 2
+
+
 def test_writers_of_one_training_are_read_in_the_order_of_time(tmp_path: Path) -> None:
     training(event_file(tmp_path, BEGAN, ".train"), range(0, 41_000, 1000), tag="loss")
     training(event_file(tmp_path, BEGAN, ".eval"), range(5_000, 41_000, 5000), opened_at=BEGAN + 1, seconds=300)

@@ -13,6 +13,7 @@ from milepost.histories.decoding import files
 from milepost.histories.formats import delimited
 from milepost.histories.history import Wanted
 from milepost.histories.tables.values import numbers
+from milepost.replaying.replay import replay
 from tests.histories.helpers import column, one, read
 
 
@@ -297,3 +298,37 @@ def test_times_in_a_form_of_their_own_are_none_and_leave_no_row_out(tmp_path: Pa
     history = one(_write(tmp_path, "samples,elapsed,timestamp,acc\n1,1,Monday noon,0.5\n2,2,Monday night,0.9\n"))
     assert column(history, "elapsed_seconds") == [1.0, 2.0]
     assert column(history, "wall_time") == [None, None]
+
+
+def table_again(path: Path, resumed_at: int) -> Path:
+    """Write a log of 40 rows a minute apart that another process went on with an hour and a half later."""
+    header = ["samples", "reward", "timestamp"]
+    rows = [[str(at), str(float(at)), str(1.7e9 + 60 * at)] for at in range(26)]
+    later = [[str(at), str(float(at)), str(1.7e9 + 60 * (100 + at))] for at in range(resumed_at, 41)]
+    separator = "\t" if path.suffix == ".tsv" else ","
+    path.write_text("".join(separator.join(row) + "\n" for row in [header, *rows, header, *later, header]))
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+@pytest.mark.parametrize(("resumed_at", "minutes"), [(26, 34.0), (21, 35.0)])
+def test_second_header_is_where_another_process_goes_on(
+    tmp_path: Path, suffix: str, resumed_at: int, minutes: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    (result,) = replay(table_again(tmp_path / f"log.{suffix}", resumed_at), thresholds=["reward >= 35"])
+    assert (result.samples_to_threshold, result.minutes_to_threshold, result.bound) == (35, minutes, "lower")
+    assert caplog.text.count("row 27 is a header again") == 1
+    assert "not read" not in caplog.text
+
+
+@pytest.mark.parametrize("block", [70, 97, 300, 2**20])
+def test_second_header_may_stand_at_the_edge_of_a_chunk(
+    tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "BLOCK_BYTES", block)
+    (history,) = read(table_again(tmp_path / "log.csv", 26))
+    at, boundaries = 0, []
+    for rows in history.rows():
+        boundaries += [at + each.row for each in rows.boundaries]
+        at += 0 if rows.samples is None else len(rows.samples)
+    assert (boundaries, at) == ([26], 41)

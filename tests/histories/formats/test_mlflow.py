@@ -87,6 +87,17 @@ def test_steps_are_no_samples_unless_told_so(database: Path) -> None:
         next(refused.rows())
 
 
+@pytest.mark.parametrize("column", [None, "step"])
+def test_steps_are_samples_where_the_user_says_how_many(database: Path, column: str | None) -> None:
+    (first,) = read(f"sqlite:///{database}#first", "loss", samples_per_step=8, samples_column=column)
+    assert (first.samples_unit, first.samples_source, first.uncounted_because) == ("samples", "step", None)
+    (rows,) = first.rows()
+    assert rows.samples is not None
+    assert rows.samples.to_list() == list(range(0, 240, 8))
+    (second,) = read(f"sqlite:///{database}#second", "loss", "rare", samples_per_step=8)
+    check(second)
+
+
 Logged = list[tuple[str, float, float, int]]
 """Key, value, minute, step."""
 

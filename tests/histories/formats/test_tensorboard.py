@@ -361,6 +361,29 @@ def test_own_counter_is_taken_where_there_is_no_other(tmp_path: Path) -> None:
     assert history_of(tmp_path, "m").samples_source == "env_steps"
 
 
+@pytest.mark.parametrize("tag", ["reward", "absent"])
+def test_steps_are_samples_where_the_user_says_how_many(tmp_path: Path, tag: str) -> None:
+    events = [scalar("reward", at, at, BEGAN + 60 * at) for at in range(1, 4)]
+    path = write_events(tmp_path / "events.out.tfevents.1.h", events)
+    for column in (None, "step"):
+        wanted = Wanted(metrics=frozenset({tag}), samples_per_step=8, samples_column=column)
+        (history,) = TensorBoardReader().histories([str(path)], "run", wanted)
+        assert (history.samples_unit, history.samples_source, history.uncounted_because) == ("samples", "step", None)
+        samples = [count for rows in history.rows() if rows.samples is not None for count in rows.samples]
+        assert samples == ([8, 16, 24] if tag == "reward" else [8])
+
+
+@pytest.mark.parametrize(("said", "samples"), [(None, 192), ("env_steps", 1536)])
+def test_samples_are_not_multiplied_unless_their_tag_is_said_to_count_steps(
+    tmp_path: Path, said: str | None, samples: int
+) -> None:
+    events = [scalar(tag, at * 64, at, BEGAN + at) for at in range(1, 4) for tag in ("env_steps", "reward")]
+    path = write_events(tmp_path / "events.out.tfevents.1.h", events)
+    wanted = Wanted(metrics=frozenset({"reward"}), samples_per_step=8, samples_column=said)
+    (history,) = TensorBoardReader().histories([str(path)], "run", wanted)
+    assert points_of(history, "reward")[-1][0] == samples
+
+
 @pytest.mark.parametrize("wanted", [("test/reward",), ("update/loss",), ("test/reward", "update/loss")])
 def test_tags_of_other_steps_are_axes_of_their_own(tmp_path: Path, wanted: tuple[str, ...]) -> None:
     events = []

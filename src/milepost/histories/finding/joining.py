@@ -30,7 +30,8 @@ OF_WANDB = re.compile(r"^(?:offline-)?run-\d{8}_\d{6}-(.+)$")
 """Folders of W&B's; what they end with is the run's id."""
 
 ALIKE = 0.1
-"""By so much of the later one the last counts of ranks differ at most, since a killed one writes less."""
+"""By so much of the later one the last counts of ranks differ at most, since a killed one writes less; those of ranks
+that log the same keys at the same time differ by any."""
 
 UNWRITTEN = 2
 """By so many distances between rows a resumed run may begin after what the earlier process wrote last."""
@@ -234,13 +235,19 @@ def _overlap(first: Ends, second: Ends) -> bool:
 
 
 def _are_ranks(one: Ends, other: Ends) -> bool:
-    """Say whether two tell the same counts at the same time: or at none, where neither tells any."""
+    """Say whether two tell the same counts at the same time: or at none, where neither tells any.
+
+    Where neither tells a time, they are ranks only if they end about alike: parts begin anew, too.
+    """
     if one.first_count is None or one.first_count != other.first_count:
         return False
     if (one.first_time is None) != (other.first_time is None):
         return False
-    if one.first_time is not None and not (_overlap(one, other) and _overlap(other, one)):
-        return False
+    if one.first_time is not None:
+        if not (_overlap(one, other) and _overlap(other, one)):
+            return False
+        if one.keys == other.keys:
+            return True
     last, end = one.last_count, other.last_count
     return last is not None and end is not None and abs(last - end) <= ALIKE * max(abs(last), abs(end))
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
 import polars
 
 from milepost.errors import HistoryError
-from milepost.histories.history import Rows
+from milepost.histories.history import Boundary, Rows
 from milepost.histories.tables import values
 from milepost.histories.tables.columns import Chosen, TimeColumn
 from milepost.histories.tables.stale import Stale
@@ -38,6 +39,7 @@ class Chunks:
         self.zoneless = False
         self.unplaced = 0
         self.example = ""
+        self.headers: list[int] = []  # rows that are headers again, after which no row has come yet
 
     def read(self, data: polars.DataFrame, rows: range | polars.Series) -> Iterator[Rows]:
         """Yield a chunk.
@@ -62,7 +64,7 @@ class Chunks:
         masks = [(samples or "", unread), *((name, told.unread) for name, told in times.items())]
         for name, mask in masks:
             if mask is not None and mask.any():
-                self._leave_out(name, data[name], mask, rows)
+                self._leave_out(name, data, mask, rows)
                 yield from self.read(data.filter(~mask), taken(rows, ~mask))
                 return
         if samples is not None and at is not None:
@@ -73,7 +75,9 @@ class Chunks:
             data, counts = data[:at], None if counts is None else counts[:at]
             times = {name: told._replace(values=told.values[:at]) for name, told in times.items()}
         if data.height:
-            yield self._rows(data, counts, times)
+            yield msgspec.structs.replace(
+                self._rows(data, counts, times), boundaries=self._boundaries(rows, data.height)
+            )
         if fault:
             raise HistoryError(fault)
 
@@ -103,12 +107,33 @@ class Chunks:
             counts, wrong = counts.set((counts < 0).fill_null(False), None), None
         return values.Samples(counts, wrong, unread)
 
-    def _leave_out(self, name: str, column: polars.Series, mask: polars.Series, rows: range | polars.Series) -> None:
-        """Take note of rows whose samples or time are text that is none: where they stand, nothing tells."""
+    def _leave_out(self, name: str, data: polars.DataFrame, mask: polars.Series, rows: range | polars.Series) -> None:
+        """Take note of rows whose samples or time are text that is none: headers again, or of an untold place."""
+        is_header = mask
+        for column in data:
+            same = column.str.strip_chars() == column.name if column.dtype == polars.String else polars.Series([False])
+            is_header = is_header & same.fill_null(False)
+        if is_header.any():
+            found = taken(rows, is_header).to_list()
+            logger("histories").warning(
+                "%s: row %d is a header again: another process goes on with the run", self.where, found[0]
+            )
+            self.headers += found
+            mask = mask & ~is_header
+        if not mask.any():
+            return
         at = mask.arg_max()
         assert at is not None
-        self.example = self.example or f"row {rows[at]} with {column[at]!r} in {name!r}"
+        self.example = self.example or f"row {rows[at]} with {data[name][at]!r} in {name!r}"
         self.unplaced += int(mask.sum())
+
+    def _boundaries(self, rows: range | polars.Series, height: int) -> tuple[Boundary, ...]:
+        """Return where processes go on in the first so many of these rows: after what is a header again."""
+        if not self.headers:
+            return ()
+        before = [int((polars.Series(rows) < header).sum()) for header in self.headers]
+        self.headers = [header for header, at in zip(self.headers, before, strict=True) if at >= height]
+        return tuple(Boundary(at) for at in dict.fromkeys(before) if at < height)
 
     def _rows(self, data: polars.DataFrame, counts: polars.Series | None, times: Mapping[str, values.Times]) -> Rows:
         """Return the rows of a chunk that are right."""

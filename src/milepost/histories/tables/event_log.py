@@ -37,6 +37,7 @@ class EventLog:
         tags: Numbers of the tags, of all that its beginning has.
         processes: What wrote the files, as far as its beginning tells.
         counts: What the tag told that counts samples; None where there is none.
+        per_step: How many samples each is that is counted, as the user says.
         single: The tags whose values are float32, as far as its beginning tells.
         has_time: Whether its events tell any time that can be.
 
@@ -56,6 +57,8 @@ class EventLog:
         self._steps = self._steps_of_tags()
         self._axes = axes_of(self._steps)
         self._counter = self._choose_counter()
+        is_by_step = self._counter is None or wanted.samples_column is not None
+        self.per_step = (wanted.samples_per_step or 1) if is_by_step else 1
         self.counts = self._read_counts()
         self.single = self._single_tags()
         self.has_time = any(bool(numpy.isfinite(unix_seconds(chunk.wall_times)).any()) for chunk in self._kept)
@@ -92,8 +95,13 @@ class EventLog:
         steps_count = self.counts is not None or not self._stands_still(axis)
         if self._counter is not None:
             told: dict[str, Any] = {"samples_unit": "samples", "samples_source": self._counter}
+        elif steps_count and self._wanted.samples_per_step is not None:
+            told = {"samples_unit": "samples", "samples_source": OWN_STEP}
         elif steps_count:
-            reason = "a step of event files may count anything, and no tag is known to count samples (--samples-column)"
+            reason = (
+                "a step of event files may count anything, and no tag is known to count samples (--samples-column, or "
+                "how many a step is: --samples-per-step)"
+            )
             told = {"samples_unit": "steps", "samples_source": OWN_STEP, "uncounted_because": reason}
         else:
             reason = "the steps of its events are all 0: they count nothing"

@@ -81,14 +81,14 @@ class AxisRows:
             return None
         counts = self._log.counts
         if counts is None:
-            return polars.Series("samples", chunk.steps[events])
+            return polars.Series("samples", chunk.steps[events] * self._log.per_step)
         is_aligned = numpy.zeros(len(numbers), bool)
         is_aligned[[numbers[tag] for tag in self._aligned if tag in numbers]] = True
         shares_axis = numpy.zeros(len(events), bool)
         shares_axis[rows[is_aligned[of_tags]]] = True
         wall_times = unix_seconds(chunk.wall_times[events])
         values, is_told = counts.at(chunk.numbers[events], chunk.steps[events], wall_times, shares_axis)
-        return column("samples", whole(values), is_told)
+        return column("samples", whole(values) * self._log.per_step, is_told)
 
     def _before(self, rows: Rows, number: int) -> Iterator[Rows]:
         """Yield a row at the first event of any tag, where no start is told, and the first row is a later event."""
@@ -104,7 +104,7 @@ class AxisRows:
         """Yield a row at the first event of any tag: nothing is there of what is wanted, but the run began."""
         for process in self._log.processes[:1]:
             count = process.step if self._log.counts is None else int(whole(numpy.array(self._log.counts.first)))
-            samples = polars.Series("samples", [count]) if self._is_counted else None
+            samples = polars.Series("samples", [count * self._log.per_step]) if self._is_counted else None
             wall_time = self._wall_time(numpy.array([process.wall_time]))
             yield Rows(metrics=polars.DataFrame(), samples=samples, wall_time=wall_time)
 

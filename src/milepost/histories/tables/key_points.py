@@ -68,6 +68,8 @@ class KeyPoints:
             known = counters_among(self._points)
             counter = next((key for key in known if rises(self._points[key].values)), None)
         self._counter = counter
+        is_by_step = counter is None or wanted.samples_column is not None
+        self._per_step = (wanted.samples_per_step or 1) if is_by_step else 1
         self._counts = None if counter is None or counter not in self._points else self._joined(counter, 1.0)
         self._timer = self._flagged(wanted.time_column, "--time-column") or self._known_timer()
         self._times = None if self._timer is None else self._joined(self._timer, self._unit_seconds(self._timer))
@@ -112,8 +114,13 @@ class KeyPoints:
         counted = self._counts is not None or not self._stands_still(axis)
         if self._counter is not None:
             unit: dict[str, Any] = {"samples_unit": "samples", "samples_source": self._counter}
+        elif counted and self._wanted.samples_per_step is not None:
+            unit = {"samples_unit": "samples", "samples_source": OWN_STEP}
         elif counted:
-            reason = "a step may count anything, and no key is known to count samples (--samples-column)"
+            reason = (
+                "a step may count anything, and no key is known to count samples (--samples-column, or how many a step "
+                "is: --samples-per-step)"
+            )
             unit = {"samples_unit": "steps", "samples_source": OWN_STEP, "uncounted_because": reason}
         else:
             unit = {"samples_unit": None, "uncounted_because": "its steps are all 0: they count nothing"}
@@ -145,11 +152,11 @@ class KeyPoints:
             metrics[key] = column(key, values, is_told)
         samples = elapsed = None
         if counted:
-            samples = polars.Series("samples", steps.astype("i8"))
+            samples = polars.Series("samples", steps.astype("i8") * self._per_step)
         if self._counts is not None and self._counter is not None:
             shares = self._sharing(self._counter, read, numbers)
             counts, is_told = self._counts.at(numbers, steps, times, shares)
-            samples = column("samples", whole(counts), is_told)
+            samples = column("samples", whole(counts) * self._per_step, is_told)
         if self._times is not None and self._timer is not None:
             seconds, is_told = self._times.at(numbers, steps, times, self._sharing(self._timer, read, numbers))
             elapsed = column("elapsed_seconds", seconds, is_told)
