@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from milepost.money.breakdown import spending
 from milepost.tracking.event import Event
 from milepost.tracking.tracker import PerformanceThresholdTracker
 from tests.helpers import START, FakeClock, ledger, threshold
@@ -253,3 +254,52 @@ def test_fall_is_decided_where_another_process_goes_on(waiting: int) -> None:
     assert result.samples_to_threshold == 400
     assert result.minutes_to_threshold == pytest.approx((30 + 20) / 60)  # and not the hour between
     assert result.observations == 7 + waiting
+
+
+def test_hole_between_the_first_two_updates_is_said_once_others_tell_what_is_usual(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tracker = PerformanceThresholdTracker([raw(9.0)])
+    for at in range(5):
+        tracker.update({"m": 1.0}, at, wall_time=START + 60 * at + (7200 if at else 0))
+    assert "a hole of" not in caplog.text
+    tracker.close()
+    assert "a hole of 121.0 min after 0 samples, where 1.0 min are usual" in caplog.text
+
+
+def test_counter_that_begins_anew_with_another_process_goes_on() -> None:
+    """Two processes of 10 rows each, which both count from 100: at the boundary the count goes on from 1000."""
+    tracker = PerformanceThresholdTracker([raw(15.0)], ledger=ledger(3600.0))
+    for at in range(1, 11):
+        tracker.update({"m": float(at)}, 100 * at, wall_time=START + at)
+    tracker.begin_process(START + 100)
+    for at in range(1, 11):
+        tracker.update({"m": float(10 + at)}, 100 * at, wall_time=START + 100 + at)
+    result = tracker.get_results()["t"]
+    assert (result.samples_to_threshold, result.restarts, result.rewinds) == (1500, 1, 0)
+    assert result.minutes_to_threshold == pytest.approx(15 / 60)
+    assert result.billed_cost_to_threshold == pytest.approx(15.0)
+
+
+def test_row_that_two_processes_tell_stands_where_it_stood_first() -> None:
+    """The second process begins with the checkpoint's own row, ten seconds after its start."""
+    tracker = PerformanceThresholdTracker([raw(300.0)], ledger=ledger(3600.0))
+    for at in (100, 200):
+        tracker.update({"m": float(at)}, at, wall_time=START + at / 10)
+    tracker.begin_process(START + 1000)
+    for at in (200, 300):
+        tracker.update({"m": float(at)}, at, wall_time=START + 990 + at / 10)
+    result = tracker.get_results()["t"]
+    assert result.minutes_to_threshold == pytest.approx(30 / 60)
+    assert result.bound is None
+
+
+def test_late_crossing_leaves_no_stall_in_the_ledger() -> None:
+    clock = FakeClock()
+    tracker = PerformanceThresholdTracker([threshold(9.0, metric="eval")], ledger=ledger(3600.0), clock=clock)
+    for samples in range(0, 500, 100):
+        tracker.update({"loss": 1.0}, samples)
+        clock.advance(10)
+    (result,) = tracker.update({"eval": 9.0}, 200)
+    assert result.cost_to_threshold == pytest.approx(20.0)
+    assert {each.purpose: each.seconds for each in spending(tracker.ledger, tracker.here)} == {"training": 50.0}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from milepost.money.position import Position
 from milepost.tracking.falls import Falls, Placed
-from milepost.tracking.result import ROUNDING, ROUNDING_SECONDS
+from milepost.tracking.result import ROUNDING, ROUNDING_SECONDS, ThresholdResult
 from milepost.tracking.row import Row, read
 from milepost.tracking.timer import ProcessStart
 from milepost.tracking.trail import LEAST_HOLE_SECONDS
@@ -30,6 +30,7 @@ class Moves:
     def __init__(self, tracker: "PerformanceThresholdTracker") -> None:
         self._tracker = tracker
         self.falls = Falls(tracker, self._place)
+        self._first_hole: tuple[float, int] | None = None  # between the first two updates, and after how many samples
 
     def place(
         self, metrics: Mapping[str, Any], samples: Any, elapsed_seconds: float | None, wall: float, wall_is_given: bool
@@ -153,14 +154,26 @@ class Moves:
             if timer.can_split:
                 timer.split(timer.samples, timer.elapsed_seconds, row.wall_time - (step or 0.0))
             timer.origin = row.wall_time - elapsed
-        elif step is not None and after >= timer.hole_seconds and row.wall_is_given:
-            timer.said.warn(
-                "hole",
-                "a hole of %.1f min after %s samples, where %.1f min are usual, counts as training: if no machine was "
-                "there, leave such out with a gap (--gap 10m)",
-                *(after / 60, timer.samples, step / 60),
-            )
+        elif row.wall_is_given and step is not None and after >= timer.hole_seconds:
+            self._say_hole(after, timer.samples, step)
+        elif row.wall_is_given and step is None:
+            self._first_hole = after, timer.samples
         return elapsed
+
+    def _say_hole(self, after: float, samples: int, usual: float) -> None:
+        self._tracker.timer.said.warn(
+            "hole",
+            "a hole of %.1f min after %s samples, where %.1f min are usual, counts as training: if no machine was "
+            "there, leave such out with a gap (--gap 10m)",
+            *(after / 60, samples, usual / 60),
+        )
+
+    def close(self) -> tuple[ThresholdResult, ...]:
+        """Take up what still waits for updates after it, and say what they were to tell: there are none."""
+        least, usual = self._tracker.timer.trail.hole_seconds(), self._tracker.timer.trail.row_seconds()
+        if self._first_hole is not None and least is not None and usual is not None and self._first_hole[0] >= least:
+            self._say_hole(*self._first_hole, usual)
+        return self.falls.close()
 
     def _cross(self, row: Row, samples: int, elapsed: float, boundary: ProcessStart) -> Placed:
         """Take the first update of another process: its counters and its timer go on, or training went back.
@@ -183,16 +196,17 @@ class Moves:
         if told is not None:
             since = told if is_anew else None
         assert timer.first_samples is not None
-        if samples < timer.samples and boundary.has_loaded and row.samples <= timer.first_samples < timer.samples:
+        if samples < timer.samples and row.samples <= timer.first_samples < timer.samples:
             self.falls.begin_anew(row)
             samples = row.samples + timer.count_offset
         base, bound = last.elapsed_seconds, None
         if went_back := samples < timer.samples:
             base, bound = self.falls.lineage_at(samples, elapsed if told is not None and not is_anew else None)
             self.falls.leave(samples, None)
+        seen = bound is None and (went_back or (samples == timer.samples and not boundary.has_loaded))
         if told is not None and not is_anew and bound is None:
             at_row = base if went_back else elapsed
-        elif went_back and bound is None:
+        elif seen:
             at_row = base
         elif boundary.has_loaded and told is None:  # the timer was brought to where the state left off
             at_row, bound = base + max(0.0, elapsed - last.elapsed_seconds), None

@@ -69,7 +69,8 @@ def read(
     if row.wall_is_given and not _read_wall(timer, row) and (row.elapsed_seconds is None or not timer.is_of_log):
         wrong = wrong or (f"wall_time={wall!r}", "Unix seconds between 1990 and 2100")
     if wrong is not None:
-        timer.untimed_because = f"its time was passed over: found {wrong[0]}, expected {wrong[1]}"
+        found = "no time that can be" if timer.is_of_log else wrong[0]
+        timer.untimed_because = f"its time was passed over: found {found}, expected {wrong[1]}"
         row.bound = "unknown"
         if not timer.is_of_log:
             timer.said.warn("position", "an update was passed over: found %s, expected %s", *wrong)

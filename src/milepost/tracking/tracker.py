@@ -303,7 +303,8 @@ class PerformanceThresholdTracker:
     def achieve(self, achieved: list[Detector], position: Position) -> tuple[ThresholdResult, ...]:
         """Mark a crossing of thresholds in the ledger, and say so; return their results."""
         self.sort_series()
-        self.timer.mark("crossing", position)
+        late = position.samples < self.timer.samples
+        self.timer.mark("crossing", self.timer.here_at(position.wall_time) if late else position)
         names = {detector.threshold.name for detector in achieved}
         results = tuple(self._result(detector) for name, detector in self._detectors.items() if name in names)
         for result in results:
@@ -331,7 +332,7 @@ class PerformanceThresholdTracker:
 
     def close(self) -> tuple[ThresholdResult, ...]:
         """Take up what still waits for updates after it: there are none. Returns what that achieved."""
-        return self.moves.falls.close()
+        return self.moves.close()
 
     def _result(self, detector: Detector) -> ThresholdResult:
         series = self._series[detector.threshold.metric, detector.threshold.smoothing]
