@@ -17,6 +17,7 @@ from milepost.tracking.event import Event
 from milepost.tracking.observing import observe, observe_late
 from milepost.tracking.result import ThresholdResult
 from milepost.tracking.row import Row
+from milepost.tracking.trail import Trail
 
 if TYPE_CHECKING:
     from milepost.tracking.tracker import PerformanceThresholdTracker
@@ -62,6 +63,8 @@ class Unwatched(msgspec.Struct):
         keys: Its keys, where all that was logged is told.
         before: Where the run stood before it.
         is_cut: As of a `Fall`.
+        last: The one that came furthest since.
+        passed: Where they were, by the clocks that go on as before the fall.
         rows: How many there are.
     """
 
@@ -69,6 +72,8 @@ class Unwatched(msgspec.Struct):
     keys: frozenset[str]
     before: Position
     is_cut: bool
+    last: Row
+    passed: Trail
     rows: int = 1
 
 
@@ -144,11 +149,14 @@ class Falls:
         assert timer.first_samples is not None
         told = row.elapsed_seconds is not None
         rises = elapsed > timer.elapsed_seconds if told else row.wall_time > timer.wall_time
-        is_cut = elapsed < timer.elapsed_seconds if told else self._is_hole(row.wall_time - timer.wall_time)
+        # Where the timer tells less than wall time, it stood still meanwhile: no machine was there.
+        gained = elapsed - timer.elapsed_seconds if told else 0.0
+        is_cut = gained < 0 or self._is_hole(row.wall_time - timer.wall_time - gained)
         timer.is_open = True
         timer.settle()
         if own is Own.UNKNOWN:
-            self._unwatched = Unwatched(row.kept(tracker.series), frozenset(row.metrics), timer.last, is_cut)
+            kept = row.kept(tracker.series)
+            self._unwatched = Unwatched(kept, frozenset(row.metrics), timer.last, is_cut, kept, Trail())
             return ()
         anew = row.samples <= timer.first_samples and rises
         self.fall = Fall("anew" if anew else "count", row.kept(tracker.series), timer.last, is_cut, [])
@@ -248,6 +256,18 @@ class Falls:
             return told, None
         return below, "lower"
 
+    def has_new_timer(self, row: Row, back: float) -> bool:
+        """Say whether the timer that an update tells began anew with its process, and does not go on from a checkpoint.
+
+        Args:
+            row: The update, whose count went back.
+            back: Elapsed seconds of the lineage at that count.
+        """
+        timer = self._tracker.timer
+        last, there = timer.elapsed_seconds - timer.told_offset, back - timer.told_offset
+        assert row.elapsed_seconds is not None
+        return row.elapsed_seconds <= (min(last, there) if there > 0 else last) / 2
+
     def _rewind(self, row: Row, gone: Position, elapsed: float, is_cut: bool) -> None:
         """Go back to the count of an update.
 
@@ -260,13 +280,17 @@ class Falls:
         timer = self._tracker.timer
         samples = row.samples + timer.count_offset
         back, bound = self.lineage_at(samples, elapsed if row.elapsed_seconds is not None else None)
+        started = row.wall_time
+        if is_cut and row.elapsed_seconds is not None and self.has_new_timer(row, back):
+            started = max(gone.wall_time, row.wall_time - row.elapsed_seconds)
+            back, bound = (back, None) if bound is None else (back + row.elapsed_seconds, None)
         is_cut = is_cut and timer.can_split
         if timer.timed_here and not is_cut:  # it trained until now, and that is lost
             gone = timer.position(timer.samples, max(timer.elapsed_seconds, elapsed), row.wall_time)
         self.leave(samples, bound)
         if is_cut:
             timer.wall_time = gone.wall_time
-            timer.split(samples, back, row.wall_time)
+            timer.split(samples, back, started)
         else:
             timer.mark("heartbeat", gone)
         at = timer.position(samples, back, row.wall_time)
@@ -325,8 +349,12 @@ class Falls:
         if row is not None:
             samples = row.samples + timer.count_offset
             own, passes = self._own(row, samples), samples > fell.before.samples
-            if not passes and own is Own.UNKNOWN:
+            if not passes and own is Own.UNKNOWN and not (fell.is_cut and self._is_cut_again(row, fell)):
                 fell.rows += 1
+                if row.samples >= fell.last.samples:
+                    fell.last = msgspec.structs.replace(row, metrics={})
+                    if samples >= fell.passed.due:
+                        fell.passed.add(samples, row.elapsed(timer), fell.rows)
                 return True
             # What falls and passes its maximum under the same names went back; evaluations bear other names.
             same = own is Own.BACK or (bool(fell.keys & row.metrics.keys()) if fell.keys else not passes)
@@ -339,8 +367,31 @@ class Falls:
             self.begin_anew(first)
         else:
             self._rewind(first, fell.before, first.elapsed(timer), fell.is_cut)
+            self._pass(fell)
         timer.settle()
         return False
+
+    def _is_cut_again(self, row: Row, fell: Unwatched) -> bool:
+        """Say whether training goes back once more, in yet another process, since it fell."""
+        if row.samples >= fell.last.samples:
+            return False
+        both_tell = row.elapsed_seconds is not None and fell.last.elapsed_seconds is not None
+        gained = (row.elapsed_seconds or 0.0) - (fell.last.elapsed_seconds or 0.0) if both_tell else 0.0
+        return gained < 0 or self._is_hole(row.wall_time - fell.last.wall_time - gained)
+
+    def _pass(self, fell: Unwatched) -> None:
+        """Have the run come, after a rewind, as far as updates did that bore nothing watched."""
+        timer, last = self._tracker.timer, fell.last
+        if last.samples <= fell.first.samples:
+            return
+        at_last = last.elapsed(timer)  # the clocks go on from where it went back to
+        passed = fell.passed.state
+        shift = at_last - passed.elapsed_seconds[-1] if passed.samples else 0.0
+        for samples, elapsed in zip(passed.samples, passed.elapsed_seconds, strict=True):
+            if samples >= timer.trail.due:
+                timer.trail.add(samples, elapsed + shift, timer.updates)
+        timer.samples = last.samples + timer.count_offset
+        timer.elapsed_seconds, timer.wall_time = at_last, last.wall_time
 
 
 def _rises(rows: list[Row]) -> bool:

@@ -185,8 +185,14 @@ class Moves:
         last = timer.last
         started = self._start_of(row, boundary)
         since = None if started is None else row.wall_time - started
+        assert timer.first_samples is not None
+        if samples < timer.samples and row.samples <= timer.first_samples < timer.samples:
+            self.falls.begin_anew(row)
+            samples = row.samples + timer.count_offset
+        went_back = samples < timer.samples
+        base, bound = self.falls.lineage_at(samples, None) if went_back else (last.elapsed_seconds, None)
         is_anew = told is not None and (
-            elapsed < last.elapsed_seconds
+            (elapsed < last.elapsed_seconds and (not went_back or self.falls.has_new_timer(row, base)))
             or (
                 since is not None
                 and not boundary.has_loaded
@@ -195,13 +201,11 @@ class Moves:
         )
         if told is not None:
             since = told if is_anew else None
-        assert timer.first_samples is not None
-        if samples < timer.samples and row.samples <= timer.first_samples < timer.samples:
-            self.falls.begin_anew(row)
-            samples = row.samples + timer.count_offset
-        base, bound = last.elapsed_seconds, None
-        if went_back := samples < timer.samples:
-            base, bound = self.falls.lineage_at(samples, elapsed if told is not None and not is_anew else None)
+            if is_anew and started is None:
+                started = max(last.wall_time, row.wall_time - told)
+        if went_back:
+            if told is not None and not is_anew:
+                base, bound = self.falls.lineage_at(samples, elapsed)
             self.falls.leave(samples, None)
         seen = bound is None and (went_back or (samples == timer.samples and not boundary.has_loaded))
         if told is not None and not is_anew and bound is None:
