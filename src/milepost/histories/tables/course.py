@@ -104,7 +104,7 @@ def _course(
         goes_on = rises >= SEVERAL or (rises > 0 and at + rises == len(told) - 1)
         anew = is_anew(value, before)
         if goes_on and (anew or back is None):
-            high = value if anew else high
+            high = value  # of what goes on from there
             continue
         single.append(value * APART < high)
         is_open = at == len(told) - 1 and (anew or back is None)  # nothing follows that tells
