@@ -24,7 +24,7 @@ from milepost.histories.decoding.json_rows import number
 from milepost.histories.decoding.mlperf_lines import MLPerfLine, lines_of
 from milepost.histories.decoding.mlperf_samples import Counting, counting
 from milepost.histories.decoding.mlperf_times import Trained, TrainedTimes
-from milepost.histories.history import History, Rows, Wanted
+from milepost.histories.history import Boundary, History, Rows, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.log import logger
 
@@ -140,6 +140,7 @@ def _history(lines: list[MLPerfLine], run: str, file: str, wanted: Wanted, fault
         last = stops[0].time_ms if stops else max(line.time_ms for line in lines)
         told = [count for line in lines if (count := number(line.metadata.get("samples_count"))) is not None]
         observations = [Observation(last, {}, {"samples_count": max(told, default=0)}, Trained(last))]
+    boundaries = _boundaries([each.time_ms for each in observations], starts)
     counts = counting(lines, [each.metadata for each in observations if "epoch_num" in each.metadata], config)
     names = tuple(dict.fromkeys(name for each in observations for name in each.metrics))
     if start is None:
@@ -149,7 +150,7 @@ def _history(lines: list[MLPerfLine], run: str, file: str, wanted: Wanted, fault
     owner = [str(config[key]) for key in GROUPED_BY if config.get(key)]
     return History(
         run=run,
-        rows=lambda: _until(fault, _rows(observations, counts, start, wanted)),
+        rows=lambda: _until(fault, _rows(observations, counts, start, wanted, boundaries)),
         metrics=names,
         group="/".join(owner) or None,
         seed=next(iter(seeds)) if len(seeds) == 1 else None,
@@ -207,12 +208,17 @@ def _is_metric(line: MLPerfLine) -> bool:
 
 
 def _observations(lines: Sequence[MLPerfLine], start: float | None, trained: TrainedTimes) -> list[Observation]:
-    """Return what was observed since the run started, in the order of time, each once."""
+    """Return what was observed since the run started, in the order of time, each once in a process."""
     found: list[Observation] = []
     seen: dict[tuple[object, ...], float] = {}
+    starts = sorted(line.time_ms for line in lines if line.key == "run_start" and line.time_ms)
     for line in sorted((line for line in lines if _is_metric(line)), key=lambda line: line.time_ms):
         if not line.time_ms or (start is not None and line.time_ms < start):
             continue
+        while starts and starts[0] <= line.time_ms:
+            if found and starts[0] > found[-1].time_ms:  # another process, which may come to the same once more
+                seen.clear()
+            del starts[0]
         metrics = dict(_values(line))
         place = tuple(str(line.metadata.get(position)) for position in POSITIONS)
         told = any(position in line.metadata for position in POSITIONS)
@@ -238,7 +244,26 @@ def _values(line: MLPerfLine) -> Iterator[tuple[str, float]]:
             yield f"{key}{name}", value
 
 
-def _rows(observations: Sequence[Observation], counts: Counting, start: float | None, wanted: Wanted) -> Rows:
+def _boundaries(times: Sequence[float], starts: Sequence[float]) -> tuple[Boundary, ...]:
+    """Return where other processes go on: a ``run_start`` after something was observed, without a ``run_stop``.
+
+    Ranks say it too, each for itself: of several without an observation between them, the first counts.
+    """
+    found: dict[int, float] = {}
+    for start in sorted(starts):
+        row = sum(at < start for at in times)
+        if 0 < row < len(times):
+            found.setdefault(row, start / 1000)
+    return tuple(Boundary(row, start) for row, start in found.items())
+
+
+def _rows(
+    observations: Sequence[Observation],
+    counts: Counting,
+    start: float | None,
+    wanted: Wanted,
+    boundaries: tuple[Boundary, ...],
+) -> Rows:
     """Return the observations as rows. One that tells no samples takes over the last ones."""
     names = dict.fromkeys(name for each in observations for name in each.metrics if wanted.wants(name))
     samples: list[int | None] = []
@@ -248,8 +273,12 @@ def _rows(observations: Sequence[Observation], counts: Counting, start: float | 
     rows = Rows.of(
         {name: [each.metrics.get(name) for each in observations] for name in names},
         samples=None if counts.why_not else samples,
-        elapsed_seconds=None if start is None else [(each.trained.time_ms - start) / 1000 for each in observations],
+        # Of several processes, the time between them is not that since the first start.
+        elapsed_seconds=None
+        if start is None or boundaries
+        else [(each.trained.time_ms - start) / 1000 for each in observations],
         wall_time=None if start is None else [each.time_ms / 1000 for each in observations],
     )
+    rows = msgspec.structs.replace(rows, boundaries=boundaries)
     bounds = [each.trained.at_most for each in observations]
     return msgspec.structs.replace(rows, at_most=polars.Series("at_most", bounds)) if any(bounds) else rows
