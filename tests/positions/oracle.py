@@ -58,9 +58,10 @@ def right(training: Training, tells: Tells, metric: str, target: float, gap: flo
             now, paid, is_lower = since, since, not is_told
         elif row.process == before.process or not shows:
             after = row.wall - before.wall  # a hole counts, whatever it was, unless its user says otherwise
-            if after >= gap and not tells.timer:
-                after = median(later.wall - earlier.wall for earlier, later in pairwise(training.rows))
-            now, paid = now + (row.timer - before.timer if tells.timer else after), paid + after
+            gained = row.timer - before.timer if tells.timer else after
+            if gained >= gap:
+                gained = after = median(later.wall - earlier.wall for earlier, later in pairwise(training.rows))
+            now, paid = now + gained, paid + after
         else:
             base = max(count for count in known if count <= row.count)
             known = {count: at for count, at in known.items() if count <= base}

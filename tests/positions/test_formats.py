@@ -14,16 +14,7 @@ from tests.positions.training import GAPS, SCENARIOS
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 FORMATS = TABLES | TRACKERS
-WRONG = {
-    ("mlperf", "hole_left_out"): "its times reach the tracker as a timer's, and no hole of a timer is left out",
-}
-CASES = [
-    pytest.param(format, scenario, marks=pytest.mark.xfail(strict=True, reason=WRONG[format, scenario]))
-    if (format, scenario) in WRONG
-    else (format, scenario)
-    for format, written in FORMATS.items()
-    for scenario in written.scenarios(iter(SCENARIOS))
-]
+CASES = [(format, scenario) for format, written in FORMATS.items() for scenario in written.scenarios(iter(SCENARIOS))]
 
 
 @pytest.mark.parametrize(("format", "scenario"), CASES)

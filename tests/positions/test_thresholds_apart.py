@@ -41,13 +41,6 @@ def test_late_evaluations(format: str, tmp_path: Path) -> None:
 Axes = dict[str, tuple[int, float]]
 """Of each metric the distance of its steps, and how many seconds lie between them."""
 
-LATE: Axes = {"a": (1, 1.0), "b": (1, 1.0), "c": (1, 60.0)}
-"""``c`` tells of the same steps as ``a``, a minute apart where ``a`` has them a second apart."""
-
-late_is_wrong = pytest.mark.xfail(
-    strict=True, reason="a key as dense as its axis is read alone, and has its own times; beside another it is late"
-)
-
 
 @st.composite
 def axes(draw: st.DrawFn) -> Axes:
@@ -76,11 +69,6 @@ def test_event_files(drawn: Axes, tmp_path_factory: pytest.TempPathFactory) -> N
     told_together(event_files(tmp_path_factory.mktemp("events"), drawn), ASKED)
 
 
-@late_is_wrong
-def test_event_files_with_a_dense_late_tag(tmp_path: Path) -> None:
-    told_together(event_files(tmp_path, LATE), ASKED)
-
-
 def event_files(folder: Path, drawn: Axes) -> Path:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
@@ -98,11 +86,6 @@ def event_files(folder: Path, drawn: Axes) -> Path:
 @given(drawn=axes())
 def test_mlflow(drawn: Axes, tmp_path_factory: pytest.TempPathFactory) -> None:
     told_together(mlflow_run(tmp_path_factory.mktemp("mlflow"), drawn), ASKED)
-
-
-@late_is_wrong
-def test_mlflow_with_a_dense_late_key(tmp_path: Path) -> None:
-    told_together(mlflow_run(tmp_path, LATE), ASKED)
 
 
 def mlflow_run(folder: Path, drawn: Axes) -> str:

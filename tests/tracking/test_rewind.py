@@ -303,3 +303,16 @@ def test_late_crossing_leaves_no_stall_in_the_ledger() -> None:
     (result,) = tracker.update({"eval": 9.0}, 200)
     assert result.cost_to_threshold == pytest.approx(20.0)
     assert {each.purpose: each.seconds for each in spending(tracker.ledger, tracker.here)} == {"training": 50.0}
+
+
+def test_crossing_at_the_first_update_after_a_hole_is_not_billed_for_it() -> None:
+    """Seven rows ten seconds apart; 50 minutes later it goes on from the sixth, which reaches the target."""
+    tracker = PerformanceThresholdTracker([raw(5.0)], ledger=ledger(3600.0))
+    for at in range(7):
+        tracker.update({"m": 1.0}, 512 * at, wall_time=START + 10 * at)
+    for at, value in ((5, 5.0), (6, 5.0), (7, 5.0)):
+        tracker.update({"m": value}, 512 * at, wall_time=START + 3000 + 10 * at)
+    result = tracker.get_results()["t"]
+    assert (result.samples_to_threshold, result.rewinds) == (2560, 1)
+    assert result.minutes_to_threshold == pytest.approx(50 / 60)
+    assert result.billed_cost_to_threshold == pytest.approx(60.0)

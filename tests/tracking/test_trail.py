@@ -8,9 +8,9 @@ from milepost.tracking.trail import MOST, Trail
 
 def singly(rows: list[tuple[int, float]]) -> Trail:
     trail = Trail()
-    for number, (samples, elapsed) in enumerate(rows):
+    for samples, elapsed in rows:
         if samples >= trail.due:
-            trail.add(samples, elapsed, number)
+            trail.add(samples, elapsed)
     return trail
 
 
@@ -25,7 +25,7 @@ def test_rows_at_once_leave_the_trail_of_rows_one_by_one(steps: list[tuple[int, 
         trail = Trail()
         ends = sorted({cut for cut in cuts if cut < len(steps)} | {len(steps)})
         for first, stop in zip([0, *ends], ends, strict=False):
-            trail.extend(samples[first:stop], elapsed[first:stop], first)
+            trail.extend(samples[first:stop], elapsed[first:stop])
         assert trail.state == expected.state
         assert len(trail.state.samples) < 8
 
@@ -61,7 +61,7 @@ def test_state_goes_on_as_it_was() -> None:
     rows = [(7 * at, float(at)) for at in range(3000)]
     whole = singly(rows)
     trail = Trail(singly(rows[:1700]).state)
-    for number, (samples, elapsed) in enumerate(rows[1700:], 1700):
+    for samples, elapsed in rows[1700:]:
         if samples >= trail.due:
-            trail.add(samples, elapsed, number)
+            trail.add(samples, elapsed)
     assert trail.state == whole.state

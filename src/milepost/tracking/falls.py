@@ -42,7 +42,8 @@ class Fall(msgspec.Struct):
 
     Attributes:
         kind: ``count`` where it is late, or a rewind; ``anew`` where the counter may have begun anew.
-        row: The update that fell; already observed where it is of the kind ``count``.
+        row: The update that fell.
+        is_held: Whether it waits, too: where its own position is in question. Else it has been observed.
         before: Where the run stood before it.
         is_cut: Whether a hole or a timer that fell, too, says that another process goes on there.
         waiting: The updates after it.
@@ -50,6 +51,7 @@ class Fall(msgspec.Struct):
 
     kind: Literal["count", "anew"]
     row: Row
+    is_held: bool
     before: Position
     is_cut: bool
     waiting: list[Row] = []
@@ -99,7 +101,7 @@ class Falls:
         """Updates that have not been observed as yet."""
         if self.fall is None:
             return ()
-        return (*([self.fall.row] if self.fall.kind == "anew" else []), *self.fall.waiting)
+        return (*([self.fall.row] if self.fall.is_held else []), *self.fall.waiting)
 
     def load(self, waiting: Iterable[Row]) -> None:
         """Go on from a state: what was open here is void, and what waited there is observed where it was."""
@@ -159,8 +161,9 @@ class Falls:
             self._unwatched = Unwatched(kept, frozenset(row.metrics), timer.last, is_cut, kept, Trail())
             return ()
         anew = row.samples <= timer.first_samples and rises
-        self.fall = Fall("anew" if anew else "count", row.kept(tracker.series), timer.last, is_cut, [])
-        return () if anew else self._observe_at(row, samples, elapsed)
+        held = anew or (is_cut and timer.can_split)  # of another process, it is billed with that
+        self.fall = Fall("anew" if anew else "count", row.kept(tracker.series), held, timer.last, is_cut, [])
+        return () if held else self._observe_at(row, samples, elapsed)
 
     def _is_hole(self, seconds: float) -> bool:
         least = self._tracker.timer.trail.hole_seconds()
@@ -189,12 +192,12 @@ class Falls:
         else:
             told = row.elapsed_seconds
             elapsed = timer.at(row.wall_time) if told is None else told + timer.told_offset
-            if fall.kind == "anew":
-                achieved = self._observe_at(row, samples, elapsed)
             if verdict == "rewind":
                 self._rewind(row, fall.before, elapsed, fall.is_cut)
+                achieved = self._settled(row, timer.last) if fall.is_held else ()
             else:
                 self._count_late(row)
+                achieved = self._observe_at(row, samples, elapsed) if fall.is_held else ()
         timer.settle()
         for number, each in enumerate(waiting):
             if self.fall is not None:  # one of them fell again
@@ -310,7 +313,7 @@ class Falls:
         """Count a rewind from one position to another, and tell whoever listens."""
         timer = self._tracker.timer
         if at.samples >= timer.trail.due:
-            timer.trail.add(at.samples, at.elapsed_seconds, timer.updates)
+            timer.trail.add(at.samples, at.elapsed_seconds)
         timer.rewinds += 1
         timer.said.warn("rewind", "training went back from %s to %s, and goes on from there", gone.samples, row.samples)
         logger("tracker").debug("went back from %s to %s", gone, at)
@@ -354,7 +357,7 @@ class Falls:
                 if row.samples >= fell.last.samples:
                     fell.last = msgspec.structs.replace(row, metrics={})
                     if samples >= fell.passed.due:
-                        fell.passed.add(samples, row.elapsed(timer), fell.rows)
+                        fell.passed.add(samples, row.elapsed(timer))
                 return True
             # What falls and passes its maximum under the same names went back; evaluations bear other names.
             same = own is Own.BACK or (bool(fell.keys & row.metrics.keys()) if fell.keys else not passes)
@@ -389,7 +392,7 @@ class Falls:
         shift = at_last - passed.elapsed_seconds[-1] if passed.samples else 0.0
         for samples, elapsed in zip(passed.samples, passed.elapsed_seconds, strict=True):
             if samples >= timer.trail.due:
-                timer.trail.add(samples, elapsed + shift, timer.updates)
+                timer.trail.add(samples, elapsed + shift)
         timer.samples = last.samples + timer.count_offset
         timer.elapsed_seconds, timer.wall_time = at_last, last.wall_time
 

@@ -64,14 +64,14 @@ class Moves:
             elapsed = self._time_fell(row, elapsed)
         elif row.wall_time < timer.wall_time:
             self._bridge(row, elapsed - timer.elapsed_seconds)
-        elif elapsed - timer.elapsed_seconds >= timer.hole_seconds and row.elapsed_seconds is None:
+        elif elapsed - timer.elapsed_seconds >= timer.hole_seconds:
             elapsed = self._hole(row, elapsed)
         return self._follow(samples, elapsed, row)
 
     def _follow(self, samples: int, elapsed: float, row: Row) -> Position:
         timer = self._tracker.timer
         if samples >= timer.trail.due:
-            timer.trail.add(samples, elapsed, timer.updates)
+            timer.trail.add(samples, elapsed)
         timer.settle()
         return timer.position(samples, elapsed, row.wall_time)
 
@@ -143,7 +143,7 @@ class Moves:
         )
 
     def _hole(self, row: Row, elapsed: float) -> float:
-        """Return the elapsed seconds of an update that comes long after the one before, by wall time."""
+        """Return the elapsed seconds of an update that comes long after the one before."""
         timer = self._tracker.timer
         step = timer.trail.row_seconds()
         after = elapsed - timer.elapsed_seconds
@@ -154,6 +154,8 @@ class Moves:
             if timer.can_split:
                 timer.split(timer.samples, timer.elapsed_seconds, row.wall_time - (step or 0.0))
             timer.origin = row.wall_time - elapsed
+            if row.elapsed_seconds is not None:
+                timer.told_offset = elapsed - row.elapsed_seconds
         elif row.wall_is_given and step is not None and after >= timer.hole_seconds:
             self._say_hole(after, timer.samples, step)
         elif row.wall_is_given and step is None:

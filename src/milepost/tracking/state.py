@@ -178,7 +178,7 @@ def join(timer: Timer, saved: TrackerState) -> None:
         for stretch in lineage(saved.ledger, saved.ledger.here):
             for mark in (stretch.start, stretch.end):
                 if mark.samples >= timer.trail.due:
-                    timer.trail.add(mark.samples, mark.elapsed_seconds, len(timer.trail.state.samples))
+                    timer.trail.add(mark.samples, mark.elapsed_seconds)
     timer.first_samples = timer.first_samples if timer.first_samples is not None else 0
     timer.boundary = ProcessStart(here.wall_time, has_loaded=True)
     timer.settle()

@@ -292,7 +292,7 @@ class Timer:
     def leave_a_trail(self, samples: int, elapsed_seconds: float) -> bool:
         """Take note of where an update stands that is due for the trail; say whether its samples are a number."""
         if is_number := math.isfinite(samples):
-            self.trail.add(int(samples), float(elapsed_seconds), self.updates)
+            self.trail.add(int(samples), float(elapsed_seconds))
             self.due = self.trail.due
         return is_number
 

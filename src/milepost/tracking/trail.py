@@ -21,16 +21,16 @@ MOST_ROWS = 2**21
 
 
 class TrailState(msgspec.Struct, frozen=True):
-    """A trail as a state holds it: columns of one length, and how far apart its positions are."""
+    """A trail as a state holds it: columns of one length, how far apart its positions are, and `Trail.row_seconds`."""
 
     samples: tuple[int, ...] = ()
     elapsed_seconds: tuple[float, ...] = ()
-    updates: tuple[int, ...] = ()
     spacing: int = 1
+    usual_seconds: float | None = None
 
 
 class Trail:
-    """Where the lineage of a run has been: samples, elapsed seconds, and after how many updates.
+    """Where the lineage of a run has been: samples and elapsed seconds.
 
     A position is kept where its samples are at least ``spacing`` beyond those of the one before. Where there are `MOST`
     of them, the spacing grows until half of them are left. So what is kept follows from the rows alone, whether they
@@ -40,13 +40,13 @@ class Trail:
         due: Samples from which on a position is kept.
     """
 
-    __slots__ = ("_elapsed", "_rows", "_samples", "_spacing", "_unread", "_updates", "due")
+    __slots__ = ("_elapsed", "_rows", "_samples", "_spacing", "_unread", "_usual", "due")
 
     def __init__(self, state: TrailState | None = None) -> None:
         state = state or TrailState()
         self._samples, self._elapsed = list(state.samples), list(state.elapsed_seconds)
-        self._updates, self._spacing = list(state.updates), state.spacing
-        self._unread: list[tuple[Any, Any, int]] = []
+        self._spacing, self._usual = state.spacing, state.usual_seconds
+        self._unread: list[tuple[Any, Any]] = []
         self._rows = 0
         self.due = self._samples[-1] + self._spacing if self._samples else 0
 
@@ -54,15 +54,14 @@ class Trail:
     def state(self) -> TrailState:
         """What a later process needs to go on with it."""
         self._read()
-        return TrailState(tuple(self._samples), tuple(self._elapsed), tuple(self._updates), self._spacing)
+        return TrailState(tuple(self._samples), tuple(self._elapsed), self._spacing, self._usual)
 
-    def add(self, samples: int, elapsed_seconds: float, updates: int) -> None:
+    def add(self, samples: int, elapsed_seconds: float) -> None:
         """Take note of a row, which has come to the samples that are `due`.
 
         Args:
             samples: Where it stands.
             elapsed_seconds: Likewise.
-            updates: How many updates there were before it.
         """
         if self._unread:
             self._read()
@@ -70,20 +69,18 @@ class Trail:
                 return
         self._samples.append(samples)
         self._elapsed.append(elapsed_seconds)
-        self._updates.append(updates)
         self.due = samples + self._spacing
         if len(self._samples) >= MOST:
             self._thin()
 
-    def extend(self, samples: Any, elapsed_seconds: Any, updates: int) -> None:
+    def extend(self, samples: Any, elapsed_seconds: Any) -> None:
         """Take note of rows that simply follow each other; they are looked at when somebody asks.
 
         Args:
             samples: Where they stand, as a NumPy array.
             elapsed_seconds: Likewise.
-            updates: How many updates there were before the first.
         """
-        self._unread.append((samples, elapsed_seconds, updates))
+        self._unread.append((samples, elapsed_seconds))
         self._rows += len(samples)
         if self._rows > MOST_ROWS:
             self._read()
@@ -110,16 +107,15 @@ class Trail:
         """Forget what lies beyond these samples: training went back to them."""
         self._read()
         at = bisect_right(self._samples, samples)
-        for column in (self._samples, self._elapsed, self._updates):
-            del column[at:]
+        del self._samples[at:], self._elapsed[at:]
         self.due = self._samples[-1] + self._spacing if self._samples else 0
 
     def row_seconds(self) -> float | None:
-        """Return the median of the elapsed seconds from one row to the next, as far as the trail tells."""
+        """Return the median of the elapsed seconds from one count to the next, as far as the first ones tell."""
         self._read()
-        rows = zip(pairwise(self._elapsed), pairwise(self._updates), strict=True)
-        distances = [(later - earlier) / (last - first) for (earlier, later), (first, last) in rows if last > first]
-        return statistics.median(distances) if distances else None
+        if self._usual is not None or len(self._elapsed) < 2:
+            return self._usual
+        return statistics.median(later - earlier for earlier, later in pairwise(self._elapsed))
 
     def hole_seconds(self) -> float | None:
         """Return from how many elapsed seconds on the time between two updates is a hole, as far as the trail tells."""
@@ -129,7 +125,7 @@ class Trail:
     def _read(self) -> None:
         """Look at the rows that came at once."""
         unread, self._unread, self._rows = self._unread, [], 0
-        for samples, elapsed, updates in unread:
+        for samples, elapsed in unread:
             first = 0
             while first < len(samples):
                 # Of rows whose samples rise throughout by the spacing or more, all are kept.
@@ -138,19 +134,19 @@ class Trail:
                 if rows[0] >= self.due and (rows[1:] - rows[:-1] >= self._spacing).all():
                     self._samples += rows.tolist()
                     self._elapsed += elapsed[first:stop].tolist()
-                    self._updates += range(updates + first, updates + stop)
                     self.due = self._samples[-1] + self._spacing
                     first = stop
                 else:
                     first += int(samples[first:].searchsorted(self.due))
                     if first < len(samples):
-                        self.add(int(samples[first]), float(elapsed[first]), updates + first)
+                        self.add(int(samples[first]), float(elapsed[first]))
                         first += 1
                 if len(self._samples) >= MOST:
                     self._thin()
 
     def _thin(self) -> None:
         """Make the spacing so large that half of the positions are left, at most."""
+        self._usual = self.row_seconds()
         while len(self._samples) > MOST // 2:
             span = self._samples[-1] - self._samples[0]
             self._spacing = max(2 * self._spacing, span // (MOST // 2))
@@ -160,5 +156,4 @@ class Trail:
                     kept.append(at)
                     due = samples + self._spacing
             self._samples, self._elapsed = [self._samples[at] for at in kept], [self._elapsed[at] for at in kept]
-            self._updates = [self._updates[at] for at in kept]
             self.due = due

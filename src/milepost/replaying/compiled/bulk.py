@@ -4,7 +4,6 @@ A row that does not simply follow the one before it (the first of a run, one tha
 itself. What the kernel finds is put where the tracker would have put it: nothing after it can tell the difference.
 """
 
-import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -81,9 +80,8 @@ def take_all(feed: Feed, updates: Updates) -> None:
             if timer.is_shifted:
                 counted, walls = counted + timer.count_offset, walls + timer.wall_offset
             elapsed = timer.at(walls) if told is None else told[rows] + timer.told_offset
-            hole = timer.hole_seconds if told is None else math.inf
             last = (timer.samples, timer.elapsed_seconds, timer.wall_time)
-            count = kernel.following(counted, elapsed, walls, *last, hole)
+            count = kernel.following(counted, elapsed, walls, *last, timer.hole_seconds)
             window = 2 * window if count == stop - first else FIRST_WINDOW
         stop = first + max(count, 1)
         if count < FEW_ROWS:
@@ -165,7 +163,7 @@ def _take(
         for detector, target in zip(pending[number], told, strict=True):
             _settle(detector, target, series, seen_at, last_seen_at, elapsed_source)
         _advance(series, states[number], block.nulls.get(series.metric, 0), last_seen_at)
-    tracker.timer.trail.extend(block.samples, block.elapsed_seconds, tracker.timer.updates)
+    tracker.timer.trail.extend(block.samples, block.elapsed_seconds)
     tracker.timer.follow(rows, position(-1, 0), [position(row, 0) for row in crossed])
     tracker.sort_series()
     for series, each in zip(present, states, strict=False):
