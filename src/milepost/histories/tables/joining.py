@@ -33,10 +33,14 @@ class Joined:
 
     def __init__(self, told: Told) -> None:
         self._numbers, self._values = told.numbers, told.values
-        order = numpy.argsort(told.steps, kind="stable")
+        order = numpy.lexsort((told.numbers, told.steps))
         steps = told.steps[order]
-        last = numpy.append(numpy.diff(steps) != 0, True)
-        self._steps, self._by_step = steps[last], told.values[order][last]
+        begins = numpy.append(True, numpy.diff(steps) != 0)
+        self._steps, self._by_step = steps[begins], told.values[order]
+        # A step may be told of several times, as where training went back: each by its step's place, and its row.
+        self._places, self._rows = numpy.cumsum(begins) - 1, told.numbers[order]
+        self._height = int(self._numbers.max()) + 2
+        self._keys = self._places * self._height + self._rows
         # Steps that are all 0 are none.
         self._has_steps = bool(self._steps[0] != 0 or len(self._steps) > 1)
         wall_times = told.wall_times
@@ -64,10 +68,23 @@ class Joined:
         if self._has_steps:
             at = numpy.minimum(numpy.searchsorted(self._steps, steps), len(self._steps) - 1)
             by_step = shares_axis & (self._steps[at] == steps)
-            values, is_told = numpy.where(by_step, self._by_step[at], values), is_told | by_step
+            values = numpy.where(by_step, self._by_step[self._nearest(at, numbers)], values)
+            is_told = is_told | by_step
         own = numpy.minimum(numpy.searchsorted(self._numbers, numbers), len(self._numbers) - 1)
         has_own = self._numbers[own] == numbers
         return numpy.where(has_own, self._values[own], values), is_told | has_own
+
+    def _nearest(self, places: Array, numbers: Array) -> Array:
+        """Return which of what was told of steps stands nearest in the log to rows of theirs."""
+        if len(self._keys) == len(self._steps):
+            return places
+        keys = places * self._height + numpy.minimum(numbers, self._height - 1)
+        before = numpy.searchsorted(self._keys, keys, side="right") - 1
+        after = numpy.minimum(before + 1, len(self._keys) - 1)
+        is_before = (before >= 0) & (self._places[before] == places)
+        is_after = self._places[after] == places
+        is_later = numbers - self._rows[before] > self._rows[after] - numbers
+        return numpy.where(is_after & (~is_before | is_later), after, before)
 
 
 def column(name: str, values: Array, is_told: Array) -> polars.Series:
