@@ -33,14 +33,14 @@ class Joined:
 
     def __init__(self, told: Told) -> None:
         self._numbers, self._values = told.numbers, told.values
-        order = numpy.lexsort((told.numbers, told.steps))
+        order = numpy.argsort(told.steps, kind="stable")
         steps = told.steps[order]
         begins = numpy.append(True, numpy.diff(steps) != 0)
         self._steps, self._by_step = steps[begins], told.values[order]
-        # A step may be told of several times, as where training went back: each by its step's place, and its row.
-        self._places, self._rows = numpy.cumsum(begins) - 1, told.numbers[order]
-        self._height = int(self._numbers.max()) + 2
-        self._keys = self._places * self._height + self._rows
+        # A step may be told of several times, as where training went back: each by its step's place, then by its row.
+        self._height = int(self._numbers[-1]) + 2
+        self._rows = None if begins.all() else told.numbers[order]
+        self._keys = None if self._rows is None else (numpy.cumsum(begins) - 1) * self._height + self._rows
         # Steps that are all 0 are none.
         self._has_steps = bool(self._steps[0] != 0 or len(self._steps) > 1)
         wall_times = told.wall_times
@@ -76,13 +76,13 @@ class Joined:
 
     def _nearest(self, places: Array, numbers: Array) -> Array:
         """Return which of what was told of steps stands nearest in the log to rows of theirs."""
-        if len(self._keys) == len(self._steps):
+        if self._keys is None or self._rows is None:
             return places
         keys = places * self._height + numpy.minimum(numbers, self._height - 1)
         before = numpy.searchsorted(self._keys, keys, side="right") - 1
         after = numpy.minimum(before + 1, len(self._keys) - 1)
-        is_before = (before >= 0) & (self._places[before] == places)
-        is_after = self._places[after] == places
+        is_before = (before >= 0) & (self._keys[before] // self._height == places)
+        is_after = self._keys[after] // self._height == places
         is_later = numbers - self._rows[before] > self._rows[after] - numbers
         return numpy.where(is_after & (~is_before | is_later), after, before)
 
