@@ -90,24 +90,33 @@ def test_timer_stays_a_metric(tmp_path: Path) -> None:
     assert (result.samples_to_threshold, result.minutes_to_threshold) == (20_000, 20.0)
 
 
-def test_tag_of_other_steps_is_timed_by_what_was_told_last(tmp_path: Path) -> None:
+def test_tag_of_other_steps_goes_on_by_wall_time_from_what_was_told_last(tmp_path: Path) -> None:
     events = [opened(BEGAN)]
-    for at in range(1, 11):
+    for at in range(1, 11):  # 30 s of training a minute
         events += [scalar(tag, at * 30.0, at * 10, BEGAN + at * 60) for tag in ("loss", TIMER)]
-        events.append(scalar("score", float(at), at, BEGAN + at * 60 + 5))
+        events += [scalar("score", at + part / 2, at * 2 + part, BEGAN + at * 60 + (5, 50)[part]) for part in (0, 1)]
     write(tmp_path / "events.out.tfevents.1.host", events)
-    assert elapsed_of(history_of(tmp_path, "score")) == [at * 30 for at in range(1, 11)]
-    assert reached(tmp_path, "score >= 6").minutes_to_threshold == 3.0
+    between = [each for at in range(1, 10) for each in (at * 30 + 5, at * 30 + 30)]  # at most what is told next
+    assert elapsed_of(history_of(tmp_path, "score")) == [*between, 300, 300]
+    assert reached(tmp_path, "score >= 6").minutes_to_threshold == pytest.approx(185 / 60)
 
 
-def test_axis_without_a_timer_of_its_own_steps_is_an_upper_bound_before_the_first(tmp_path: Path) -> None:
+def test_tag_that_is_told_more_often_than_the_timer_has_its_minutes(tmp_path: Path) -> None:
+    events = [(at * 60.0, TIMER, at * 60.0, at * 1000) for at in range(1, 41)]
+    events += [(119 + at * 20.0, "score", float(at), at * 7 + 7) for at in range(30)]
+    told = [scalar(tag, value, step, BEGAN + second) for second, tag, value, step in sorted(events)]
+    write(tmp_path / "events.out.tfevents.1.host", [opened(BEGAN), *told])
+    assert reached(tmp_path, "score >= 2").minutes_to_threshold == pytest.approx(159 / 60)
+
+
+def test_before_the_first_that_the_timer_tells_is_an_upper_bound(tmp_path: Path) -> None:
     events = [opened(BEGAN), scalar("score", 5.0, 500, BEGAN + 30)]
     for at in range(1, 4):
         events += [scalar(tag, at * 60.0, at * 1000, BEGAN + at * 60) for tag in ("loss", TIMER)]
         events.append(scalar("score", 5.0 + at, at * 1000 + 500, BEGAN + at * 60 + 30))
     write(tmp_path / "events.out.tfevents.1.host", events)
-    assert elapsed_of(history_of(tmp_path, "score")) == [None, 60, 120, 180]
-    assert reached(tmp_path, "score >= 7").minutes_to_threshold == 2.0
+    assert elapsed_of(history_of(tmp_path, "score")) == [None, 90, 150, 180]
+    assert reached(tmp_path, "score >= 7").minutes_to_threshold == 2.5
 
 
 @pytest.mark.parametrize(

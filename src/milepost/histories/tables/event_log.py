@@ -205,7 +205,7 @@ class EventLog:
         if self.timer is None:
             return None
         told = self._told_by(self.timer, in_all=True)
-        return Joined(told._replace(values=told.values * unit_seconds(self.timer, self._wanted)))
+        return Joined(told._replace(values=told.values * unit_seconds(self.timer, self._wanted)), goes_on=True)
 
     def _no_counter(self, name: str) -> HistoryError:
         return HistoryError(f"{self._files[0]}: found no scalar {name!r}, expected what counts samples")

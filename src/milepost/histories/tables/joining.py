@@ -29,10 +29,13 @@ class Joined:
 
     Args:
         told: What it told.
+        goes_on: Whether it is a timer, in seconds: between two times that it told, it goes on by wall time.
     """
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, told: Told, *, goes_on: bool = False) -> None:
         self._numbers, self._values = told.numbers, told.values
+        # How far it came after each: nowhere where it went back, and nobody knows after the last.
+        self._gains = numpy.append(numpy.maximum(numpy.diff(told.values), 0.0), 0.0) if goes_on else None
         order = numpy.argsort(told.steps, kind="stable")
         steps = told.steps[order]
         begins = numpy.append(True, numpy.diff(steps) != 0)
@@ -60,11 +63,15 @@ class Joined:
             wall_times: Their Unix seconds (UTC).
             shares_axis: Which of them bear what is counted along the key's own axis.
         """
+        passed = None
         if self._wall_times is not None and not numpy.isnan(wall_times).any():
             before = numpy.searchsorted(self._wall_times, wall_times, side="right") - 1
+            passed = wall_times - self._wall_times[numpy.maximum(before, 0)]
         else:
             before = numpy.searchsorted(self._numbers, numbers, side="right") - 1
         values, is_told = self._values[numpy.maximum(before, 0)], before >= 0
+        if self._gains is not None and passed is not None:
+            values = values + numpy.clip(passed, 0.0, self._gains[numpy.maximum(before, 0)])
         if self._has_steps:
             at = numpy.minimum(numpy.searchsorted(self._steps, steps), len(self._steps) - 1)
             by_step = shares_axis & (self._steps[at] == steps)

@@ -68,11 +68,11 @@ class KeyPoints:
         self._counter = counter
         is_by_step = counter is None or wanted.samples_column is not None
         self._per_step = (wanted.samples_per_step or 1) if is_by_step else 1
-        self._counts = None if counter is None or counter not in self._points else self._joined(counter, 1.0)
+        self._counts = None if counter is None or counter not in self._points else Joined(self._told_by(counter))
         self._timer = self._flagged(wanted.time_column, "--time-column")
         if self._timer is None:
             self._timer = choose_timer(self._steps, self._told_by, wanted).name
-        self._times = None if self._timer is None else self._joined(self._timer, unit_seconds(self._timer, wanted))
+        self._times = None if self._timer is None else self._timed(self._timer)
 
     def history(self, run: str, **told: Any) -> History:
         """Return the run; where metrics that are wanted lie on several axes, with a history for each.
@@ -174,9 +174,9 @@ class KeyPoints:
         ends = numpy.cumsum([len(each.steps) for each in self._points.values()])
         return dict(zip(self._points, numpy.split(numbers, ends[:-1]), strict=True))
 
-    def _joined(self, key: str, unit: float) -> Joined:
+    def _timed(self, key: str) -> Joined:
         told = self._told_by(key)
-        return Joined(told._replace(values=told.values * unit))
+        return Joined(told._replace(values=told.values * unit_seconds(key, self._wanted)), goes_on=True)
 
     def _told_by(self, key: str) -> Told:
         points = self._points[key]
