@@ -5,7 +5,8 @@ a further file goes on with the run, as does a session that says so (``SessionLo
 logged before it at the same steps stays: it was trained and observed, and the tracker judges a count that goes back.
 
 A tag of a known name (``…/num_env_steps_sampled_lifetime``) counts samples, or the one that ``--samples-column`` names.
-Else counts are the events' own steps, and called so. Values are float32, but for tensors of other types.
+Else counts are the events' own steps, and called so. A tag of a known name (``…/time_elapsed``) tells elapsed time,
+where it goes as a clock does; else wall time does. Values are float32, but for tensors of other types.
 """
 
 from collections.abc import Iterator, Sequence

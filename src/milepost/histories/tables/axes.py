@@ -3,10 +3,14 @@
 Epochs beside batches, and gradient steps beside environment steps, are not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
+import msgspec
 import numpy
+
+from milepost.histories.history import History
 
 Array = numpy.ndarray[Any, Any]
 
@@ -49,3 +53,21 @@ def share_axis(sparser: Array, denser: Array) -> bool:
         return False
     at = numpy.minimum(numpy.searchsorted(denser, sparser), len(denser) - 1)
     return int(numpy.count_nonzero(denser[at] == sparser)) >= SHARED * len(sparser)
+
+
+def along_axes(axes: Sequence[History], metrics: Iterable[Sequence[str]]) -> History:
+    """Return a run of its axes; where there is one alone, that.
+
+    Args:
+        axes: A history for each.
+        metrics: The metrics that are wanted and lie on each.
+    """
+    if len(axes) == 1:
+        return axes[0]
+    return msgspec.structs.replace(
+        axes[0],
+        rows=lambda: chain.from_iterable(axis.rows() for axis in axes),
+        axes=tuple(
+            msgspec.structs.replace(each, metrics=tuple(names)) for each, names in zip(axes, metrics, strict=True)
+        ),
+    )

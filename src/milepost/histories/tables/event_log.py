@@ -1,20 +1,20 @@
 """A run's event files: along which axes its tags are counted, in what, and when its processes began."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from typing import Any
 
-import msgspec
 import numpy
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.event_columns import EventChunk, EventScan
 from milepost.histories.history import History, Wanted
-from milepost.histories.tables.axes import axes_of, share_axis
+from milepost.histories.tables.axes import along_axes, axes_of, share_axis
 from milepost.histories.tables.counter_tags import counters_among, rises
 from milepost.histories.tables.event_order import Order, merged, unix_second, unix_seconds
 from milepost.histories.tables.event_rows import AxisRows
 from milepost.histories.tables.joining import Joined, Told
+from milepost.histories.tables.timer_keys import TimerKey, choose_timer, unit_seconds
+from milepost.histories.tables.values import is_unix
 
 Array = numpy.ndarray[Any, Any]
 
@@ -37,9 +37,12 @@ class EventLog:
         tags: Numbers of the tags, of all that its beginning has.
         processes: What wrote the files, as far as its beginning tells.
         counts: What the tag told that counts samples; None where there is none.
+        counter: That tag, or `OWN_STEP`; None where there is none.
+        times: What the tag told that tells the time since training began, in seconds; None where there is none.
+        timer: That tag.
         per_step: How many samples each is that is counted, as the user says.
         single: The tags whose values are float32, as far as its beginning tells.
-        has_time: Whether its events tell any time that can be.
+        has_time: Whether its events tell any wall time that can be, and that goes on where the timer does.
 
     Raises:
         HistoryError: The tag that is said to count samples is not there.
@@ -56,12 +59,16 @@ class EventLog:
         self.processes = tuple(self._scan.processes)
         self._steps = self._steps_of_tags()
         self._axes = axes_of(self._steps)
-        self._counter = self._choose_counter()
-        is_by_step = self._counter is None or wanted.samples_column is not None
+        self.counter = self._choose_counter()
+        is_by_step = self.counter is None or wanted.samples_column is not None
         self.per_step = (wanted.samples_per_step or 1) if is_by_step else 1
         self.counts = self._read_counts()
         self.single = self._single_tags()
         self.has_time = any(bool(numpy.isfinite(unix_seconds(chunk.wall_times)).any()) for chunk in self._kept)
+        self._timer = self._choose_timer()
+        self.timer = self._timer.name
+        self.times = self._read_times()
+        self.has_time = self.has_time and not (self.times is not None and self._timer.wall_stands)
 
     def history(self, run: str) -> History:
         """Return the run; where metrics that are wanted lie on several axes, with a history for each."""
@@ -73,28 +80,13 @@ class EventLog:
         if not by_axis:
             return self._along(run, next(iter(self._axes.values()), ""), [])
         axes = [self._along(run, axis, tags) for axis, tags in by_axis.items()]
-        if len(axes) == 1:
-            return axes[0]
-        return History(
-            run=run,
-            rows=lambda: chain.from_iterable(axis.rows() for axis in axes),
-            metrics=axes[0].metrics,
-            samples_unit=axes[0].samples_unit,
-            samples_source=axes[0].samples_source,
-            uncounted_because=axes[0].uncounted_because,
-            untimed_because=axes[0].untimed_because,
-            started_at=axes[0].started_at,
-            axes=tuple(
-                msgspec.structs.replace(each, metrics=tuple(tags))
-                for each, tags in zip(axes, by_axis.values(), strict=True)
-            ),
-        )
+        return along_axes(axes, by_axis.values())
 
     def _along(self, run: str, axis: str, tags: list[str]) -> History:
         """Return the history of tags that are counted along one axis."""
         steps_count = self.counts is not None or not self._stands_still(axis)
-        if self._counter is not None:
-            told: dict[str, Any] = {"samples_unit": "samples", "samples_source": self._counter}
+        if self.counter is not None:
+            told: dict[str, Any] = {"samples_unit": "samples", "samples_source": self.counter}
         elif steps_count and self._wanted.samples_per_step is not None:
             told = {"samples_unit": "samples", "samples_source": OWN_STEP}
         elif steps_count:
@@ -106,9 +98,9 @@ class EventLog:
         else:
             reason = "the steps of its events are all 0: they count nothing"
             told = {"samples_unit": None, "uncounted_because": reason}
-        if not self.has_time:
+        if not self.has_time and self.times is None:
             told["untimed_because"] = "its events tell no time that can be (their wall time is 0)"
-        backbone = axis if self.counts is None else self._counter
+        backbone = axis if self.counts is None else self.counter
         read = dict.fromkeys(tags)
         if tags and backbone in self._steps and not any(self._is_as_dense(tag, backbone) for tag in tags):
             read[backbone] = None
@@ -117,6 +109,7 @@ class EventLog:
             rows=AxisRows(self, tuple(tags), frozenset(read), steps_count),
             metrics=tuple(self._steps) if self._is_whole else None,
             started_at=unix_second(self.processes[0].opened_at) if self.processes else None,
+            notes=self._timer.notes,
             **told,
         )
 
@@ -138,12 +131,10 @@ class EventLog:
             order.note(chunk)
             yield chunk, scan.tags, order
 
-    def shares_counters_axis(self, tag: str) -> bool:
-        """Say whether a tag is counted along the axis of the tag that counts samples."""
-        own, other = self._steps.get(tag), self._steps.get(self._counter or "")
-        if own is None or other is None:
-            return False
-        return share_axis(*sorted((own, other), key=len))
+    def share_axis(self, tag: str, other: str | None) -> bool:
+        """Say whether two tags are counted along one axis."""
+        steps = [self._steps[each] for each in (tag, other) if each is not None and each in self._steps]
+        return len(steps) == 2 and share_axis(*sorted(steps, key=len))
 
     def _read_beginning(self) -> bool:
         """Read the beginning, and say whether it is all there is."""
@@ -189,7 +180,7 @@ class EventLog:
 
     def _read_counts(self) -> Joined | None:
         """Return what the counter told; None where there is none, or it is the events' own step."""
-        counter = self._counter
+        counter = self.counter
         if counter is None or (counter == OWN_STEP and counter not in self._steps):
             return None
         told = self._told_by(counter, in_all=True)
@@ -197,11 +188,30 @@ class EventLog:
             raise self._fault or self._no_counter(counter)
         return Joined(told)
 
+    def _choose_timer(self) -> TimerKey:
+        """Return the tag that tells the time since training began: the one that is said to, else of a known name.
+
+        Where no tag is called as the user says, events tell their wall time.
+        """
+        said = self._wanted.time_column
+        if said is None:
+            return choose_timer(self._steps, self._told_by, self._wanted, self._order.stretches)
+        if said in self._steps and len(values := self._told_by(said).values) and not is_unix(float(values.max())):
+            return TimerKey(said)
+        return TimerKey()
+
+    def _read_times(self) -> Joined | None:
+        """Return what the timer told; None where there is none."""
+        if self.timer is None:
+            return None
+        told = self._told_by(self.timer, in_all=True)
+        return Joined(told._replace(values=told.values * unit_seconds(self.timer, self._wanted)), goes_on=True)
+
     def _no_counter(self, name: str) -> HistoryError:
         return HistoryError(f"{self._files[0]}: found no scalar {name!r}, expected what counts samples")
 
     def _told_by(self, tag: str, *, in_all: bool = False) -> Told:
-        """Return what a tag told, of what may be a count: in the beginning, or in all of a longer log."""
+        """Return what a tag told, of what may be a count, or a time: in the beginning, or in all of a longer log."""
         columns: list[tuple[Array, ...]] = []
         scan, chunks = self._scan, iter(self._kept)
         if in_all and not self._is_whole:

@@ -10,7 +10,7 @@ from milepost.histories.decoding.event_columns import EventChunk
 from milepost.histories.decoding.json_rows import MAX_CELLS
 from milepost.histories.history import Rows
 from milepost.histories.tables.event_order import unix_second, unix_seconds
-from milepost.histories.tables.joining import column, whole
+from milepost.histories.tables.joining import Joined, column, whole
 
 if TYPE_CHECKING:
     from milepost.histories.tables.event_log import EventLog
@@ -30,7 +30,8 @@ class AxisRows:
 
     def __init__(self, log: "EventLog", tags: tuple[str, ...], read: frozenset[str], is_counted: bool) -> None:
         self._log, self._tags, self._read, self._is_counted = log, tags, read, is_counted
-        self._aligned = frozenset(tag for tag in read if log.counts is not None and log.shares_counters_axis(tag))
+        self._counted = frozenset(tag for tag in read if log.counts is not None and log.share_axis(tag, log.counter))
+        self._timed = frozenset(tag for tag in read if log.times is not None and log.share_axis(tag, log.timer))
 
     def __call__(self) -> Iterator[Rows]:
         """Yield the events; where no start is told, first when anything was logged first, whatever is wanted.
@@ -56,6 +57,7 @@ class AxisRows:
                 found = Rows(
                     metrics=metrics,
                     samples=self._samples(chunk, within, rows[part] - first, of_tags[part], numbers),
+                    elapsed_seconds=self._elapsed(chunk, within, rows[part] - first, of_tags[part], numbers),
                     wall_time=self._wall_time(chunk.wall_times[within]),
                     boundaries=order.boundaries(stretches, last),
                     single=self._log.single.intersection(metrics.columns),
@@ -82,16 +84,26 @@ class AxisRows:
         counts = self._log.counts
         if counts is None:
             return polars.Series("samples", chunk.steps[events] * self._log.per_step)
-        is_aligned = numpy.zeros(len(numbers), bool)
-        is_aligned[[numbers[tag] for tag in self._aligned if tag in numbers]] = True
-        shares_axis = numpy.zeros(len(events), bool)
-        shares_axis[rows[is_aligned[of_tags]]] = True
-        wall_times = unix_seconds(chunk.wall_times[events])
-        values, is_told = counts.at(chunk.numbers[events], chunk.steps[events], wall_times, shares_axis)
+        shares_axis = _bearing(self._counted, rows, of_tags, numbers, len(events))
+        values, is_told = _joined(counts, chunk, events, shares_axis)
         return column("samples", whole(values) * self._log.per_step, is_told)
 
+    def _elapsed(
+        self, chunk: EventChunk, events: Array, rows: Array, of_tags: Array, numbers: Mapping[str, int]
+    ) -> polars.Series | None:
+        """Return the seconds on the run's own timer at which events were logged, as far as that told."""
+        if self._log.times is None:
+            return None
+        shares_axis = _bearing(self._timed, rows, of_tags, numbers, len(events))
+        return column("elapsed_seconds", *_joined(self._log.times, chunk, events, shares_axis))
+
     def _before(self, rows: Rows, number: int) -> Iterator[Rows]:
-        """Yield a row at the first event of any tag, where no start is told, and the first row is a later event."""
+        """Yield a row at the first event of any tag, where no start is told, and the first row is a later event.
+
+        A timer of the run's own tells its start.
+        """
+        if rows.elapsed_seconds is not None and rows.elapsed_seconds.count():
+            return
         process = self._log.processes[0]
         first, opened_at = unix_second(process.wall_time), unix_second(process.opened_at)
         if first is None or number <= process.number or (opened_at is not None and opened_at <= first):
@@ -105,12 +117,32 @@ class AxisRows:
         for process in self._log.processes[:1]:
             count = process.step if self._log.counts is None else int(whole(numpy.array(self._log.counts.first)))
             samples = polars.Series("samples", [count * self._log.per_step]) if self._is_counted else None
-            wall_time = self._wall_time(numpy.array([process.wall_time]))
-            yield Rows(metrics=polars.DataFrame(), samples=samples, wall_time=wall_time)
+            told = numpy.array([process.wall_time])
+            elapsed = None
+            if self._log.times is not None:
+                at = numpy.array([process.number]), numpy.array([process.step]), unix_seconds(told)
+                elapsed = column("elapsed_seconds", *self._log.times.at(*at, numpy.array([True])))
+            wall_time = self._wall_time(told)
+            yield Rows(metrics=polars.DataFrame(), samples=samples, elapsed_seconds=elapsed, wall_time=wall_time)
 
     def _wall_time(self, told: Array) -> polars.Series | None:
         """Return when events were logged; None where none of the log's tells a time that can be."""
         return polars.Series("wall_time", unix_seconds(told)) if self._log.has_time else None
+
+
+def _bearing(tags: frozenset[str], rows: Array, of_tags: Array, numbers: Mapping[str, int], height: int) -> Array:
+    """Say which rows bear any of some tags."""
+    is_one = numpy.zeros(len(numbers), bool)
+    is_one[[numbers[tag] for tag in tags if tag in numbers]] = True
+    found = numpy.zeros(height, bool)
+    found[rows[is_one[of_tags]]] = True
+    return found
+
+
+def _joined(other: Joined, chunk: EventChunk, events: Array, shares_axis: Array) -> tuple[Array, Array]:
+    """Return what another tag tells of events, and of which of them anything."""
+    wall_times = unix_seconds(chunk.wall_times[events])
+    return other.at(chunk.numbers[events], chunk.steps[events], wall_times, shares_axis)
 
 
 def _frame(rows: Array, of_tags: Array, values: Array, height: int, names: Mapping[int, str]) -> polars.DataFrame:

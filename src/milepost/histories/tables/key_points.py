@@ -1,21 +1,19 @@
 """A log of points by key, each with a step and a time of its own, such as MLflow's, as a history."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy
 import polars
 
 from milepost.errors import HistoryError, nearest
-from milepost.histories.history import SECONDS, History, Rows, Wanted
-from milepost.histories.tables.axes import axes_of, share_axis
-from milepost.histories.tables.columns import ELAPSED, UNITS, shown
-from milepost.histories.tables.counter_tags import counters_among, last_piece, rises
+from milepost.histories.history import History, Rows, Wanted
+from milepost.histories.tables.axes import along_axes, axes_of, share_axis
+from milepost.histories.tables.columns import shown
+from milepost.histories.tables.counter_tags import counters_among, rises
 from milepost.histories.tables.event_order import unix_seconds
 from milepost.histories.tables.joining import Joined, Told, column, whole
-from milepost.histories.tables.values import is_unix
+from milepost.histories.tables.timer_keys import choose_timer, unit_seconds
 
 Array = numpy.ndarray[Any, Any]
 
@@ -70,9 +68,11 @@ class KeyPoints:
         self._counter = counter
         is_by_step = counter is None or wanted.samples_column is not None
         self._per_step = (wanted.samples_per_step or 1) if is_by_step else 1
-        self._counts = None if counter is None or counter not in self._points else self._joined(counter, 1.0)
-        self._timer = self._flagged(wanted.time_column, "--time-column") or self._known_timer()
-        self._times = None if self._timer is None else self._joined(self._timer, self._unit_seconds(self._timer))
+        self._counts = None if counter is None or counter not in self._points else Joined(self._told_by(counter))
+        self._timer = self._flagged(wanted.time_column, "--time-column")
+        if self._timer is None:
+            self._timer = choose_timer(self._steps, self._told_by, wanted).name
+        self._times = None if self._timer is None else self._timed(self._timer)
 
     def history(self, run: str, **told: Any) -> History:
         """Return the run; where metrics that are wanted lie on several axes, with a history for each.
@@ -88,22 +88,7 @@ class KeyPoints:
         axes = [self._along(run, axis, keys, told) for axis, keys in by_axis.items()]
         if not axes:
             return self._along(run, next(iter(self._axes.values()), ""), [], told)
-        if len(axes) == 1:
-            return axes[0]
-        return History(
-            run=run,
-            rows=lambda: chain.from_iterable(axis.rows() for axis in axes),
-            metrics=axes[0].metrics,
-            samples_unit=axes[0].samples_unit,
-            samples_source=axes[0].samples_source,
-            uncounted_because=axes[0].uncounted_because,
-            untimed_because=axes[0].untimed_because,
-            axes=tuple(
-                msgspec.structs.replace(each, metrics=tuple(keys))
-                for each, keys in zip(axes, by_axis.values(), strict=True)
-            ),
-            **told,
-        )
+        return along_axes(axes, by_axis.values())
 
     def _along(self, run: str, axis: str, keys: Sequence[str], told: Mapping[str, Any]) -> History:
         """Return the history of keys that are counted along one axis."""
@@ -189,29 +174,19 @@ class KeyPoints:
         ends = numpy.cumsum([len(each.steps) for each in self._points.values()])
         return dict(zip(self._points, numpy.split(numbers, ends[:-1]), strict=True))
 
-    def _joined(self, key: str, unit: float) -> Joined:
+    def _timed(self, key: str) -> Joined:
+        told = self._told_by(key)
+        return Joined(told._replace(values=told.values * unit_seconds(key, self._wanted)), goes_on=True)
+
+    def _told_by(self, key: str) -> Told:
         points = self._points[key]
-        return Joined(Told(self._numbers[key], points.steps, unix_seconds(points.times), points.values * unit))
+        return Told(self._numbers[key], points.steps, unix_seconds(points.times), points.values)
 
     def _flagged(self, name: str | None, flag: str) -> str | None:
         if name is None or name in self._points or (name == OWN_STEP and flag == "--samples-column"):
             return name
         hint = nearest(name, list(self._points), shown=repr)
         raise HistoryError(f"{self._where}: {flag} names {name!r}, found {shown(list(self._points))}{hint}")
-
-    def _known_timer(self) -> str | None:
-        """Return the key that tells the time since training began: it rises, and is no date."""
-        known = [key for key in self._points if key in ELAPSED or last_piece(key) in ELAPSED[:4]]
-        for key in sorted(known, key=lambda key: len(key)):
-            values = self._points[key].values
-            if rises(values) and not is_unix(float(numpy.nanmax(values))):
-                return key
-        return None
-
-    def _unit_seconds(self, key: str) -> float:
-        if self._wanted.time_unit is not None:
-            return SECONDS[self._wanted.time_unit]
-        return next((seconds for pattern, seconds in UNITS if pattern.search(key.lower())), 1.0)
 
     def _is_as_dense(self, key: str, backbone: str) -> bool:
         return share_axis(self._steps[backbone], self._steps[key])
