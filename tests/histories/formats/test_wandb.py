@@ -194,3 +194,23 @@ def test_broken_file_gives_what_stands_before_the_break(path: Path, tmp_path: Pa
 def test_config_is_json_after_reading(path: Path) -> None:
     history, _ = read(path, "loss")
     assert json.loads(json.dumps(dict(history.config)))["seed"] == 7
+
+
+def test_run_that_went_on_below_another_folder_is_one_and_a_copy_is_left_out(tmp_path: Path) -> None:
+    """Two machines, each with a folder of its own; one is there twice; another project has a run of that id, too."""
+    import shutil
+    import time
+
+    logged(tmp_path / "a", [{"samples": at, "m": float(at)} for at in range(5)], project="p", id="abc")
+    time.sleep(1.1)  # W&B names folders by the second
+    logged(tmp_path / "b", [{"samples": at, "m": float(at)} for at in range(5, 9)], project="p", id="abc")
+    logged(tmp_path / "other", [{"samples": 1, "m": 1.0}], project="q", id="abc")
+    shutil.copytree(tmp_path / "a", tmp_path / "copy", symlinks=True)
+    found = list(find_logs([str(tmp_path)]))
+    logs = [log for log in found if isinstance(log, Log)]
+    assert sorted(len(log.files) for log in logs) == [1, 2]
+    (both,) = (log for log in logs if len(log.files) == 2)
+    assert [Path(file).relative_to(tmp_path).parts[0] for file in both.files] == ["a", "b"]
+    (left,) = (each for each in found if not isinstance(each, Log) and "a copy of it" in each.reason)
+    assert Path(left.path).relative_to(tmp_path).parts[0] == "copy"
+    assert len([log for log in find_logs([str(tmp_path)], join=False) if isinstance(log, Log)]) == 4

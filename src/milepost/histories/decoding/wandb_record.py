@@ -30,6 +30,7 @@ def protocol() -> Messages:
             },
             "RunRecord": {
                 "run_id": (1, "bytes"),
+                "project": (3, "bytes"),
                 "config": (4, "ConfigRecord"),
                 "run_group": (6, "bytes"),
                 "start_time": (17, "Timestamp"),

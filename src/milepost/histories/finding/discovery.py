@@ -42,7 +42,8 @@ def find_logs(
     places = _joined([_place(path, readers, Joiner(join), forced=format is not None) for path in paths])
     found = matched = 0
     first_fault: str | None = None
-    for log in _logs_of(places, Joiner(join)):
+    joiner = Joiner(join)
+    for log in joiner.by_id(_logs_of(places, joiner)):
         if isinstance(log, LeftOut):
             if log.broken and first_fault is None:
                 first_fault = f"{log.path}: {log.reason}"

@@ -6,14 +6,17 @@ stay runs of their own. Within what belongs together, the counts and times at th
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from typing import NamedTuple
 
+from milepost.errors import HistoryError
 from milepost.histories.finding.ends import Ends, ends_of
 from milepost.histories.finding.log import LeftOut, Log
 from milepost.histories.finding.processes import Processes
 from milepost.histories.finding.trials import in_one_trial
 from milepost.histories.formats.tensorboard import TensorBoardReader
+from milepost.histories.formats.wandb import WandbFile
 from milepost.histories.reader import Reader
 
 NUMBERED = re.compile(
@@ -109,6 +112,31 @@ class Joiner:
                 else:
                     runs[at], ends[at] = _joined(runs[at], log), (ends[at][0], last)
         yield from runs
+
+    def by_id(self, logs: Iterable[Log | LeftOut]) -> Iterator[Log | LeftOut]:
+        """Yield logs; those of W&B that have one id and project are one run wherever they lie, and come last."""
+        of_id: dict[str, list[Log]] = {}
+        for log in logs:
+            found = None
+            if isinstance(log, Log) and log.reader.name == "wandb" and self.join is not False:
+                found = OF_WANDB.match(_folder_of(log))
+            if found is None:
+                yield log
+            else:
+                assert isinstance(log, Log)
+                of_id.setdefault(found[1], []).append(log)
+        for each in of_id.values():
+            by_project: dict[str | None, list[Log]] = {}
+            for log in each:
+                by_project.setdefault(_project_of(log.files[0]) if len(each) > 1 else None, []).append(log)
+            for same in by_project.values():
+                by_process: dict[str, Log] = {}
+                for log in same:
+                    process = _folder_of(log).removeprefix("offline-")  # its date, and the id
+                    if (known := by_process.setdefault(process, log)) is not log:
+                        reason = f"is of the same process as {known.files[0]}: a copy of it"
+                        yield from (LeftOut(path, reason, broken=False) for path in log.files)
+                yield reduce(_joined, (by_process[process] for process in sorted(by_process)))
 
     def _goes_on(self, run: tuple[Ends | None, Ends | None], log: Ends | None, folder: str) -> bool:
         """Say whether a log goes on with a run of an earlier folder, by what the ends of both tell."""
@@ -279,6 +307,19 @@ def _joined(run: Log, log: Log) -> Log:
     names = ", ".join(path.rpartition("/")[2] for path in files[:3])
     more = f" and {len(files) - 3} more" if len(files) > 3 else ""
     return Log(reader, files, run.run, (f"read as one run that goes on from one log to the next: {names}{more}",))
+
+
+def _folder_of(log: Log) -> str:
+    """Return the name of the folder that a log lies in."""
+    return log.files[0].rpartition("/")[0].rpartition("/")[2]
+
+
+def _project_of(path: str) -> str | None:
+    """Return the project of one of W&B's files; None where it can't be read, which is said where it is."""
+    try:
+        return WandbFile(path).project
+    except HistoryError:
+        return None
 
 
 def _named_after(log: Log, files: tuple[str, ...], notes: tuple[str, ...]) -> Log:

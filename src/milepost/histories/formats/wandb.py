@@ -62,6 +62,7 @@ class WandbFile(RowTable):
 
     Attributes:
         run: Id of the run.
+        project: Its project.
         group: Its group.
         config: Its settings.
         started_at: Unix seconds (UTC) at which its process started.
@@ -73,6 +74,7 @@ class WandbFile(RowTable):
     def __init__(self, path: str) -> None:
         self.where = path
         self.run: str | None = None
+        self.project: str | None = None
         self.group: str | None = None
         self.config: dict[str, Any] = {}
         self.started_at: float | None = None
@@ -128,6 +130,7 @@ class WandbFile(RowTable):
             raise HistoryError(f"{self.where}: found {error} in the record at byte {record.offset}") from None
         if told.HasField("run"):
             self.run = told.run.run_id.decode(errors="replace") or self.run
+            self.project = told.run.project.decode(errors="replace") or self.project
             self.group = told.run.run_group.decode(errors="replace") or self.group
             if told.run.HasField("start_time"):
                 start = told.run.start_time
