@@ -42,6 +42,10 @@ Axes = dict[str, tuple[int, float]]
 """Of each metric the distance of its steps, and how many seconds lie between them."""
 
 
+LATE: Axes = {"a": (1, 1.0), "b": (1, 1.0), "c": (1, 60.0)}
+"""``c`` tells of the same steps as ``a``, a minute apart where ``a`` has them a second apart."""
+
+
 @st.composite
 def axes(draw: st.DrawFn) -> Axes:
     """Axes whose metrics are logged side by side."""
@@ -69,6 +73,10 @@ def test_event_files(drawn: Axes, tmp_path_factory: pytest.TempPathFactory) -> N
     told_together(event_files(tmp_path_factory.mktemp("events"), drawn), ASKED)
 
 
+def test_event_files_with_a_dense_late_tag(tmp_path: Path) -> None:
+    told_together(event_files(tmp_path, LATE), ASKED)
+
+
 def event_files(folder: Path, drawn: Axes) -> Path:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
@@ -86,6 +94,10 @@ def event_files(folder: Path, drawn: Axes) -> Path:
 @given(drawn=axes())
 def test_mlflow(drawn: Axes, tmp_path_factory: pytest.TempPathFactory) -> None:
     told_together(mlflow_run(tmp_path_factory.mktemp("mlflow"), drawn), ASKED)
+
+
+def test_mlflow_with_a_dense_late_key(tmp_path: Path) -> None:
+    told_together(mlflow_run(tmp_path, LATE), ASKED)
 
 
 def mlflow_run(folder: Path, drawn: Axes) -> str:

@@ -4,15 +4,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import chain, groupby
+from typing import TYPE_CHECKING
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import filesystem_of, is_url
 from milepost.histories.finding.folders import Folder, RemoteFolder, nearest_names
-from milepost.histories.finding.joining import OF_WANDB, VERSION, Joiner
-from milepost.histories.finding.log import LeftOut, Log
+from milepost.histories.finding.log import OF_WANDB, VERSION, LeftOut, Log
 from milepost.histories.finding.logs import FolderLogs
 from milepost.histories.finding.readers import load_readers
 from milepost.histories.reader import Reader
+
+if TYPE_CHECKING:
+    from milepost.histories.finding.joining import Joiner
 
 LATEST = "/latest-run"
 """W&B's link to the latest run's folder: looked at last, so that it takes none out of its family."""
@@ -39,6 +42,9 @@ def find_logs(
             what of the first path is wrong; or ``match`` matches none.
     """
     readers = load_readers(format)
+    # What reads the ends of logs needs what reads logs: `load_readers` has said so where it is missing.
+    from milepost.histories.finding.joining import Joiner
+
     places = _joined([_place(path, readers, Joiner(join), forced=format is not None) for path in paths])
     found = matched = 0
     first_fault: str | None = None
@@ -77,7 +83,7 @@ class _Path:
         files: The file, and those of the same folder that were named after it.
     """
 
-    def __init__(self, path: str, folder: Folder, readers: Sequence[Reader], joiner: Joiner, *, forced: bool) -> None:
+    def __init__(self, path: str, folder: Folder, readers: Sequence[Reader], joiner: "Joiner", *, forced: bool) -> None:
         self.path, self.folder = path, folder
         self._joiner, self._seen = joiner, set[object]()
         self._logs = FolderLogs(folder, readers, forced=forced, joiner=joiner)
@@ -158,7 +164,7 @@ class _Path:
         return self._joiner.across({folder: list(logs) for folder, logs in found.items()})
 
 
-def _logs_of(places: Sequence[_Address | _Path], joiner: Joiner) -> Iterator[Log | LeftOut]:
+def _logs_of(places: Sequence[_Address | _Path], joiner: "Joiner") -> Iterator[Log | LeftOut]:
     """Yield the logs of places, in their order; those of files that were named may go on with one another."""
     for are_files, each in groupby(places, lambda place: isinstance(place, _Path) and bool(place.files)):
         if not are_files:
@@ -219,7 +225,7 @@ def _joined(places: Iterable[_Address | _Path]) -> list[_Address | _Path]:
     return joined
 
 
-def _place(path: str, readers: Sequence[Reader], joiner: Joiner, *, forced: bool) -> _Address | _Path:
+def _place(path: str, readers: Sequence[Reader], joiner: "Joiner", *, forced: bool) -> _Address | _Path:
     """Return what an argument stands for.
 
     Raises:

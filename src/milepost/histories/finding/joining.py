@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from milepost.errors import HistoryError
 from milepost.histories.finding.ends import Ends, ends_of
-from milepost.histories.finding.log import LeftOut, Log
+from milepost.histories.finding.log import OF_WANDB, LeftOut, Log
 from milepost.histories.finding.processes import Processes
 from milepost.histories.finding.trials import in_one_trial
 from milepost.histories.formats.tensorboard import TensorBoardReader
@@ -25,12 +25,6 @@ NUMBERED = re.compile(
 """Names that may differ in a number alone."""
 
 RANK = re.compile(r"rank[._-]?(\d+)", re.I)
-
-VERSION = re.compile(r"^version_(\d+)$")
-"""Folders of one of Lightning's logs."""
-
-OF_WANDB = re.compile(r"^(?:offline-)?run-\d{8}_\d{6}-(.+)$")
-"""Folders of W&B's; what they end with is the run's id."""
 
 ALIKE = 0.1
 """By so much of the later one the last counts of ranks differ at most, since a killed one writes less; those of ranks

@@ -1,8 +1,15 @@
 """A log that was found, and what was left out."""
 
+import re
 from typing import NamedTuple
 
 from milepost.histories.reader import Reader
+
+VERSION = re.compile(r"^version_(\d+)$")
+"""Folders of one of Lightning's logs."""
+
+OF_WANDB = re.compile(r"^(?:offline-)?run-\d{8}_\d{6}-(.+)$")
+"""Folders of W&B's; what they end with is the run's id."""
 
 
 class Log(NamedTuple):

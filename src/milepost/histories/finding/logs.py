@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import stem, why
 from milepost.histories.finding.folders import Folder
-from milepost.histories.finding.joining import Joiner
 from milepost.histories.finding.log import LeftOut, Log
 from milepost.histories.reader import File, Reader
+
+if TYPE_CHECKING:
+    from milepost.histories.finding.joining import Joiner
 
 
 class FolderLogs:
@@ -22,10 +25,14 @@ class FolderLogs:
     """
 
     def __init__(
-        self, folder: Folder, readers: Sequence[Reader], *, forced: bool, joiner: Joiner | None = None
+        self, folder: Folder, readers: Sequence[Reader], *, forced: bool, joiner: "Joiner | None" = None
     ) -> None:
         self.folder, self.readers, self.forced = folder, readers, forced
-        self.joiner = joiner or Joiner()
+        if joiner is None:
+            from milepost.histories.finding.joining import Joiner
+
+            joiner = Joiner()
+        self.joiner = joiner
 
     def of(self, folder: str, files: list[str], below: str, *, named: bool = False) -> Iterator[Log | LeftOut]:
         """Yield the logs that files of one folder make up.

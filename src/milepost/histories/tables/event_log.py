@@ -12,7 +12,7 @@ from milepost.histories.tables.axes import along_axes, axes_of, share_axis
 from milepost.histories.tables.counter_tags import counters_among, rises
 from milepost.histories.tables.event_order import Order, merged, unix_second, unix_seconds
 from milepost.histories.tables.event_rows import AxisRows
-from milepost.histories.tables.joining import Joined, Told
+from milepost.histories.tables.joining import Joined, Told, lags
 from milepost.histories.tables.timer_keys import TimerKey, choose_timer, unit_seconds
 from milepost.histories.tables.values import is_unix
 
@@ -210,8 +210,14 @@ class EventLog:
     def _no_counter(self, name: str) -> HistoryError:
         return HistoryError(f"{self._files[0]}: found no scalar {name!r}, expected what counts samples")
 
-    def _told_by(self, tag: str, *, in_all: bool = False) -> Told:
-        """Return what a tag told, of what may be a count, or a time: in the beginning, or in all of a longer log."""
+    def _told_by(self, tag: str, *, in_all: bool = False, of_any_value: bool = False) -> Told:
+        """Return what a tag told: in the beginning, or in all of a longer log.
+
+        Args:
+            tag: The tag.
+            in_all: Whether all of a longer log is wanted.
+            of_any_value: Whether all values are wanted, and not just those that may be a count, or a time.
+        """
         columns: list[tuple[Array, ...]] = []
         scan, chunks = self._scan, iter(self._kept)
         if in_all and not self._is_whole:
@@ -219,7 +225,9 @@ class EventLog:
             chunks = scan.chunks()
         try:
             for chunk in chunks:
-                chosen = (chunk.value_tags == scan.tags[tag]) & (chunk.values >= 0) & (chunk.values < 2.0**63)
+                chosen = chunk.value_tags == scan.tags[tag]
+                if not of_any_value:
+                    chosen &= (chunk.values >= 0) & (chunk.values < 2.0**63)
                 of_events = chunk.value_events[chosen]
                 events = (column[of_events] for column in chunk[:3])
                 columns.append((*events, chunk.values[chosen]))
@@ -241,7 +249,12 @@ class EventLog:
 
     def _is_as_dense(self, tag: str, backbone: str) -> bool:
         """Say whether a tag was logged so often that no other is needed to tell where the run stood meanwhile."""
-        return tag in self._steps and share_axis(self._steps[backbone], self._steps[tag])
+        if tag not in self._steps or not share_axis(self._steps[backbone], self._steps[tag]):
+            return False
+        if tag == backbone:
+            return True
+        own, other = (self._told_by(each, of_any_value=True) for each in (tag, backbone))
+        return not lags(own, other)
 
     def _stands_still(self, axis: str) -> bool:
         steps = self._steps.get(axis)

@@ -105,3 +105,20 @@ def column(name: str, values: Array, is_told: Array) -> polars.Series:
 def whole(values: Array) -> Array:
     """Return counts as whole numbers; what is none may be anything."""
     return numpy.rint(numpy.where((values >= 0) & (values < 2.0**63), values, 0)).astype("i8")
+
+
+def lags(told: Told, along: Told) -> bool:
+    """Say whether a key tells of most steps only after another has gone on from them: of a tenth of them or more.
+
+    Args:
+        told: What the key told.
+        along: What the other one told, which has most of its steps.
+    """
+    steps, first = numpy.unique(along.steps, return_index=True)
+    own, own_first = numpy.unique(told.steps, return_index=True)
+    at = numpy.searchsorted(steps, own)
+    goes_on = at + 1 < len(steps)
+    at, own_first = at[goes_on], own_first[goes_on]
+    shared = steps[at] == own[goes_on]
+    late = told.numbers[own_first][shared] > along.numbers[first][at[shared] + 1]
+    return bool(late.any()) and 10 * int(late.sum()) >= len(late)

@@ -12,7 +12,7 @@ from milepost.histories.tables.axes import along_axes, axes_of, share_axis
 from milepost.histories.tables.columns import shown
 from milepost.histories.tables.counter_tags import counters_among, rises
 from milepost.histories.tables.event_order import unix_seconds
-from milepost.histories.tables.joining import Joined, Told, column, whole
+from milepost.histories.tables.joining import Joined, Told, column, lags, whole
 from milepost.histories.tables.timer_keys import choose_timer, unit_seconds
 
 Array = numpy.ndarray[Any, Any]
@@ -189,7 +189,9 @@ class KeyPoints:
         raise HistoryError(f"{self._where}: {flag} names {name!r}, found {shown(list(self._points))}{hint}")
 
     def _is_as_dense(self, key: str, backbone: str) -> bool:
-        return share_axis(self._steps[backbone], self._steps[key])
+        if key == backbone or not share_axis(self._steps[backbone], self._steps[key]):
+            return key == backbone
+        return not lags(self._told_by(key), self._told_by(backbone))
 
     def _stands_still(self, axis: str) -> bool:
         steps = self._steps.get(axis)
