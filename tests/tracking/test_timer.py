@@ -182,3 +182,40 @@ def test_update_without_samples_stands_at_the_last_that_were_told() -> None:
     run.update({"m": 1.0}, 640)
     (result,) = run.update({"m": 3.0})
     assert (result.samples_to_threshold, result.samples_unit) == (640, "samples")
+
+
+def test_wall_time_in_milliseconds_is_read_as_such(caplog: pytest.LogCaptureFixture) -> None:
+    """Some rows in seconds, then in milliseconds, micro- and nanoseconds: each by itself."""
+    tracker = PerformanceThresholdTracker([raw(5.0)])
+    for at, unit in enumerate((1, 1, 1e3, 1e6, 1e9, 1e3)):
+        tracker.update({"m": float(at)}, at, wall_time=(START + 60 * at) * unit)
+    result = tracker.get_results()["t"]
+    assert result.minutes_to_threshold == pytest.approx(5.0, abs=1e-5)
+    assert result.bound == "lower"
+    assert "found 1700000120000.0, which is no time in seconds" in caplog.text
+
+
+def test_unix_time_that_is_told_as_elapsed_time_is_wall_time(caplog: pytest.LogCaptureFixture) -> None:
+    tracker = PerformanceThresholdTracker([raw(8.0)])
+    for at in range(9):
+        tracker.update({"m": float(at)}, at, 0.0 if at == 0 else START + 60 * at)
+    result = tracker.get_results()["t"]
+    assert (result.minutes_to_threshold, result.bound) == (7.0, "lower")  # since when, only the first of them tells
+    assert "which is a Unix time" in caplog.text
+
+
+def test_first_wall_time_that_is_none_leaves_time_to_count_from_the_second() -> None:
+    tracker = PerformanceThresholdTracker([raw(8.0)])
+    for at in range(9):
+        tracker.update({"m": float(at)}, at, wall_time=0.0 if at == 0 else START + 60 * at)
+    result = tracker.get_results()["t"]
+    assert (result.minutes_to_threshold, result.bound) == (7.0, "lower")
+
+
+@pytest.mark.parametrize("elapsed", [-10.0, -1_723_972_576.0])
+def test_update_of_negative_elapsed_time_is_passed_over(elapsed: float, caplog: pytest.LogCaptureFixture) -> None:
+    tracker = PerformanceThresholdTracker([raw(1.0)])
+    tracker.update({"m": 0.0}, 1, 60.0)
+    assert tracker.update({"m": 1.0}, 2, elapsed) == ()
+    assert tracker.get_results()["t"].minutes_to_threshold is None
+    assert f"found elapsed_seconds={elapsed!r}" in caplog.text
