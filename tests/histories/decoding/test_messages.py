@@ -78,7 +78,7 @@ def test_fields_are_those_of_the_protocols() -> None:
                 assert (field.number, field.is_repeated) == (its.number, its.is_repeated), field.name
                 assert STANDS_FOR.get(its.type, its.type) == field.type or its.type == its.TYPE_MESSAGE, field.name
                 seen += 1
-    assert seen == 5 + 1 + 1 + 5 + 1 + 1 + 10 + 3 + 4 + 1 + 1 + 3 + 3 + 2
+    assert seen == 5 + 1 + 1 + 5 + 1 + 1 + 10 + 3 + 5 + 1 + 1 + 3 + 3 + 2
 
 
 def test_without_protobuf_it_is_said_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
