@@ -14,6 +14,9 @@ from milepost.histories.history import History
 
 Array = numpy.ndarray[Any, Any]
 
+OWN_STEP = "step"
+"""What ``--samples-column`` calls an event's own step, where no tag is called so."""
+
 SHARED = 0.9
 """So much of the sparser key's steps are among the other's where they share an axis."""
 
@@ -53,6 +56,28 @@ def share_axis(sparser: Array, denser: Array) -> bool:
         return False
     at = numpy.minimum(numpy.searchsorted(denser, sparser), len(denser) - 1)
     return int(numpy.count_nonzero(denser[at] == sparser)) >= SHARED * len(sparser)
+
+
+def counted_in(
+    counter: str | None, steps_count: bool, per_step: int | None, may_be: str, all_zero: str
+) -> dict[str, Any]:
+    """Return what the counts of an axis are, as `History` has it.
+
+    Args:
+        counter: The key that counts samples; None where none does.
+        steps_count: Whether the steps count anything.
+        per_step: How many samples a step is, where the user says so.
+        may_be: Why steps are no samples.
+        all_zero: Why nothing is counted, where steps count nothing either.
+    """
+    if counter is not None:
+        return {"samples_unit": "samples", "samples_source": counter}
+    if not steps_count:
+        return {"samples_unit": None, "uncounted_because": all_zero}
+    if per_step is not None:
+        return {"samples_unit": "samples", "samples_source": OWN_STEP}
+    because = f"{may_be} (--samples-column, or how many a step is: --samples-per-step)"
+    return {"samples_unit": "steps", "samples_source": OWN_STEP, "uncounted_because": because}
 
 
 def along_axes(axes: Sequence[History], metrics: Iterable[Sequence[str]]) -> History:

@@ -8,7 +8,7 @@ import numpy
 from milepost.errors import HistoryError
 from milepost.histories.decoding.event_columns import EventChunk, EventScan
 from milepost.histories.history import History, Wanted
-from milepost.histories.tables.axes import along_axes, axes_of, share_axis
+from milepost.histories.tables.axes import OWN_STEP, along_axes, axes_of, counted_in, share_axis
 from milepost.histories.tables.counter_tags import counters_among, rises
 from milepost.histories.tables.event_order import Order, merged, unix_second, unix_seconds
 from milepost.histories.tables.event_rows import AxisRows
@@ -21,9 +21,6 @@ Array = numpy.ndarray[Any, Any]
 BEGINNING_VALUES = 2**19
 """So many values are read, of all tags, to tell axes and counters; they are kept, some 20 MB. A longer log is judged by
 its beginning, and read anew for what is wanted of it."""
-
-OWN_STEP = "step"
-"""What ``--samples-column`` calls an event's own step, where no tag is called so."""
 
 
 class EventLog:
@@ -85,19 +82,11 @@ class EventLog:
     def _along(self, run: str, axis: str, tags: list[str]) -> History:
         """Return the history of tags that are counted along one axis."""
         steps_count = self.counts is not None or not self._stands_still(axis)
-        if self.counter is not None:
-            told: dict[str, Any] = {"samples_unit": "samples", "samples_source": self.counter}
-        elif steps_count and self._wanted.samples_per_step is not None:
-            told = {"samples_unit": "samples", "samples_source": OWN_STEP}
-        elif steps_count:
-            reason = (
-                "a step of event files may count anything, and no tag is known to count samples (--samples-column, or "
-                "how many a step is: --samples-per-step)"
-            )
-            told = {"samples_unit": "steps", "samples_source": OWN_STEP, "uncounted_because": reason}
-        else:
-            reason = "the steps of its events are all 0: they count nothing"
-            told = {"samples_unit": None, "uncounted_because": reason}
+        told = counted_in(
+            *(self.counter, steps_count, self._wanted.samples_per_step),
+            "a step of event files may count anything, and no tag is known to count samples",
+            "the steps of its events are all 0: they count nothing",
+        )
         if not self.has_time and self.times is None:
             told["untimed_because"] = "its events tell no time that can be (their wall time is 0)"
         backbone = axis if self.counts is None else self.counter

@@ -8,7 +8,7 @@ import polars
 
 from milepost.errors import HistoryError, nearest
 from milepost.histories.history import History, Rows, Wanted
-from milepost.histories.tables.axes import along_axes, axes_of, share_axis
+from milepost.histories.tables.axes import OWN_STEP, along_axes, axes_of, counted_in, share_axis
 from milepost.histories.tables.columns import shown
 from milepost.histories.tables.counter_tags import counters_among, rises
 from milepost.histories.tables.event_order import unix_seconds
@@ -16,9 +16,6 @@ from milepost.histories.tables.joining import Joined, Told, column, lags, whole
 from milepost.histories.tables.timer_keys import choose_timer, unit_seconds
 
 Array = numpy.ndarray[Any, Any]
-
-OWN_STEP = "step"
-"""What ``--samples-column`` calls a point's own step."""
 
 
 class Points(NamedTuple):
@@ -97,18 +94,11 @@ class KeyPoints:
         if backbone in self._points and not any(self._is_as_dense(key, backbone) for key in keys):
             read.append(backbone)
         counted = self._counts is not None or not self._stands_still(axis)
-        if self._counter is not None:
-            unit: dict[str, Any] = {"samples_unit": "samples", "samples_source": self._counter}
-        elif counted and self._wanted.samples_per_step is not None:
-            unit = {"samples_unit": "samples", "samples_source": OWN_STEP}
-        elif counted:
-            reason = (
-                "a step may count anything, and no key is known to count samples (--samples-column, or how many a step "
-                "is: --samples-per-step)"
-            )
-            unit = {"samples_unit": "steps", "samples_source": OWN_STEP, "uncounted_because": reason}
-        else:
-            unit = {"samples_unit": None, "uncounted_because": "its steps are all 0: they count nothing"}
+        unit = counted_in(
+            *(self._counter, counted, self._wanted.samples_per_step),
+            "a step may count anything, and no key is known to count samples",
+            "its steps are all 0: they count nothing",
+        )
         if self._times is None and not any(
             bool(numpy.isfinite(unix_seconds(self._points[key].times)).any()) for key in read
         ):
