@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# The same examples in every run of the whole check; new ones each time a developer runs the tests.
+# The same examples in every run, so that a change is judged by itself; HYPOTHESIS_PROFILE=search draws new ones.
 settings.register_profile("check", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None)
-settings.load_profile("check" if os.environ.get("CI") else "search")
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "check"))
 
 # A shell's background job ignores Ctrl-C (`nohup make test &`), and so would every process that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -375,11 +375,11 @@ class Falls:
         return False
 
     def _is_cut_again(self, row: Row, fell: Unwatched) -> bool:
-        """Say whether training goes back once more, in yet another process, since it fell."""
+        """Say whether yet another process goes on since training fell: it fell again, or its timer began anew."""
+        told, last = row.elapsed_seconds, fell.last.elapsed_seconds
         if row.samples >= fell.last.samples:
-            return False
-        both_tell = row.elapsed_seconds is not None and fell.last.elapsed_seconds is not None
-        gained = (row.elapsed_seconds or 0.0) - (fell.last.elapsed_seconds or 0.0) if both_tell else 0.0
+            return told is not None and last is not None and told <= last / 2 and told < last
+        gained = 0.0 if told is None or last is None else told - last
         return gained < 0 or self._is_hole(row.wall_time - fell.last.wall_time - gained)
 
     def _pass(self, fell: Unwatched) -> None:

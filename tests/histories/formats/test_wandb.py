@@ -13,7 +13,7 @@ wandb = pytest.importorskip("wandb")
 from wandb.proto import wandb_internal_pb2 as protocol  # noqa: E402
 
 from milepost.errors import HistoryError  # noqa: E402
-from milepost.histories.decoding.leveldb import BLOCK_BYTES, records  # noqa: E402
+from milepost.histories.decoding.leveldb import BLOCK_BYTES, CHUNK_HEADER_BYTES, FULL, HEADER, LAST, records  # noqa: E402
 from milepost.histories.finding.discovery import find_logs  # noqa: E402
 from milepost.histories.finding.log import Log  # noqa: E402
 from milepost.histories.formats.wandb import WandbFileReader  # noqa: E402
@@ -133,6 +133,8 @@ def test_file_that_is_cut_short_gives_all_whole_records_and_a_warning(
 ) -> None:
     data = path.read_bytes()
     offsets = [record.offset for record in records(str(path))]
+    ends = [end_of(data, offset) for offset in offsets]
+    gaps = {at for end, after in zip(ends, offsets[1:], strict=False) for at in range(end, after + 1)}
     cut = tmp_path / "cut.wandb"
     for length in range(len(data) - 600, len(data)):
         cut.write_bytes(data[:length])
@@ -140,9 +142,32 @@ def test_file_that_is_cut_short_gives_all_whole_records_and_a_warning(
         with caplog.at_level(logging.WARNING):
             whole = [record.offset for record in records(str(cut))]
         assert whole == offsets[: len(whole)]
-        assert len(whole) == sum(after <= length for after in [*offsets[1:], len(data)])
-        ends_between = length in offsets
+        assert len(whole) == sum(end <= length for end in ends)
+        ends_between = length in gaps
         assert ("is cut short" in caplog.text) != ends_between
+
+
+@pytest.mark.parametrize("bytes_left", range(CHUNK_HEADER_BYTES))
+def test_file_that_is_cut_within_a_header_is_cut_short_whatever_that_begins_with(
+    path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, bytes_left: int
+) -> None:
+    data = path.read_bytes()
+    cut = tmp_path / "cut.wandb"
+    cut.write_bytes(data[: [record.offset for record in records(str(path))][5]] + bytes(bytes_left))
+    with caplog.at_level(logging.WARNING):
+        assert len(list(records(str(cut)))) == 5
+    assert ("is cut short" in caplog.text) == (bytes_left > 0)
+
+
+def end_of(data: bytes, offset: int) -> int:
+    """Return where the record ends that starts there, from the lengths and types of its chunks alone."""
+    while True:
+        if BLOCK_BYTES - offset % BLOCK_BYTES < CHUNK_HEADER_BYTES:
+            offset += BLOCK_BYTES - offset % BLOCK_BYTES
+        _, size, kind = HEADER.unpack_from(data, offset)
+        offset += CHUNK_HEADER_BYTES + size
+        if kind in (FULL, LAST):
+            return offset
 
 
 def offsets_of(path: Path) -> tuple[list[int], str | None]:

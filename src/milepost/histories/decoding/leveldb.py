@@ -172,7 +172,9 @@ def records(path: str, start: int = 0) -> Iterator[Record]:
                 if kind in (FULL, LAST):
                     yield Record(began, parts[0] if len(parts) == 1 else b"".join(parts))
                     parts = []
-            if len(block) < BLOCK_BYTES and any(block[at:]):
+            left = len(block) - at
+            is_header = 0 < left < HEADER.size <= BLOCK_BYTES - at  # of which the rest is missing
+            if is_header or (len(block) < BLOCK_BYTES and any(block[at:])):
                 parts = parts or [b""]  # cut short within a header
             offset += len(block)
             at = 0
