@@ -11,7 +11,7 @@ from tests.histories.helpers import SAMPLES, needs_samples
 
 FILE = SAMPLES / "right.csv"
 
-TO_COME = ("a2_header", "a3_header", "modded_nanogpt", "llama_factory", "text/")
+TO_COME = ("a2_header", "a3_header", "modded_nanogpt", "text/")
 """What further formats of text, headers that change and clocks written as ``h:mm:ss`` need."""
 
 ROWS = list(csv.DictReader(FILE.read_text().splitlines())) if FILE.exists() else []

@@ -12,6 +12,7 @@ from milepost.histories.decoding.json_rows import MAX_DEPTH, flatten
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import HEAD_BYTES, File, Reader
 from milepost.histories.tables.histories import histories_of
+from milepost.histories.tables.names import counters, elapsed_clocks, wall_clocks
 from milepost.histories.tables.table import Frame, Table, frames_of
 
 NAMES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
@@ -29,7 +30,11 @@ class JsonLinesReader(Reader):
     joins: ClassVar[bool] = False
 
     def claims(self, file: File) -> str | None:
-        """Say whether a file's first lines are JSON objects; one that is a single object is a setting, and no log."""
+        """Say whether a file's first lines are JSON objects; one that is a single object is a setting, and no log.
+
+        A line that is longer than the head is one if it is whole and bears a counter and a clock, as Ray's lines do,
+        which hold all settings besides: a run may have written but one so far.
+        """
         lines = file.head.removeprefix(BOM).lstrip().split(b"\n")
         if not lines[0].startswith(b"{"):
             return None
@@ -39,9 +44,12 @@ class JsonLinesReader(Reader):
         if first is not None and first.keys() >= PROGRAM_LOG:
             return None
         if len(lines) < 3 and len(file.head) >= HEAD_BYTES:
-            lines = next(blocks(file.path), FileBlock(0, b"", True)).data.split(b"\n")  # Ray's lines hold all settings
+            first_block = next(blocks(file.path, whole_records=len), FileBlock(0, b"", True))
+            lines = first_block.data.removeprefix(BOM).lstrip().split(b"\n")
         whole = [line for line in lines[:-1] if line.strip()]
         if len(whole) > 1 and all(_object(line) is not None for line in whole[:2]):
+            return stem(file.name)
+        if len(whole) == len(lines) - 1 == 1 and len(whole[0]) > HEAD_BYTES and _is_update(_object(whole[0])):
             return stem(file.name)
         return None
 
@@ -109,6 +117,14 @@ class JsonLines(Table):
             elif line.strip(b"\0 \r\t"):
                 broken += 1
         return rows, broken
+
+
+def _is_update(found: dict[str, Any] | None) -> bool:
+    """Say whether an object alone shows that it is an update: it has a counter and a clock of its own, as numbers."""
+    if found is None or "_wandb" in found:  # W&B's summary of a run
+        return False
+    names = [name for name, value in found.items() if type(value) in (int, float)]
+    return any(counters(names)) and bool(elapsed_clocks(names)) and bool(wall_clocks(names))
 
 
 def _object(line: bytes) -> dict[str, Any] | None:

@@ -60,7 +60,7 @@ class TrainerStateReader(Reader):
                 run,
                 wanted,
                 config={name: value for name, value in state.items() if isinstance(value, (str, int, float, bool))},
-                run_seconds=float(runtimes[-1]) if runtimes else None,
+                run_seconds=float(runtimes[0]) if len(runtimes) == 1 else None,  # of several, each is its row's
                 untimed_because=UNTIMED,
                 uncounted_because=UNCOUNTED,
             )

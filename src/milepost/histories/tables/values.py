@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import polars
 
+from milepost.histories.tables.durations import duration_seconds
+from milepost.histories.tables.names import wall_clocks
 from milepost.tracking.unix_time import EARLIEST, LATEST, LATEST_ELAPSED_SECONDS, UNITS
 
 UNTOLD = ("", "na", "n/a", "none", "null", "-", "--", "nil")
@@ -106,6 +108,10 @@ def times(column: polars.Series, *, zoned: bool = False) -> Times:
         return Times(told)
     dates = [_unix(text) for text in column.to_list()]
     found = polars.Series(column.name, [value for value, _ in dates], polars.Float64)
+    if found.null_count() == len(found) and not wall_clocks([column.name]):  # where hours and minutes are of the day
+        found = polars.Series(column.name, map(duration_seconds, column.to_list()), polars.Float64)
+        if found.null_count() < len(found):
+            return Times(found, dated=True, unread=is_text(column, found))
     if found.null_count() == len(found):
         return Times(told, unread=is_text(column) if told.null_count() < len(told) else None)
     without = [zoneless for _, zoneless in dates]
