@@ -14,11 +14,12 @@ OWN = {
     "parquet": "milepost.histories.formats.parquet:ParquetReader",
     "csv": "milepost.histories.formats.delimited:DelimitedReader",
     "jsonl": "milepost.histories.formats.jsonl:JsonLinesReader",
+    "console": "milepost.histories.formats.console:ConsoleReader",
 }
 """Milepost's own readers, the most specific first: a file is of the first format that claims it.
 
 Other packages add theirs to the entry-point group ``milepost.histories``; they are asked before `GENERIC` ones.
 """
 
-GENERIC = ("parquet", "csv", "jsonl")
+GENERIC = ("parquet", "csv", "jsonl", "console")
 """Formats that take any table."""
