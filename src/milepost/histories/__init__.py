@@ -14,6 +14,7 @@ OWN = {
     "parquet": "milepost.histories.formats.parquet:ParquetReader",
     "csv": "milepost.histories.formats.delimited:DelimitedReader",
     "jsonl": "milepost.histories.formats.jsonl:JsonLinesReader",
+    "json": "milepost.histories.formats.json_whole:JsonReader",
     "console": "milepost.histories.formats.console:ConsoleReader",
 }
 """Milepost's own readers, the most specific first: a file is of the first format that claims it.
@@ -21,5 +22,5 @@ OWN = {
 Other packages add theirs to the entry-point group ``milepost.histories``; they are asked before `GENERIC` ones.
 """
 
-GENERIC = ("parquet", "csv", "jsonl", "console")
+GENERIC = ("parquet", "csv", "jsonl", "json", "console")
 """Formats that take any table."""

@@ -2,8 +2,8 @@
 
 Keras 3 (3.15, ``utils/progbar.py``): ``8/8 ━━━━ 1s 78ms/step - accuracy: 0.55 - val_loss: 0.69``, or with
 ``verbose=2`` ``8/8 - 1s - 78ms/step - accuracy: …``; Keras 2: ``8/8 [====] - 1s 78ms/step - loss: …``, or ``8/8 - 1s -
-loss: … - 1s/epoch - 78ms/step``. A bar is written over within an epoch, with the time that is left, and once more at its end, with the
-seconds it took and the values of validation. Bars of ``evaluate`` and ``predict`` look the same.
+loss: … - 1s/epoch - 78ms/step``. A bar is written over within an epoch, with the time that is left, and once more at its
+end, with the seconds it took and the values of validation. Bars of ``evaluate`` and ``predict`` look the same.
 """
 
 import re

@@ -49,6 +49,7 @@ STEPS = (
     "trainer/global_step",  # Lightning
     "train/global_step",  # Hugging Face's callbacks
     "iteration",
+    "Iteration",  # Dopamine
     "iter",
     "iterations",
     "time/iterations",  # Stable-Baselines3
