@@ -110,7 +110,7 @@ def _are_several(found: Series) -> bool:
 
 
 def _apart(rows: list[Value]) -> Iterator[list[Value]]:
-    """Yield the rows of each run: where text changes in blocks, and a count begins anew with each, each block is one."""
+    """Yield the rows of each run: text that changes in blocks tells them apart, if a count begins anew."""
     names = [name for name in _texts(rows) if all(isinstance(row.get(name), str) for row in rows)]
     blocks: dict[tuple[str, ...], list[Value]] = {}
     before: tuple[str, ...] | None = None
@@ -156,13 +156,18 @@ def _is_text(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return (isinstance(value, (int, float)) and not isinstance(value, bool)) or value in SPECIAL
+    if isinstance(value, str):
+        return value in SPECIAL
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 METRICS = frozenset(
-    ("loss", "losses", "reward", "rewards", "rew", "return", "returns", "ret", "score", "scores", "acc", "accuracy")
-    + ("top1", "top5", "error", "err", "mae", "mse", "rmse", "nll", "auc", "f1", "ppl", "perplexity", "bleu", "wer")
-    + ("cer", "map", "iou", "miou", "dice", "psnr", "ssim", "fid", "kl", "entropy", "success", "elbo", "precision")
+    (
+        *("loss", "losses", "reward", "rewards", "rew", "return", "returns", "ret", "score", "scores", "acc"),
+        *("accuracy", "top1", "top5", "error", "err", "mae", "mse", "rmse", "nll", "auc", "f1", "ppl", "perplexity"),
+        *("bleu", "wer", "cer", "map", "iou", "miou", "dice", "psnr", "ssim", "fid", "kl", "entropy", "success"),
+        *("elbo", "precision"),
+    )
 )
 """Words of which one stands in the name of a metric of nearly every log of training."""
 

@@ -1,9 +1,10 @@
 """Keras' progress bars: what each epoch came to.
 
 Keras 3 (3.15, ``utils/progbar.py``): ``8/8 ━━━━ 1s 78ms/step - accuracy: 0.55 - val_loss: 0.69``, or with
-``verbose=2`` ``8/8 - 1s - 78ms/step - accuracy: …``; Keras 2: ``8/8 [====] - 1s 78ms/step - loss: …``, or ``8/8 - 1s -
-loss: … - 1s/epoch - 78ms/step``. A bar is written over within an epoch, with the time that is left, and once more at its
-end, with the seconds it took and the values of validation. Bars of ``evaluate`` and ``predict`` look the same.
+``verbose=2`` ``8/8 - 1s - 78ms/step - accuracy: …``; Keras 2: ``8/8 [====] - 1s 78ms/step - loss: …``, or
+``8/8 - 1s - loss: … - 1s/epoch - 78ms/step``. A bar is written over within
+an epoch, with the time that is left, and once more at its end, with the seconds it took and the values of validation.
+Bars of ``evaluate`` and ``predict`` look the same.
 """
 
 import re
@@ -67,7 +68,7 @@ class Bar(NamedTuple):
 
     def replaces(self, ended: "Bar") -> bool:
         """Say whether it is the end of an epoch that another was taken for, which was written before validation."""
-        return self.metrics.keys() > ended.metrics.keys() or (self.is_drawn and self.done > 1)
+        return self.metrics.keys() > ended.metrics.keys() or (self.is_drawn and ended.is_drawn and self.done > 1)
 
 
 class Epochs:

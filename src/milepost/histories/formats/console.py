@@ -123,7 +123,7 @@ def _kind(text: Iterable[Segment]) -> Kind | None:
     counts: dict[str, list[float]] = {}
     for row, tagged in islice(drawn_tables(text), ENOUGH):
         numbers = {name: value for name, value in row.items() if not isinstance(value, str)}
-        found = [name for name, _ in counters(list(numbers))]
+        found = [name for name in numbers if any(counters([name.lower()]))]  # Spinning Up's are in capitals
         if found and len(numbers) > 1:
             if tagged:
                 return "tagged"
