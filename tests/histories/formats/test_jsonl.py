@@ -10,7 +10,8 @@ from milepost.errors import HistoryError
 from milepost.histories.decoding import files
 from milepost.histories.history import Wanted
 from milepost.histories.tables import table
-from tests.histories.helpers import column, one, read
+from milepost.replaying.replay import replay
+from tests.histories.helpers import column, logs_of, one, read
 
 
 def _write(tmp_path: Path, text: str | bytes, name: str = "log.jsonl") -> Path:
@@ -116,3 +117,57 @@ def test_a_metric_without_a_name_stays_without_one(tmp_path: Path) -> None:
     file = _write(tmp_path, '{"samples": 1, "loss": 2, "": 3}\n{"samples": 2, "": 4}\n')
     assert [rows.metrics.columns for rows in one(file).rows()] == [["loss", ""]]
     assert column(one(file), "") == [3.0, 4.0]
+
+
+SETTINGS = {f"setting_{number}": "x" * 40 for number in range(400)}
+"""As many as a line of RLlib's holds: 17 kB."""
+
+
+def _ray_line(iteration: int) -> str:
+    told = {
+        "training_iteration": iteration,
+        "time_total_s": 60.0 * iteration,
+        "timestamp": 1_700_000_000 + 60 * iteration,
+    }
+    return json.dumps({**told, "episode_reward_mean": 10.0 * iteration, "config": SETTINGS}) + "\n"
+
+
+@pytest.mark.parametrize("lines", [1, 2, 30, 100])
+def test_lines_that_are_longer_than_the_head_are_a_log_from_the_first_on(tmp_path: Path, lines: int) -> None:
+    file = _write(tmp_path, "".join(map(_ray_line, range(1, lines + 1))), "result.json")
+    assert column(one(file), "episode_reward_mean") == [10.0 * number for number in range(1, lines + 1)]
+    cut = _write(tmp_path, _ray_line(1) + _ray_line(2)[:9000], "result.json")
+    assert column(one(cut), "samples") == [1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _ray_line(1)[:-1],  # no line yet
+        json.dumps({"step": 3, "loss": 0.5, "config": SETTINGS}) + "\n",
+        json.dumps({"_step": 3, "_runtime": 5.0, "_timestamp": 1.7e9, "_wandb": {}, "config": SETTINGS}) + "\n",
+        json.dumps({"model": {"vocab": {f"token {number}": number for number in range(9000)}}}) + "\n",
+        json.dumps({"images": [], "annotations": [{"id": number} for number in range(200_000)]}) + "\n",
+        json.dumps(SETTINGS, indent=2) + "\n",
+    ],
+)
+def test_one_long_line_that_is_no_update_is_no_log(tmp_path: Path, text: str) -> None:
+    _write(tmp_path, text, "settings.json")
+    log = _write(tmp_path, '{"samples": 1}\n')
+    assert [found.files for found in logs_of(tmp_path)] == [(str(log),)]
+
+
+def test_a_resumed_log_of_llama_factory_goes_back(tmp_path: Path) -> None:
+    # LLaMA-Factory, train/callbacks.py: elapsed_time is a timedelta as text, from the start of each process on
+    def line(step: int, elapsed: str, loss: float) -> str:
+        told = {"current_steps": step, "total_steps": 100, "loss": loss, "elapsed_time": elapsed}
+        return json.dumps({**told, "remaining_time": "9 days, 21:39:23"}) + "\n"
+
+    first = [line(10, "23:00:00", 0.9), line(20, "1 day, 22:00:00", 0.8), line(30, "2 days, 21:00:00", 0.7)]
+    file = _write(tmp_path, "".join([*first, line(30, "23:00:00", 0.7)]), "trainer_log.jsonl")  # from 20 on
+    assert column(one(file), "elapsed_seconds") == [82800.0, 165600.0, 248400.0, 82800.0]
+    with file.open("a") as more:
+        more.write(line(40, "1 day, 22:00:00", 0.3))
+    (result,) = replay(file, thresholds=["loss <= 0.3"], price_per_hour=6.0)
+    assert (result.samples_to_threshold, result.samples_unit) == (40, "steps")
+    assert result.minutes_to_threshold is not None

@@ -81,3 +81,16 @@ def test_what_is_no_state_is_refused(tmp_path: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(HistoryError, match=r"trainer_state\.json: "):
         one(file)
+
+
+def test_a_runtime_in_several_rows_is_elapsed_time_and_not_that_of_the_run(tmp_path: Path) -> None:
+    log = [
+        {"step": step, "loss": 1 / step, "num_tokens": 100 * step, "train_runtime": 60.0 * step}
+        if step % 2
+        else {"step": step, "eval_loss": 1 / step, "num_tokens": 100 * step}
+        for step in range(1, 6)
+    ]
+    history = one(_state(tmp_path / "trainer_state.json", log))
+    assert column(history, "elapsed_seconds") == [60.0, 60.0, 180.0, 180.0, 300.0]
+    assert column(history, "samples") == [100, 200, 300, 400, 500]
+    assert history.run_seconds is None
