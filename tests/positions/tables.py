@@ -80,6 +80,30 @@ def ray_results(path: Path, training: Training) -> Path:
     return path
 
 
+def console(path: Path, training: Training) -> Path:
+    """Write tables as Stable-Baselines3 draws them, of values that are not rounded."""
+    lines = ["Using cpu device"]
+    for row in training.rows:
+        tag, cells = "", []
+        for name, value in sorted(columns(row, SB3).items()):
+            above, _, key = name.rpartition("/")
+            if above and above != tag:
+                tag = above
+                cells.append((f"{tag}/", ""))
+            cells.append((f"   {key}" if above else key, repr(value)))
+        widths = [max(len(cell[side]) for cell in cells) for side in (0, 1)]
+        rule = "-" * (sum(widths) + 7)
+        lines += [rule, *(f"| {key:<{widths[0]}} | {value:<{widths[1]}} |" for key, value in cells), rule]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def json_rows(path: Path, training: Training) -> Path:
+    """Write one array of rows."""
+    path.write_text(json.dumps([columns(row, PLAIN) for row in training.rows], indent=1))
+    return path
+
+
 def trainer_state(path: Path, training: Training) -> Path:
     """Write Hugging Face's ``trainer_state.json``, which tells no time."""
     names = {"count": "num_input_tokens_seen", "eval": "eval_reward"}
@@ -181,6 +205,10 @@ TABLES = {
         Tells(timer=True, wall=False, boundaries=True),
         reward=SB3["reward"],
     ),
+    "console": Written(
+        lambda folder, each: console(folder / "out.log", each), Tells(timer=True, wall=False), reward=SB3["reward"]
+    ),
+    "json": Written(lambda folder, each: json_rows(folder / "log.json", each), Tells(timer=True)),
     "sb3_monitor": Written(
         lambda folder, each: monitor(folder / "monitor.csv", each),
         Tells(timer=True, wall=False),

@@ -164,10 +164,10 @@ def test_a_resumed_log_of_llama_factory_goes_back(tmp_path: Path) -> None:
         return json.dumps({**told, "remaining_time": "9 days, 21:39:23"}) + "\n"
 
     first = [line(10, "23:00:00", 0.9), line(20, "1 day, 22:00:00", 0.8), line(30, "2 days, 21:00:00", 0.7)]
-    file = _write(tmp_path, "".join([*first, line(30, "23:00:00", 0.7)]), "trainer_log.jsonl")  # from 20 on
+    file = _write(tmp_path, "".join([*first, line(20, "23:00:00", 0.8)]), "trainer_log.jsonl")  # from 10 on
     assert column(one(file), "elapsed_seconds") == [82800.0, 165600.0, 248400.0, 82800.0]
     with file.open("a") as more:
-        more.write(line(40, "1 day, 22:00:00", 0.3))
+        more.write(line(30, "1 day, 22:00:00", 0.6) + line(40, "2 days, 21:00:00", 0.3))
     (result,) = replay(file, thresholds=["loss <= 0.3"], price_per_hour=6.0)
     assert (result.samples_to_threshold, result.samples_unit) == (40, "steps")
-    assert result.minutes_to_threshold is not None
+    assert result.minutes_to_threshold == pytest.approx(4 * 23 * 60)

@@ -176,7 +176,13 @@ PIECES = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
 MOST_TEXT = 200
 """A text that is longer is one of a data set, and of no log."""
 
-FALLS = 0.5
+RISES = 3
+"""At one of so many rows at least, a counter rises: several rows may tell of one count."""
+
+BACK = 10
+"""At one of so many rows at most, it goes back; at one where there are `SOME`."""
+
+SOME = 5
 
 
 def is_log(each: Series, counters: Sequence[str]) -> bool:
@@ -224,12 +230,13 @@ def _is_metric(name: str) -> bool:
 
 
 def _rises(values: Sequence[Any]) -> bool:
-    """Say whether numbers rise as a counter does, that may begin anew."""
-    if not values or not all(isinstance(value, (int, float)) and value >= 0 for value in values):
+    """Say whether numbers rise as a counter does, that may begin anew, and seldom goes back."""
+    if not values or not all(_is_number(value) and not isinstance(value, str) and value >= 0 for value in values):
         return False
     pairs = list(pairwise(values))
     rises = sum(one < other for one, other in pairs)
-    return rises > FALLS * len(pairs) and all(one <= other or other <= values[0] for one, other in pairs)
+    back = sum(values[0] < other < one for one, other in pairs)
+    return rises > len(pairs) // RISES and back <= max(len(pairs) // BACK, len(pairs) >= SOME)
 
 
 def whole_counts(values: Sequence[Any]) -> list[int | None]:
