@@ -20,7 +20,7 @@ def written(kind: str, folder: Path) -> None:
 
 def sb3(folder: Path) -> None:
     """Two processes of Stable-Baselines3: the second goes on from a checkpoint at 200 of 400 steps."""
-    from stable_baselines3.common.logger import HumanOutputFormat, Logger
+    from stable_baselines3.common.logger import HumanOutputFormat, Logger, configure
 
     def process(path: Path, mode: str, rows: list[tuple[int, float, float]]) -> None:
         with path.open(mode) as file:
@@ -36,6 +36,12 @@ def sb3(folder: Path) -> None:
                 logger.record("untagged", 7)
                 logger.dump(steps)
 
+    logger = configure(str(folder / "run"), ["csv", "log", "json"])
+    for steps in (100, 200):
+        logger.record("rollout/ep_rew_mean", steps / 1000 + 12.3456)
+        logger.record("time/total_timesteps", steps)
+        logger.dump(steps)
+    logger.close()
     first = [(100, 60.0, 10.0), (200, 120.0, 20.0), (300, 180.0, 30.0), (400, 240.0, 40.0)]
     process(folder / "sb3.log", "w", first)
     process(folder / "resumed.log", "w", first)

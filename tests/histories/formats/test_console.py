@@ -59,6 +59,13 @@ def test_a_resumed_run_of_stable_baselines_goes_back(sb3: Path) -> None:
     assert _minutes(sb3 / "resumed.log", "rollout/ep_rew_mean >= 50") == [(500, 5.0, "samples")]
 
 
+def test_what_else_the_run_wrote_is_read_for_all_its_digits(sb3: Path) -> None:
+    history = one(sb3 / "run")
+    assert sorted(path.name for path in (sb3 / "run").iterdir()) == ["log.txt", "progress.csv", "progress.json"]
+    assert column(history, "rollout/ep_rew_mean") == pytest.approx([12.4456, 12.5456])
+    assert column(one(sb3 / "run" / "log.txt"), "rollout/ep_rew_mean") == [12.4, 12.5]
+
+
 def test_a_table_that_is_cut_short_is_not_read(sb3: Path, tmp_path: Path) -> None:
     text = (sb3 / "sb3.log").read_text()
     path = tmp_path / "killed.log"

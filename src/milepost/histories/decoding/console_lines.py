@@ -31,7 +31,15 @@ def whole_segments(data: bytes) -> int:
 
 def segments_of(data: bytes) -> Iterator[Segment]:
     """Yield what some bytes hold."""
-    text = ESCAPES.sub("", data.removeprefix(BOM).decode("utf-8", "replace").replace("\0", ""))
+    text = data.removeprefix(BOM).decode("utf-8", "replace").replace("\0", "")
+    if "\x1b" in text:
+        text = ESCAPES.sub("", text)
+    if "\r" not in text and "\b" not in text:
+        *lines, last = text.split("\n")
+        yield from (Segment(line, True) for line in lines)
+        if last:
+            yield Segment(last, False)
+        return
     at = 0
     for end in ENDS.finditer(text):
         yield Segment(text[at : end.start()].strip("\b"), end[0].endswith("\n"))

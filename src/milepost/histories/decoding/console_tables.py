@@ -31,42 +31,45 @@ class Drawn(NamedTuple):
     tagged: bool
 
 
-def drawn_tables(segments: Iterable[Segment]) -> Iterator[Drawn]:
-    """Yield the tables that are whole, in their order."""
+def drawn_tables(segments: Iterable[Segment], wanted: frozenset[str] | None = None) -> Iterator[Drawn]:
+    """Yield the tables that are whole, in their order, with those keys that are wanted; all where None."""
     width, lines = 0, list[str]()
-    for segment in segments:
-        text = segment.text.rstrip()
-        if not text and not segment.is_line:
+    for text, is_line in segments:
+        if width and text[:2] == "| ":
+            text = text.rstrip()
+            if len(text) == width and text[-2:] == " |" and len(lines) < MAX_LINES:
+                lines.append(text[2:-2])
+                continue
+        elif not text and not is_line:
             continue
-        if RULE.fullmatch(text):
-            if lines and len(text) == width and (found := _table(lines)) is not None:
+        elif RULE.fullmatch(text := text.rstrip()):
+            if lines and len(text) == width and (found := _table(lines, wanted)) is not None:
                 yield found
             width, lines = len(text), []
-        elif width and len(text) == width and text[:2] == "| " and text[-2:] == " |" and len(lines) < MAX_LINES:
-            lines.append(text[2:-2])
-        else:
-            width, lines = 0, []
+            continue
+        width, lines = 0, []
 
 
-def _table(lines: list[str]) -> Drawn | None:
+def _table(lines: list[str], wanted: frozenset[str] | None) -> Drawn | None:
     """Return the table that lines hold; None where they are in no two columns, or one has more than one."""
     first = lines[0]
     at = first.find(BETWEEN)
-    while at >= 0 and any(line[at : at + len(BETWEEN)] != BETWEEN for line in lines):
+    while at >= 0 and not all(line.startswith(BETWEEN, at) for line in lines):
         at = first.find(BETWEEN, at + 1)
     if at < 0:
         return None
     pairs = [(line[:at], line[at + len(BETWEEN) :].strip()) for line in lines]
     tagged = any(_is_tag(*pair) for pair in pairs)
-    tag, row = "", dict[str, Any]()
+    tag, row, keys = "", dict[str, Any](), set[str]()
     for key, value in pairs:
         if tagged and _is_tag(key, value):
             tag = key.strip().removesuffix("/") + "/"
             continue
         name = tag + key.strip() if tagged and key.startswith(INDENT) else key.strip()
-        if not name or name in row:
+        if not name or name in keys:
             return None
-        if value:
+        keys.add(name)
+        if value and (wanted is None or name in wanted):
             row[name] = value_of(value)
     return Drawn(row, tagged)
 

@@ -179,7 +179,7 @@ MOST_TEXT = 200
 RISES = 3
 """At one of so many rows at least, a counter rises: several rows may tell of one count."""
 
-BACK = 10
+BACK = 4
 """At one of so many rows at most, it goes back; at one where there are `SOME`."""
 
 SOME = 5

@@ -11,6 +11,8 @@ from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 
 EVENTS = "tensorboard"
+ROUNDED = "console"
+"""What tells the same as another, but to fewer digits: it is read for what that does not tell."""
 
 
 class Kind(NamedTuple):
@@ -31,7 +33,9 @@ KINDS = (
     Kind("Ray", frozenset({"progress.csv", "result.json"})),
     Kind("AlgoPerf", frozenset({"measurements.csv", "eval_measurements.csv"})),
     Kind(
-        "Stable-Baselines3", frozenset({"progress.csv", "progress.json"}), frozenset({"sb3-monitor", "sb3-evaluations"})
+        "Stable-Baselines3",
+        frozenset({"progress.csv", "progress.json"}),
+        frozenset({"sb3-monitor", "sb3-evaluations", ROUNDED}),
     ),
     Kind("detectron2", frozenset({"metrics.json"})),
 )
@@ -112,7 +116,7 @@ class Trial(Reader):
             for part in self.parts:
                 yield from part.reader.histories(part.files, run, wanted)
             return
-        read.sort(key=lambda each: -_clocks(each[1]))
+        read.sort(key=lambda each: (-_clocks(each[1]), each[0].reader.name == ROUNDED))
         chosen: dict[int, list[str]] = {}
         for metric in sorted(wanted.metrics or _known(read)):
             at = next((at for at, (_, history) in enumerate(read) if _bears(history, metric)), 0)

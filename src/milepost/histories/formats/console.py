@@ -105,9 +105,9 @@ class DrawnTables(RowTable):
 
     def rows(self, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
         """Yield what each table tells."""
-        for row, tagged in drawn_tables(segments(self.where)):
+        for row, tagged in drawn_tables(segments(self.where), wanted):
             if tagged or not self.tagged:
-                yield {name: value for name, value in row.items() if wanted is None or name in wanted}
+                yield row
 
 
 def _kind(text: Iterable[Segment]) -> Kind | None:
