@@ -56,9 +56,9 @@ def keras(folder: Path) -> None:
     from keras.src.utils import progbar
 
     now = 1000.0
-    progbar.time = SimpleNamespace(time=lambda: now)  # type: ignore[attr-defined]
+    progbar.time = SimpleNamespace(time=lambda: now)
 
-    class Clock(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+    class Clock(keras.callbacks.Callback):  # type: ignore[misc]
         """Lets time pass, also between epochs, and tells values that are known."""
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -69,7 +69,7 @@ def keras(folder: Path) -> None:
             nonlocal now
             now += 3.0
 
-        def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:  # type: ignore[override]
+        def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
             logs["known"] = float("nan") if epoch == 1 else 10.0 * (epoch + 1)
 
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:

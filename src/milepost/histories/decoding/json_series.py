@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -130,7 +130,7 @@ def _apart(rows: list[Value]) -> Iterator[list[Value]]:
 def _begin_anew(blocks: Sequence[list[Value]]) -> bool:
     """Say whether something rises in each block, and begins anew with the next."""
     for name in dict.fromkeys(name for rows in blocks for name in rows[0]):
-        values = [[row.get(name) for row in rows] for rows in blocks]
+        values: list[list[Any]] = [[row.get(name) for row in rows] for rows in blocks]
         if all(map(_rises, values)) and all(later[0] < earlier[-1] for earlier, later in pairwise(values)):
             return True
     return False
@@ -194,7 +194,7 @@ def is_log(each: Series, counters: Sequence[str]) -> bool:
     """
     if each.columns is not None:
         height = len(next(iter(each.columns.values())))
-        rows: Iterable[Mapping[str, Any]] = [
+        rows: list[Value] = [
             {name: column[at] for name, column in each.columns.items()} for at in range(min(height, 10_000))
         ]
         if XS in each.columns and YS in each.columns:
@@ -203,7 +203,6 @@ def is_log(each: Series, counters: Sequence[str]) -> bool:
             return True
     else:
         rows = each.rows or []
-    rows = list(rows)
     names = dict.fromkeys(name for row in rows for name in row)
     if len(rows) < FEWEST or not any(_rises([row.get(name) for row in rows]) for name in counters):
         return False
