@@ -233,6 +233,14 @@ def test_tables_of_trials_of_before_are_read(ray: Path) -> None:
     assert column(second, "elapsed_seconds") == [60.0, 120.0]
 
 
+def test_two_columns_that_were_cut_to_one_name_tell_nothing(ray: Path, tmp_path: Path) -> None:
+    path = tmp_path / "tune.log"
+    path.write_text((ray / "before.log").read_text().replace("     lr |", " reward |").replace("   lr |", " reward |"))
+    first, _ = read(path)
+    assert "reward" not in (first.metrics or ())
+    assert column(first, "samples") == [2000, 4000]
+
+
 def test_a_box_of_a_training_is_a_run(tmp_path: Path) -> None:
     # Ray 2.60, TrainReporter
     box = "Training finished iteration {0} at 2026-11-29 05:20:33. Total running time: 7s\n"

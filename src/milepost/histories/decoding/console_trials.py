@@ -81,7 +81,8 @@ def _rows(header: list[str], body: list[str]) -> Iterator[TrialRow]:
         names = cells[0]
         first = min((names.index(name) for name in METRICS if name in names), default=len(names))
         for row in cells[1:]:
-            known = {name: value_of(cell) for name, cell in zip(names, row, strict=True) if cell}
+            cells_of = zip(names, row, strict=True)  # two names that were cut to one tell nothing
+            known = {name: value_of(cell) for name, cell in cells_of if cell and names.count(name) == 1}
             told = {METRICS.get(name, name): known[name] for name in names[first:] if name in known}
             if row[0] and isinstance(told.get(ITERATION), int):
                 settings = {name: known[name] for name in names[2:first] if name in known and name != "loc"}

@@ -235,7 +235,7 @@ def _rises(values: Sequence[Any]) -> bool:
     pairs = list(pairwise(values))
     rises = sum(one < other for one, other in pairs)
     back = sum(values[0] < other < one for one, other in pairs)
-    return rises > len(pairs) // RISES and back <= max(len(pairs) // BACK, len(pairs) >= SOME)
+    return bool(rises > len(pairs) // RISES and back <= max(len(pairs) // BACK, len(pairs) >= SOME))
 
 
 def whole_counts(values: Sequence[Any]) -> list[int | None]:
