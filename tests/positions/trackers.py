@@ -111,12 +111,25 @@ def wandb_offline(folder: Path, training: Training) -> Path:
 
 def mlflow_sqlite(folder: Path, training: Training) -> str:
     """Log to MLflow's database: a process that goes on logs to the same run. All trainings of a session share one."""
+    uri = f"sqlite:///{folder.parent / 'mlflow.db'}"
+    mlflow_run(uri, folder.name, training)
+    return f"{uri}#{folder.name}"
+
+
+def mlruns(folder: Path, training: Training) -> Path:
+    """Log to MLflow's files likewise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+        mlflow_run(f"file://{folder / 'mlruns'}", "experiment", training)
+    return folder
+
+
+def mlflow_run(uri: str, experiment: str, training: Training) -> None:
     import mlflow
 
-    uri = f"sqlite:///{folder.parent / 'mlflow.db'}"
     client = mlflow.MlflowClient(tracking_uri=uri)
-    experiment = client.create_experiment(folder.name, artifact_location="unused")
-    run = client.create_run(experiment, start_time=round(training.starts[0] * 1000)).info.run_id
+    key = client.create_experiment(experiment, artifact_location="unused")
+    run = client.create_run(key, start_time=round(training.starts[0] * 1000)).info.run_id
     metrics = [
         mlflow.entities.Metric(name, value, round(row.wall * 1000), row.count)
         for row in training.rows
@@ -124,7 +137,6 @@ def mlflow_sqlite(folder: Path, training: Training) -> str:
     ]
     client.log_batch(run, metrics)
     client.set_terminated(run)
-    return f"{uri}#{folder.name}"
 
 
 TRACKIO = """
@@ -183,5 +195,6 @@ TRACKERS = {
     "lightning": Written(lightning, EVENTS),
     "wandb": Written(wandb_offline, Tells(timer=True, starts="all", boundaries=True)),
     "mlflow": Written(mlflow_sqlite, Tells(starts="first", unit="steps")),
+    "mlruns": Written(mlruns, Tells(starts="first", unit="steps")),
     "trackio": Written(trackio_project, Tells(starts="first")),
 }

@@ -1,6 +1,7 @@
 """A log of points by key, each with a step and a time of its own, such as MLflow's, as a history."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy
@@ -32,8 +33,9 @@ class Points(NamedTuple):
     values: Array
 
     @classmethod
-    def of(cls, times: Sequence[float], steps: Sequence[int], values: Sequence[float]) -> "Points":
+    def of(cls, times: Iterable[float], steps: Iterable[int], values: Iterable[float]) -> "Points":
         """Return points of lists. SQLite has no infinity: what it keeps for one, the largest float, is one again."""
+        times, steps, values = (each if isinstance(each, array) else list(each) for each in (times, steps, values))
         found = numpy.array(values, "f8")
         is_infinite = numpy.abs(found) == numpy.finfo("f8").max
         found = numpy.where(is_infinite, numpy.copysign(numpy.inf, found), found)
