@@ -1,9 +1,11 @@
 """A log of points by key, each with a step and a time of its own, such as MLflow's, as a history."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy
 import polars
 
@@ -188,6 +190,19 @@ class KeyPoints:
     def _stands_still(self, axis: str) -> bool:
         steps = self._steps.get(axis)
         return steps is not None and len(steps) == 1 and steps[0] == 0
+
+
+def until(fault: HistoryError | None, history: History) -> History:
+    """Return a history that says what is wrong with its log, after all that could be read of it."""
+    if fault is None:
+        return history
+
+    def rows(opened: Callable[..., Iterator[Rows]]) -> Iterator[Rows]:
+        yield from opened()
+        raise fault
+
+    axes = tuple(msgspec.structs.replace(axis, rows=partial(rows, axis.rows)) for axis in history.axes)
+    return msgspec.structs.replace(history, rows=partial(rows, history.rows), axes=axes)
 
 
 def _in_time(points: Points) -> Points:

@@ -1,0 +1,154 @@
+"""DVCLive's folders: https://github.com/iterative/dvclive, ``plots/metric.py`` and ``live.py``.
+
+Beside ``metrics.json``, which has last values alone, lies a file for each metric, ``plots/metrics/NAME.tsv``: ``step``
+and value, and before them ``timestamp`` (Unix milliseconds) where the program asked for it by
+``log_metric(…, timestamp=True)``. Else a log has no clock. A run that goes on (``resume=True``) writes on in the same
+files, from the step that it says: a step that falls is another process.
+"""
+
+import re
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import yaml
+
+from milepost.errors import HistoryError
+from milepost.histories.decoding.files import blocks, read_whole
+from milepost.histories.decoding.folder_files import beside, files_below
+from milepost.histories.decoding.json_rows import MAX_DEPTH, flatten
+from milepost.histories.history import History, Wanted
+from milepost.histories.reader import File, Reader
+from milepost.histories.tables.row_table import seed_of
+from milepost.log import logger
+
+NAME = "metrics.json"
+METRICS = "plots/metrics"
+SUFFIX = ".tsv"
+MAX_PARAMS_BYTES = 2**20
+
+ROW = re.compile(rb"(?:(\d{1,18})\t)?(\d{1,18})\t([^\t]*)\r?")
+"""A row of three or of two: a run that was resumed may have begun to tell times, under the header of before."""
+
+UNTIMED = "DVCLive notes times where the program asks for it alone: log_metric(…, timestamp=True)"
+
+
+class Metric(NamedTuple):
+    """A metric's file.
+
+    Attributes:
+        times: Unix milliseconds; 0 where a row does not tell.
+        steps: Its steps.
+        values: Its values.
+    """
+
+    times: "array[int]"
+    steps: "array[int]"
+    values: "array[float]"
+
+
+class DVCLiveReader(Reader):
+    """Reads the folders of DVCLive."""
+
+    name: ClassVar[str] = "dvclive"
+    folders: ClassVar[frozenset[str]] = frozenset({"plots"})
+
+    def claims(self, file: File) -> str | None:
+        """Say whether a file is the summary of a folder in which metrics lie."""
+        if file.name != NAME or not file.head.lstrip().startswith(b"{"):
+            return None
+        return "" if _metrics(file.path) else None
+
+    def histories(self, files: Sequence[str], run: str, wanted: Wanted) -> Iterator[History]:
+        """Yield the run of a folder.
+
+        Raises:
+            HistoryError: It has no metrics, or not what counts samples.
+        """
+        from milepost.histories.tables.key_points import KeyPoints, Points
+
+        for path in files:
+            metrics = {name: _read(file) for name, file in _metrics(path).items()}
+            metrics = {name: metric for name, metric in metrics.items() if metric.steps}
+            if not metrics:
+                raise HistoryError(f"{path}: found no rows in {METRICS}, expected some")
+            config = _params(beside(path, "params.yaml"))
+            told: dict[str, Any] = {"config": config, "seed": seed_of(config)}
+            if not any(any(metric.times) for metric in metrics.values()):
+                told["untimed_because"] = UNTIMED
+            points = {name: Points.of(*metric) for name, metric in _timed(metrics).items()}
+            yield KeyPoints(path, points, wanted).history(run, **told)
+
+
+def _metrics(path: str) -> dict[str, str]:
+    """Return the files of the metrics by name."""
+    found = files_below(beside(path, METRICS)).items()
+    return {name.removesuffix(SUFFIX): file for name, file in found if name.endswith(SUFFIX)}
+
+
+def _read(path: str) -> Metric:
+    """Return what a file tells; a row that is none, or has no end, is left out, and warned about."""
+    metric = Metric(array("q"), array("q"), array("d"))
+    broken, is_first = 0, True
+    for block in blocks(path):
+        lines = block.data.split(b"\n")
+        if not block.whole and lines.pop():
+            broken += 1
+        for line in lines[is_first:]:
+            row = ROW.fullmatch(line)
+            try:
+                value = None if row is None else float(row[3])
+            except ValueError:
+                continue  # DVCLive takes text for a metric too
+            if row is None or value is None:
+                broken += bool(line.strip(b"\r"))
+                continue
+            metric.times.append(int(row[1] or 0))
+            metric.steps.append(int(row[2]))
+            metric.values.append(value)
+        is_first = False
+    if broken:
+        logger("histories").warning("%s: %d rows have no step and value; not read", path, broken)
+    return metric
+
+
+def _timed(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
+    """Return metrics with a time for each row that puts them in order, where they tell none.
+
+    It is the time at which another metric was told at that step, by that process; where nothing of the log tells any,
+    the number of the process, which is no time that can be.
+    """
+    known: dict[tuple[int, int], int] = {}
+    for metric in metrics.values():
+        for at, process in enumerate(_processes(metric.steps)):
+            if metric.times[at]:
+                known.setdefault((process, metric.steps[at]), metric.times[at])
+    found: dict[str, Metric] = {}
+    for name, metric in metrics.items():
+        times, last = array("q"), min(known.values(), default=0)
+        for at, process in enumerate(_processes(metric.steps)):
+            last = metric.times[at] or known.get((process, metric.steps[at]), last)
+            times.append(last if known else process)
+        found[name] = metric._replace(times=times)
+    return found
+
+
+def _processes(steps: Sequence[int]) -> Iterator[int]:
+    """Yield which process wrote each row, as far as steps that fall tell."""
+    process, before = 0, 0
+    for step in steps:
+        process += step < before
+        before = step
+        yield process
+
+
+def _params(path: str) -> dict[str, Any]:
+    """Return the parameters, flat; none where they are not there, or are no YAML."""
+    try:
+        told = yaml.safe_load(read_whole(path, MAX_PARAMS_BYTES))
+    except (HistoryError, yaml.YAMLError, ValueError, RecursionError):
+        return {}
+    config: dict[str, Any] = {}
+    if isinstance(told, dict):
+        flatten({str(key): value for key, value in told.items()}, "", config, None, MAX_DEPTH)
+    return {key: value for key, value in config.items() if isinstance(value, (str, int, float, bool))}
