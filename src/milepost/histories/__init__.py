@@ -8,6 +8,8 @@ OWN = {
     "dvclive": "milepost.histories.formats.dvclive:DVCLiveReader",
     "sacred": "milepost.histories.formats.sacred:SacredReader",
     "swanlab": "milepost.histories.formats.swanlab:SwanLabReader",
+    "clearml": "milepost.histories.formats.clearml:ClearMLReader",
+    "comet": "milepost.histories.formats.comet:CometReader",
     "trackio": "milepost.histories.formats.trackio:TrackioReader",
     "mlperf": "milepost.histories.formats.mlperf:MLPerfReader",
     "dawnbench": "milepost.histories.formats.dawnbench:DawnbenchReader",

@@ -108,7 +108,9 @@ def test_nothing_of_a_run_is_looked_into_by_itself(tmp_path: Path) -> None:
     run = begun(client)
     client.log_param(run, "lr", 1)
     log(client, run, "loss", (1, 1.0, 1), (2, 0.5, 2))
-    client.log_batch(run, [mlflow.entities.Metric("loss", 0.4, BEGAN + 3 * MINUTE, 3, dataset_name="set", dataset_digest="a1b2")])
+    client.log_batch(
+        run, [mlflow.entities.Metric("loss", 0.4, BEGAN + 3 * MINUTE, 3, dataset_name="set", dataset_digest="a1b2")]
+    )
     assert [log.run for log in logs_of(tmp_path)] == [f"mlruns/{folder_of(tmp_path, run).parent.name}/{run}"]
     assert {each.path.rpartition("/")[2] for each in skipped_of(tmp_path)} == {"meta.yaml"}
     # MLflow's own client takes 0 for the step of what was logged with a data set.

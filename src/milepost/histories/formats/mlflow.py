@@ -129,7 +129,9 @@ def _in_folder(path: str, wanted: Wanted) -> Iterator[History]:
     meta = read_meta(read_whole(path, MAX_META_BYTES))
     run = str(meta.get("run_id") or meta.get("run_uuid"))
     try:
-        of_experiment = read_meta(read_whole(beside(above(path), META) if above(path) else f"../{META}", MAX_META_BYTES))
+        of_experiment = read_meta(
+            read_whole(beside(above(path), META) if above(path) else f"../{META}", MAX_META_BYTES)
+        )
     except HistoryError:
         of_experiment = {}  # the run's folder was copied alone
     group = str(of_experiment.get("name") or meta.get("experiment_id"))

@@ -10,7 +10,7 @@ import numpy
 import polars
 
 from milepost.errors import HistoryError, nearest
-from milepost.histories.history import History, Rows, Wanted
+from milepost.histories.history import Boundary, History, Rows, Wanted
 from milepost.histories.tables.axes import OWN_STEP, along_axes, axes_of, counted_in, share_axis
 from milepost.histories.tables.columns import shown
 from milepost.histories.tables.counter_tags import counters_among, rises
@@ -51,13 +51,14 @@ class KeyPoints:
         where: What messages call it.
         points: Its points, of all its keys or most.
         wanted: What is wanted of them.
+        starts: When other processes went on with the run, Unix seconds, as far as its log tells.
 
     Raises:
         HistoryError: The key that is said to count samples, or to tell time, is not there.
     """
 
-    def __init__(self, where: str, points: Mapping[str, Points], wanted: Wanted) -> None:
-        self._where, self._wanted = where, wanted
+    def __init__(self, where: str, points: Mapping[str, Points], wanted: Wanted, starts: Sequence[float] = ()) -> None:
+        self._where, self._wanted, self._starts = where, wanted, sorted(starts)
         self._points = {key: _in_time(each) for key, each in points.items()}
         self._steps = {key: numpy.unique(each.steps) for key, each in self._points.items()}
         self._axes = axes_of(self._steps)
@@ -144,7 +145,13 @@ class KeyPoints:
             samples=samples,
             elapsed_seconds=elapsed,
             wall_time=None if numpy.isnan(times).all() else polars.Series("wall_time", times),
+            boundaries=self._boundaries(times),
         )
+
+    def _boundaries(self, times: Array) -> tuple[Boundary, ...]:
+        """Return where other processes begin among rows, which stand in the order of time."""
+        found = {int(numpy.searchsorted(times, start)): start for start in self._starts}
+        return tuple(Boundary(row, start) for row, start in found.items() if 0 < row < len(times))
 
     def _sharing(self, other: str, read: Sequence[str], numbers: Array) -> Array:
         """Say which rows bear a key that is counted along another's axis."""
