@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.histories.helpers import wait_until_whole
+from tests.histories.trackers import PYTHON, log
 from tests.positions.oracle import Tells
 from tests.positions.tables import Names, Written, columns
 from tests.positions.training import SCENARIOS, Row, Training
@@ -180,6 +181,35 @@ def trackio_projects(folder: Path) -> Path:
     return folder
 
 
+def offline(tracker: str, *scenarios: str) -> Callable[[Path, Training], Path]:
+    """Return what logs to a tracker that keeps its runs in files, in an environment of its own."""
+
+    def write(folder: Path, training: Training) -> Path:
+        if not PYTHON.is_file():
+            pytest.skip("no trackers' environment: make .venv-trackers/offline/.made")
+        (name,) = (name for name, each in SCENARIOS.items() if each is training)
+        shutil.copytree(logged_offline(folder.parent, tracker, scenarios or tuple(SCENARIOS)) / name, folder / "logs")
+        return folder
+
+    return write
+
+
+@cache
+def logged_offline(folder: Path, tracker: str, scenarios: tuple[str, ...]) -> Path:
+    """Log scenarios, each into a folder."""
+    log(
+        tracker,
+        {
+            folder / tracker / name: [
+                (started_at, [(row.wall, row.count, row.values) for row in rows])
+                for started_at, rows in by_process(SCENARIOS[name])
+            ]
+            for name in scenarios
+        },
+    )
+    return folder / tracker
+
+
 def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
@@ -197,4 +227,17 @@ TRACKERS = {
     "mlflow": Written(mlflow_sqlite, Tells(starts="first", unit="steps")),
     "mlruns": Written(mlruns, Tells(starts="first", unit="steps")),
     "trackio": Written(trackio_project, Tells(starts="first")),
+    "dvclive": Written(offline("dvclive"), Tells(unit="steps")),
+    "sacred": Written(offline("sacred"), Tells(starts="first", unit="steps")),
+    # These take seconds a process: of what they can tell, what the others can't.
+    "comet": Written(
+        offline("comet", "resumed_twice"),
+        Tells(starts="all", boundaries=True, unit="steps"),
+        lacks=tuple(name for name in SCENARIOS if name != "resumed_twice"),
+    ),
+    "swanlab": Written(
+        offline("swanlab", "late_evaluation"),
+        Tells(starts="first", unit="steps"),
+        lacks=tuple(name for name in SCENARIOS if name != "late_evaluation"),
+    ),
 }

@@ -12,6 +12,7 @@ OWN = {
     "comet": "milepost.histories.formats.comet:CometReader",
     "trackio": "milepost.histories.formats.trackio:TrackioReader",
     "mlperf": "milepost.histories.formats.mlperf:MLPerfReader",
+    "algoperf": "milepost.histories.formats.algoperf:AlgoPerfReader",
     "dawnbench": "milepost.histories.formats.dawnbench:DawnbenchReader",
     "sb3-evaluations": "milepost.histories.formats.sb3_evaluations:EvaluationsReader",
     "sb3-monitor": "milepost.histories.formats.sb3_monitor:MonitorReader",

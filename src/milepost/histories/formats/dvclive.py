@@ -118,26 +118,36 @@ def _timed(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
     It is the time at which another metric was told at that step, by that process; where nothing of the log tells any,
     the number of the process, which is no time that can be.
     """
+    spans = _spans(max(metrics.values(), key=lambda metric: len(metric.steps)).steps)
     known: dict[tuple[int, int], int] = {}
     for metric in metrics.values():
-        for at, process in enumerate(_processes(metric.steps)):
+        for at, process in enumerate(_processes(metric.steps, spans)):
             if metric.times[at]:
                 known.setdefault((process, metric.steps[at]), metric.times[at])
     found: dict[str, Metric] = {}
     for name, metric in metrics.items():
         times, last = array("q"), min(known.values(), default=0)
-        for at, process in enumerate(_processes(metric.steps)):
+        for at, process in enumerate(_processes(metric.steps, spans)):
             last = metric.times[at] or known.get((process, metric.steps[at]), last)
             times.append(last if known else process)
         found[name] = metric._replace(times=times)
     return found
 
 
-def _processes(steps: Sequence[int]) -> Iterator[int]:
-    """Yield which process wrote each row, as far as steps that fall tell."""
-    process, before = 0, 0
+def _spans(steps: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the first and the last step of each process, as the metric that was told most tells them by falling."""
+    starts = [0, *(at for at in range(1, len(steps)) if steps[at] < steps[at - 1])]
+    return [(steps[start], steps[end - 1]) for start, end in zip(starts, [*starts[1:], len(steps)], strict=True)]
+
+
+def _processes(steps: Sequence[int], spans: Sequence[tuple[int, int]]) -> Iterator[int]:
+    """Yield which process wrote each row: the next where a step is none of this one's, or comes again."""
+    process, before = 0, -1
     for step in steps:
-        process += step < before
+        while process + 1 < len(spans) and (
+            step > spans[process][1] or (step <= before and step >= spans[process + 1][0])
+        ):
+            process, before = process + 1, -1
         before = step
         yield process
 
