@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-trackers" / "offline" / "bin" / "python"
 SCRIPT = Path(__file__).parent / "environments" / "in_offline.py"
 
-needs_trackers = pytest.mark.skipif(not PYTHON.is_file(), reason="no trackers' environment: make .venv-trackers/offline/.made")
+needs_trackers = pytest.mark.skipif(not PYTHON.is_file(), reason="make .venv-trackers/offline/.made")
 
 Row = tuple[float, int, dict[str, float]]
 """When it was logged (Unix seconds), at which step, and what."""

@@ -186,7 +186,7 @@ def offline(tracker: str, *scenarios: str) -> Callable[[Path, Training], Path]:
 
     def write(folder: Path, training: Training) -> Path:
         if not PYTHON.is_file():
-            pytest.skip("no trackers' environment: make .venv-trackers/offline/.made")
+            pytest.skip("make .venv-trackers/offline/.made")
         (name,) = (name for name, each in SCENARIOS.items() if each is training)
         shutil.copytree(logged_offline(folder.parent, tracker, scenarios or tuple(SCENARIOS)) / name, folder / "logs")
         return folder

@@ -72,7 +72,7 @@ def sacred(folder: Path, processes: list[Process], options: dict[str, Any]) -> N
 
     @experiment.main
     def train(_run: Any) -> None:
-        print("step: 1 loss: 9.0\nstep: 2 loss: 8.0\nstep: 3 loss: 7.0")
+        sys.stdout.write("step: 1 loss: 9.0\nstep: 2 loss: 8.0\nstep: 3 loss: 7.0\n")
         for process in processes:
             for wall, step, values in process["rows"]:
                 clock.now = wall

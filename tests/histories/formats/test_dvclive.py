@@ -1,6 +1,7 @@
 """Folders that DVCLive itself wrote."""
 
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -58,30 +59,35 @@ def test_a_run_without_times_keeps_its_order_and_says_why_there_are_no_minutes(l
     assert (result.samples_to_threshold, result.minutes_to_threshold) == (160, None)
 
 
+def copied(logged: Path, name: str, tmp_path: Path) -> Path:
+    """Return a copy of a run's folder of metrics."""
+    shutil.copytree(logged / name, tmp_path / "copy")
+    return tmp_path / "copy" / "dvclive" / "plots" / "metrics"
+
+
 def test_times_that_begin_with_a_resume_are_told_apart_from_steps(logged: Path, tmp_path: Path) -> None:
-    log("dvclive", {tmp_path / "a": [(BEGAN, rows(range(10, 60, 10)))]}, timestamp=False)
+    metrics = copied(logged, "untimed", tmp_path)
     # DVCLive appends rows of three fields under its header of two.
-    log("dvclive", {tmp_path / "b": [(BEGAN, rows(range(60, 110, 10)))]})
-    for name in ("train/loss", "reward"):
-        file = Path("dvclive/plots/metrics") / f"{name}.tsv"
-        later = (tmp_path / "b" / file).read_text().partition("\n")[2]
-        (tmp_path / "a" / file).write_text((tmp_path / "a" / file).read_text() + later)
-    history = one(tmp_path / "a")
+    for name, first in (("train/loss", 5), ("reward", 2)):
+        timed = (logged / "timed" / "dvclive" / "plots" / "metrics" / f"{name}.tsv").read_text().splitlines()
+        untimed = (metrics / f"{name}.tsv").read_text().splitlines()
+        (metrics / f"{name}.tsv").write_text("\n".join([*untimed[: first + 1], *timed[first + 1 :], ""]))
+    history = one(tmp_path)
     assert column(history, "samples") == list(range(10, 110, 10))
-    assert column(history, "wall_time")[5:] == [BEGAN + 60 * minute for minute in range(1, 6)]
+    assert column(history, "wall_time")[5:] == [BEGAN + 60 * minute for minute in range(6, 11)]
+    assert column(history, "reward")[1::2] == [2.0, 4.0, 6.0, 8.0, 10.0]
 
 
 def test_a_metric_without_times_takes_those_of_its_steps(logged: Path, tmp_path: Path) -> None:
-    log("dvclive", {tmp_path / "a": [(BEGAN, rows(range(10, 110, 10)))]})
-    file = tmp_path / "a" / "dvclive" / "plots" / "metrics" / "reward.tsv"
+    file = copied(logged, "timed", tmp_path) / "reward.tsv"
     file.write_text("step\treward\n" + "".join(f"{step}\t{step / 10}\n" for step in range(20, 120, 20)))
     (result,) = replay(tmp_path, thresholds=["reward >= 6"], price_per_hour=6.0)
     assert (result.samples_to_threshold, result.minutes_to_threshold) == (60, 5.0)  # since the first row
 
 
 def test_what_a_killed_writer_left_is_no_row(logged: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    log("dvclive", {tmp_path / "a": [(BEGAN, rows(range(10, 110, 10)))]})
-    file = tmp_path / "a" / "dvclive" / "plots" / "metrics" / "train" / "loss.tsv"
+    file = copied(logged, "timed", tmp_path) / "train" / "loss.tsv"
     file.write_text(file.read_text().rstrip("\n")[:-5])
-    assert len(column(one(tmp_path), "train/loss")) - column(one(tmp_path), "train/loss").count(None) == 9
+    losses = column(one(tmp_path), "train/loss")
+    assert len(losses) - losses.count(None) == 9
     assert "1 rows have no step and value" in caplog.text

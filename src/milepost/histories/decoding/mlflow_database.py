@@ -1,4 +1,4 @@
-"""MLflow's SQLite store, as it lies there: https://github.com/mlflow/mlflow, ``mlflow/store/tracking/dbmodels/models.py``.
+"""MLflow's SQLite store: https://github.com/mlflow/mlflow, ``mlflow/store/tracking/dbmodels/models.py``.
 
 It is opened read-only, and no migration is run, as MLflow's own client would.
 """

@@ -1,9 +1,9 @@
 """Comet's offline archives: https://www.comet.com/docs/v2/guides/experiment-management/offline-experiment.
 
-An archive is a zip file with ``experiment.json`` and ``messages.json``: a line a message, of which those matter that tell
-a metric (value, step, Unix milliseconds; NaN and infinity as text) or a parameter. A name within ``train()`` or
-``test()`` is as Comet shows it: ``train_loss``. An experiment that was continued has an archive for each process, under one
-id: those of one folder are one run.
+An archive is a zip file with ``experiment.json`` and ``messages.json``: a line a message, of which those matter that
+tell a metric (value, step, Unix milliseconds; NaN and infinity as text) or a parameter. A name within ``train()`` or
+``test()`` is as Comet shows it: ``train_loss``. An experiment that was continued has an archive for each process, under
+one id: those of one folder are one run.
 """
 
 import json

@@ -1,9 +1,9 @@
 """SwanLab's files: https://github.com/SwanHubX/SwanLab, ``swanlab/sdk/internal/core_python/store`` and ``protos``.
 
 Whatever its mode, a run of release 0.10 is a folder ``run-DATE-ID`` with ``run-ID.swanlab``: LevelDB's framing around
-records, of which those matter that say how it began and which scalar was logged when, at which step. The folder ``logs``
-that the mode ``local`` writes besides tells less: a step that was logged twice stands there once. A run that goes on
-in another process does so online alone, and each process has a folder.
+records, of which those matter that say how it began and which scalar was logged when, at which step. What a key tells
+again at a step of before, SwanLab drops there, and writes over the earlier value in the folder ``logs`` of its mode
+``local``, which is not read. A run goes on in another process online alone; each process has a folder.
 """
 
 from array import array
