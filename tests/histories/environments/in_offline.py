@@ -70,7 +70,7 @@ def sacred(folder: Path, processes: list[Process], options: dict[str, Any]) -> N
     experiment.observers.append(FileStorageObserver(str(folder / "runs")))
     experiment.add_config({"lr": 0.1, "optimizer": {"beta": 0.9}, "seed": 3})
 
-    @experiment.main
+    @experiment.main  # type: ignore[untyped-decorator]
     def train(_run: Any) -> None:
         sys.stdout.write("step: 1 loss: 9.0\nstep: 2 loss: 8.0\nstep: 3 loss: 7.0\n")
         for process in processes:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from milepost.errors import HistoryError
+from milepost.histories.finding.log import Log
 from milepost.histories.history import Wanted
 from tests.histories.helpers import column, logs_of, one, read
 from tests.histories.trackers import log, needs_trackers
@@ -44,7 +45,7 @@ def test_what_a_run_printed_is_no_log_beside_what_it_logged(logged: Path) -> Non
     assert not any(found.reader.name == "sacred" for found in _found(logged / "silent"))
 
 
-def _found(folder: Path) -> list[object]:
+def _found(folder: Path) -> list[Log]:
     try:
         return list(logs_of(folder))
     except HistoryError:

@@ -10,28 +10,16 @@ from array import array
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import blocks, read_whole
 from milepost.histories.decoding.folder_files import beside, files_below
 from milepost.log import logger
 
 META = "meta.yaml"
-MAX_META_BYTES = 2**16
 MAX_TEXT_BYTES = 2**16
 """Of a parameter or a tag."""
 
 LINE = re.compile(rb"\s*(\d{1,18}) (\S+)(?: (-?\d{1,18}))?(?: \S+ \S+)?\s*")
-
-
-def read_meta(data: bytes) -> dict[str, Any]:
-    """Return what ``meta.yaml`` tells; nothing where it is no YAML."""
-    try:
-        found = yaml.safe_load(data[:MAX_META_BYTES])
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def is_deleted(meta: Mapping[str, Any]) -> bool:

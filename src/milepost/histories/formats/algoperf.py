@@ -4,11 +4,11 @@ https://github.com/mlcommons/algorithmic-efficiency, ``algoperf/logger_utils.py`
 ``measurements.csv`` (and ``eval_measurements.csv``, of its evaluations alone) with a row a measurement,
 ``meta_data_0.json`` of the workload and the machine, ``flags_0.json``, ``hparams.json``, event files. What is scored is
 ``accumulated_submission_time``: the submission's own seconds, without evaluations and logging. ``global_step`` counts
-steps, and how many examples one has is told nowhere. A run that was preempted goes on from its checkpoint, its time with
-it.
+steps, and how many examples one has is told nowhere. A run that was preempted goes on from its checkpoint, its time
+with it.
 
-The workload's own target is that of ``workload.target_metric_name`` on the validation split. No file tells whether it is
-to be met from above or below: ``scoring/performance_profile.py`` names the metrics that are minimised.
+The workload's own target is that of ``workload.target_metric_name`` on the validation split. No file tells whether it
+is to be met from above or below: ``scoring/performance_profile.py`` names the metrics that are minimised.
 """
 
 import csv

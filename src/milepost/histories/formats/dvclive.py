@@ -11,12 +11,10 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-import yaml
-
 from milepost.errors import HistoryError
-from milepost.histories.decoding.files import blocks, read_whole
+from milepost.histories.decoding.files import blocks
 from milepost.histories.decoding.folder_files import beside, files_below
-from milepost.histories.decoding.json_rows import MAX_DEPTH, flatten
+from milepost.histories.decoding.yaml_settings import flat, read_settings
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.row_table import seed_of
@@ -25,7 +23,6 @@ from milepost.log import logger
 NAME = "metrics.json"
 METRICS = "plots/metrics"
 SUFFIX = ".tsv"
-MAX_PARAMS_BYTES = 2**20
 
 ROW = re.compile(rb"(?:(\d{1,18})\t)?(\d{1,18})\t([^\t]*)\r?")
 """A row of three or of two: a run that was resumed may have begun to tell times, under the header of before."""
@@ -72,7 +69,7 @@ class DVCLiveReader(Reader):
             metrics = {name: metric for name, metric in metrics.items() if metric.steps}
             if not metrics:
                 raise HistoryError(f"{path}: found no rows in {METRICS}, expected some")
-            config = _params(beside(path, "params.yaml"))
+            config = flat(read_settings(beside(path, "params.yaml")))
             told: dict[str, Any] = {"config": config, "seed": seed_of(config)}
             if not any(any(metric.times) for metric in metrics.values()):
                 told["untimed_because"] = UNTIMED
@@ -150,15 +147,3 @@ def _processes(steps: Sequence[int], spans: Sequence[tuple[int, int]]) -> Iterat
             process, before = process + 1, -1
         before = step
         yield process
-
-
-def _params(path: str) -> dict[str, Any]:
-    """Return the parameters, flat; none where they are not there, or are no YAML."""
-    try:
-        told = yaml.safe_load(read_whole(path, MAX_PARAMS_BYTES))
-    except (HistoryError, yaml.YAMLError, ValueError, RecursionError):
-        return {}
-    config: dict[str, Any] = {}
-    if isinstance(told, dict):
-        flatten({str(key): value for key, value in told.items()}, "", config, None, MAX_DEPTH)
-    return {key: value for key, value in config.items() if isinstance(value, (str, int, float, bool))}

@@ -16,18 +16,17 @@ from importlib.util import find_spec
 from typing import Any, ClassVar
 
 from milepost.errors import HistoryError, MissingExtra
-from milepost.histories.decoding.files import is_url, read_whole
+from milepost.histories.decoding.files import is_url
 from milepost.histories.decoding.folder_files import above, beside
 from milepost.histories.decoding.mlflow_database import SQLITE, is_store, stored_keys, stored_points, stored_runs
 from milepost.histories.decoding.mlflow_files import (
-    MAX_META_BYTES,
     META,
     is_deleted,
     metric_files,
-    read_meta,
     read_points,
     read_texts,
 )
+from milepost.histories.decoding.yaml_settings import read_settings, yaml_object
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, NotRead, Reader
 from milepost.histories.tables.columns import ELAPSED
@@ -71,7 +70,7 @@ class MLflowReader(Reader):
             return file.name.removesuffix(".db") if not is_url(file.path) and is_store(file.path) else None
         if file.name != META or b"lifecycle_stage" not in file.head:
             return None
-        meta = read_meta(file.head)
+        meta = yaml_object(file.head)
         if "experiment_id" not in meta:
             return None
         if is_deleted(meta):
@@ -126,14 +125,9 @@ def _logged(client: Any, run: str, key: str) -> Columns:
 
 def _in_folder(path: str, wanted: Wanted) -> Iterator[History]:
     """Yield the run of a folder."""
-    meta = read_meta(read_whole(path, MAX_META_BYTES))
-    run = str(meta.get("run_id") or meta.get("run_uuid"))
-    try:
-        of_experiment = read_meta(
-            read_whole(beside(above(path), META) if above(path) else f"../{META}", MAX_META_BYTES)
-        )
-    except HistoryError:
-        of_experiment = {}  # the run's folder was copied alone
+    meta = read_settings(path)
+    run = str(meta.get("run_id") or meta.get("run_uuid") or above(path).rpartition("/")[2])
+    of_experiment = read_settings(beside(above(path), META) if above(path) else f"../{META}")
     group = str(of_experiment.get("name") or meta.get("experiment_id"))
     told = _told(group, read_texts(path, "params"), read_texts(path, "tags"), meta.get("start_time"))
     paths = metric_files(path)
@@ -162,7 +156,7 @@ def _told(group: str, params: Mapping[str, str], tags: Mapping[str, str], starte
     config = {key: tag for key, tag in tags.items() if key in KEPT_TAGS or not key.startswith(OF_MLFLOW)}
     config |= params
     told = {"config": config, "group": group, "seed": seed_of(config)}
-    return told | ({"started_at": started_ms / 1000} if isinstance(started_ms, int) and started_ms > 0 else {})
+    return told | ({"started_at": started_ms / 1000} if isinstance(started_ms, int) and 0 < started_ms < 2**63 else {})
 
 
 def _opened(

@@ -105,9 +105,9 @@ def _plain(value: Any) -> Any:
 def _unix(date: object) -> float | None:
     try:
         told = datetime.fromisoformat(date) if isinstance(date, str) else None
-    except ValueError:
+        return None if told is None else told.replace(tzinfo=told.tzinfo or UTC).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return None if told is None else told.replace(tzinfo=told.tzinfo or UTC).timestamp()
 
 
 def _object(path: str) -> dict[str, Any]:

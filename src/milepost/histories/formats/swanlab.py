@@ -11,14 +11,12 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
-import yaml
-
 from milepost.errors import HistoryError
-from milepost.histories.decoding.files import read_whole, stem
+from milepost.histories.decoding.files import stem
 from milepost.histories.decoding.folder_files import above
-from milepost.histories.decoding.json_rows import MAX_DEPTH, flatten
 from milepost.histories.decoding.leveldb import records
 from milepost.histories.decoding.messages import BrokenMessage, Messages
+from milepost.histories.decoding.yaml_settings import flat, read_settings
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.row_table import seed_of
@@ -27,7 +25,6 @@ MAGIC = b":SWL"
 VERSION = 2
 """Of the framing, as release 0.10 has it; those of before are told apart by their own."""
 
-MAX_CONFIG_BYTES = 2**20
 MAX_KEYS = 50_000
 
 OF_THE_MACHINE = "__swanlab__."
@@ -144,13 +141,6 @@ def _seconds(time: Any) -> float:
 
 
 def _config(folder: str) -> dict[str, Any]:
-    """Return the settings, flat; none where they are not there, or are no YAML."""
-    path = f"{folder}/files/config.yaml" if folder else "files/config.yaml"
-    try:
-        told = yaml.safe_load(read_whole(path, MAX_CONFIG_BYTES))
-    except (HistoryError, yaml.YAMLError, ValueError, RecursionError):
-        return {}
-    config: dict[str, Any] = {}
-    for key, each in told.items() if isinstance(told, dict) else ():
-        flatten({str(key): each.get("value") if isinstance(each, dict) else each}, "", config, None, MAX_DEPTH)
-    return {key: value for key, value in config.items() if isinstance(value, (str, int, float, bool))}
+    """Return the settings: each is an object with its value."""
+    told = read_settings(f"{folder}/files/config.yaml" if folder else "files/config.yaml")
+    return flat({key: each.get("value") if isinstance(each, dict) else each for key, each in told.items()})

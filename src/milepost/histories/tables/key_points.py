@@ -37,11 +37,10 @@ class Points(NamedTuple):
     @classmethod
     def of(cls, times: Iterable[float], steps: Iterable[int], values: Iterable[float]) -> "Points":
         """Return points of lists. SQLite has no infinity: what it keeps for one, the largest float, is one again."""
-        times, steps, values = (each if isinstance(each, array) else list(each) for each in (times, steps, values))
-        found = numpy.array(values, "f8")
+        found = _numbers(values, "f8")
         is_infinite = numpy.abs(found) == numpy.finfo("f8").max
         found = numpy.where(is_infinite, numpy.copysign(numpy.inf, found), found)
-        return cls(numpy.array(times, "f8"), numpy.array(steps, "i8"), found)
+        return cls(_numbers(times, "f8"), _numbers(steps, "i8"), found)
 
 
 class KeyPoints:
@@ -197,6 +196,10 @@ class KeyPoints:
     def _stands_still(self, axis: str) -> bool:
         steps = self._steps.get(axis)
         return steps is not None and len(steps) == 1 and steps[0] == 0
+
+
+def _numbers(values: Iterable[float], kind: str) -> Array:
+    return numpy.array(values if isinstance(values, array) else list(values), kind)
 
 
 def until(fault: HistoryError | None, history: History) -> History:
