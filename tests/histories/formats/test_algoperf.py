@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas
 import pytest
+from torch.utils.tensorboard import SummaryWriter
 
 from milepost.errors import HistoryError
 from milepost.histories.history import Wanted
@@ -64,6 +65,21 @@ def test_what_lies_beside_its_tables_is_told(tmp_path: Path) -> None:
     assert history.config["workload.validation_target_value"] == 0.0858
     assert "git_branch" not in history.config
     assert history.notes == ("the workload's own target is 'validation/wer <= 0.0858' (--threshold)",)
+
+
+def test_event_files_of_a_trial_are_of_the_same_run(tmp_path: Path) -> None:
+    folder = trial(tmp_path / "trial_1")
+    writer = SummaryWriter(str(folder))
+    for step in range(100, 1000, 100):
+        writer.add_scalar("train/grad_norm", 10 - step / 100, step)
+    writer.close()
+    results = replay(tmp_path, thresholds=["train/grad_norm <= 5", "validation/wer <= 0.25"], price_per_hour=6.0)
+    assert [(result.run, result.group, result.samples_to_threshold) for result in results] == [
+        ("trial_1", "librispeech_conformer", 500),
+        ("trial_1", "librispeech_conformer", 800),
+    ]
+    (alone,) = replay(tmp_path, thresholds=["train/grad_norm <= 5"])
+    assert (alone.group, alone.samples_to_threshold) == ("librispeech_conformer", 500)
 
 
 def test_values_that_were_not_measured_are_none(tmp_path: Path) -> None:

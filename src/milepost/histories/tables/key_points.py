@@ -149,8 +149,8 @@ class KeyPoints:
 
     def _boundaries(self, times: Array) -> tuple[Boundary, ...]:
         """Return where other processes begin among rows, which stand in the order of time."""
-        found = {int(numpy.searchsorted(times, start)): start for start in self._starts}
-        return tuple(Boundary(row, start) for row, start in found.items() if 0 < row < len(times))
+        rows = {int(numpy.argmax(times >= start)): start for start in self._starts}  # 0 where none is
+        return tuple(Boundary(row, start) for row, start in rows.items() if row > 0)
 
     def _sharing(self, other: str, read: Sequence[str], numbers: Array) -> Array:
         """Say which rows bear a key that is counted along another's axis."""
