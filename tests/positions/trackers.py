@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.histories.helpers import wait_until_whole
+from tests.histories.trackers import PYTHON, log
 from tests.positions.oracle import Tells
 from tests.positions.tables import Names, Written, columns
 from tests.positions.training import SCENARIOS, Row, Training
@@ -111,12 +112,25 @@ def wandb_offline(folder: Path, training: Training) -> Path:
 
 def mlflow_sqlite(folder: Path, training: Training) -> str:
     """Log to MLflow's database: a process that goes on logs to the same run. All trainings of a session share one."""
+    uri = f"sqlite:///{folder.parent / 'mlflow.db'}"
+    mlflow_run(uri, folder.name, training)
+    return f"{uri}#{folder.name}"
+
+
+def mlruns(folder: Path, training: Training) -> Path:
+    """Log to MLflow's files likewise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+        mlflow_run(f"file://{folder / 'mlruns'}", "experiment", training)
+    return folder
+
+
+def mlflow_run(uri: str, experiment: str, training: Training) -> None:
     import mlflow
 
-    uri = f"sqlite:///{folder.parent / 'mlflow.db'}"
     client = mlflow.MlflowClient(tracking_uri=uri)
-    experiment = client.create_experiment(folder.name, artifact_location="unused")
-    run = client.create_run(experiment, start_time=round(training.starts[0] * 1000)).info.run_id
+    key = client.create_experiment(experiment, artifact_location="unused")
+    run = client.create_run(key, start_time=round(training.starts[0] * 1000)).info.run_id
     metrics = [
         mlflow.entities.Metric(name, value, round(row.wall * 1000), row.count)
         for row in training.rows
@@ -124,7 +138,6 @@ def mlflow_sqlite(folder: Path, training: Training) -> str:
     ]
     client.log_batch(run, metrics)
     client.set_terminated(run)
-    return f"{uri}#{folder.name}"
 
 
 TRACKIO = """
@@ -168,6 +181,35 @@ def trackio_projects(folder: Path) -> Path:
     return folder
 
 
+def offline(tracker: str, *scenarios: str) -> Callable[[Path, Training], Path]:
+    """Return what logs to a tracker that keeps its runs in files, in an environment of its own."""
+
+    def write(folder: Path, training: Training) -> Path:
+        if not PYTHON.is_file():
+            pytest.skip("make .venv-trackers/offline/.made")
+        (name,) = (name for name, each in SCENARIOS.items() if each is training)
+        shutil.copytree(logged_offline(folder.parent, tracker, scenarios or tuple(SCENARIOS)) / name, folder / "logs")
+        return folder
+
+    return write
+
+
+@cache
+def logged_offline(folder: Path, tracker: str, scenarios: tuple[str, ...]) -> Path:
+    """Log scenarios, each into a folder."""
+    log(
+        tracker,
+        {
+            folder / tracker / name: [
+                (started_at, [(row.wall, row.count, row.values) for row in rows])
+                for started_at, rows in by_process(SCENARIOS[name])
+            ]
+            for name in scenarios
+        },
+    )
+    return folder / tracker
+
+
 def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
@@ -183,5 +225,19 @@ TRACKERS = {
     "lightning": Written(lightning, EVENTS),
     "wandb": Written(wandb_offline, Tells(timer=True, starts="all", boundaries=True)),
     "mlflow": Written(mlflow_sqlite, Tells(starts="first", unit="steps")),
+    "mlruns": Written(mlruns, Tells(starts="first", unit="steps")),
     "trackio": Written(trackio_project, Tells(starts="first")),
+    "dvclive": Written(offline("dvclive"), Tells(unit="steps")),
+    "sacred": Written(offline("sacred"), Tells(starts="first", unit="steps")),
+    # These take seconds a process: of what they can tell, what the others can't.
+    "comet": Written(
+        offline("comet", "resumed_twice"),
+        Tells(starts="all", boundaries=True, unit="steps"),
+        lacks=tuple(name for name in SCENARIOS if name != "resumed_twice"),
+    ),
+    "swanlab": Written(
+        offline("swanlab", "late_evaluation"),
+        Tells(starts="first", unit="steps"),
+        lacks=tuple(name for name in SCENARIOS if name != "late_evaluation"),
+    ),
 }

@@ -29,6 +29,10 @@ class File(NamedTuple):
         return self.path.rpartition("/")[2]
 
 
+class NotRead(Exception):
+    """A file is of a reader's format, and not to be read, such as a run that its tracker has for deleted; says why."""
+
+
 class Reader(ABC):
     """Reads one format. Never executes what a log says, and never trusts a length that it tells.
 
@@ -41,12 +45,14 @@ class Reader(ABC):
         joins: Whether files with one answer to `claims` are one log; else each is a log of its own.
         splits: Whether it can read a part of a log's runs (``Wanted.part``) without reading all of it.
         schemes: Schemes of addresses that it reads by itself, such as ``wandb`` of ``wandb://entity/project/run``.
+        folders: Names of folders beside a file of its format that are parts of its log: they are not looked into.
     """
 
     name: ClassVar[str]
     joins: ClassVar[bool] = True
     splits: ClassVar[bool] = False
     schemes: ClassVar[tuple[str, ...]] = ()
+    folders: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def claims(self, file: File) -> str | None:
@@ -62,6 +68,7 @@ class Reader(ABC):
         Raises:
             OSError: It can't be read further than its head: it is left out, and that is said.
             HistoryError: Likewise.
+            NotRead: It is of this format, and not to be read.
         """
 
     @abstractmethod

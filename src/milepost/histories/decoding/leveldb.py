@@ -1,7 +1,7 @@
-"""LevelDB's log framing, as W&B writes it: https://github.com/google/leveldb/blob/main/doc/log_format.md.
+"""LevelDB's log framing, as W&B and SwanLab write it: https://github.com/google/leveldb/blob/main/doc/log_format.md.
 
 Blocks of 32 KiB hold chunks: checksum, length and type, then data; a record is one chunk, or a first, middle ones and a
-last. W&B puts seven bytes of its own before the first, and its checksum is the plain CRC-32 of type and data.
+last. Both put seven bytes of their own before the first, and their checksum is the plain CRC-32 of type and data.
 """
 
 import struct
@@ -120,7 +120,7 @@ def _are_whole(data: bytes, chunks: "Array") -> bool:
     return bool(found == checksums)
 
 
-def records(path: str, start: int = 0) -> Iterator[Record]:
+def records(path: str, start: int = 0, *, magic: bytes = MAGIC) -> Iterator[Record]:
     """Yield the records of a file, each chunk checked.
 
     What a killed writer left of its last record is passed over, with a warning.
@@ -128,6 +128,7 @@ def records(path: str, start: int = 0) -> Iterator[Record]:
     Args:
         path: The file.
         start: Where the first one starts that is wanted.
+        magic: What the file begins with.
 
     Raises:
         HistoryError: A chunk is broken, after all records before it were yielded; says at which byte.
@@ -138,8 +139,8 @@ def records(path: str, start: int = 0) -> Iterator[Record]:
     with opened(path) as file:
         file.seek(offset)
         block = file.read(BLOCK_BYTES)
-        if not start and not block.startswith(MAGIC):
-            raise HistoryError(f"{path}: found a file that does not begin with {MAGIC!r}, expected one that W&B wrote")
+        if not start and not block.startswith(magic):
+            raise HistoryError(f"{path}: found a file that does not begin with {magic!r}, expected one that does")
         at = start - offset if start else FILE_HEADER_BYTES
         while block:
             while len(block) - at >= HEADER.size:
@@ -182,4 +183,4 @@ def records(path: str, start: int = 0) -> Iterator[Record]:
                 break
             block = file.read(BLOCK_BYTES)
     if parts:
-        logger("histories.wandb").warning("%s: its last record is cut short; read what is whole", path)
+        logger("histories").warning("%s: its last record is cut short; read what is whole", path)

@@ -7,7 +7,7 @@ import msgspec
 
 from milepost.errors import ConfigError, HistoryError, MilepostError
 from milepost.histories.history import History, Rows, Wanted
-from milepost.histories.reader import File, Reader
+from milepost.histories.reader import File, NotRead, Reader
 from milepost.log import logger
 from milepost.plugins import Plugin
 
@@ -39,7 +39,7 @@ class AddedReader(Reader):
     def __init__(self, reader: Reader, package: str) -> None:
         self._reader, self._package = reader, package
         self._has_failed = False
-        for told in ("name", "joins", "splits", "schemes"):
+        for told in ("name", "joins", "splits", "schemes", "folders"):
             setattr(self, told, getattr(reader, told))
 
     def claims(self, file: File) -> str | None:
@@ -48,7 +48,7 @@ class AddedReader(Reader):
             return None
         try:
             return self._reader.claims(file)
-        except (OSError, MilepostError):
+        except (OSError, MilepostError, NotRead):
             raise
         except Exception:  # noqa: BLE001 - another package's code
             self._has_failed = True

@@ -151,6 +151,7 @@ class _Path:
             yield LeftOut(path, f"can't be looked into: {error.strerror or error}", broken=True)
             return
         yield from self._logs.of(path, files, below)
+        folders = [folder for folder in folders if folder not in self._logs.taken]
         if waiting is None:
             yield from self._walk(folders, below)
         else:

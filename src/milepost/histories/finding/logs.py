@@ -8,7 +8,7 @@ from milepost.errors import HistoryError
 from milepost.histories.decoding.files import stem, why
 from milepost.histories.finding.folders import Folder
 from milepost.histories.finding.log import LeftOut, Log
-from milepost.histories.reader import File, Reader
+from milepost.histories.reader import File, NotRead, Reader
 
 if TYPE_CHECKING:
     from milepost.histories.finding.joining import Joiner
@@ -22,6 +22,9 @@ class FolderLogs:
         readers: The readers, the most specific first.
         forced: Whether a file that is named need not look like the format of the only reader.
         joiner: Says which of them are one run; else counts and times decide.
+
+    Attributes:
+        taken: Folders that are parts of logs which were found beside them.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class FolderLogs:
 
             joiner = Joiner()
         self.joiner = joiner
+        self.taken: set[str] = set()
 
     def of(self, folder: str, files: list[str], below: str, *, named: bool = False) -> Iterator[Log | LeftOut]:
         """Yield the logs that files of one folder make up.
@@ -51,6 +55,9 @@ class FolderLogs:
             try:
                 head = self.folder.head(path)
                 claim = self._claim(File(path, head, names), forced=named and self.forced)
+            except NotRead as error:
+                yield LeftOut(path, str(error), broken=False)
+                continue
             except (OSError, HistoryError) as error:
                 reason = why(error).removeprefix(f"{path}: ").removeprefix("can't be read: ")
                 yield LeftOut(path, f"can't be read: {reason}", broken=True)
@@ -68,9 +75,20 @@ class FolderLogs:
     def _claim(self, file: File, *, forced: bool) -> tuple[int, str] | None:
         """Return which reader takes a file, and as a part of what."""
         for index, reader in enumerate(self.readers):
-            if (part := reader.claims(file)) is not None:
+            try:
+                part = reader.claims(file)
+            except NotRead:
+                self._take(file, reader)
+                raise
+            if part is not None:
+                self._take(file, reader)
                 return index, part
         return (0, stem(file.name)) if forced else None
+
+    def _take(self, file: File, reader: Reader) -> None:
+        """Take what lies beside a file and is a part of its log."""
+        above = file.path.rpartition("/")[0]
+        self.taken.update(f"{above}/{name}" if above else name for name in reader.folders)
 
     def _add_siblings(self, groups: dict[tuple[int, str], list[str]], around: list[str], names: frozenset[str]) -> None:
         """Add what else of the folder is a part of the logs of files that were named."""
@@ -81,7 +99,7 @@ class FolderLogs:
                 continue
             try:
                 claim = self._claim(File(path, self.folder.head(path), names), forced=False)
-            except (OSError, HistoryError):
+            except (OSError, HistoryError, NotRead):
                 continue
             if claim in groups:
                 groups[claim] = sorted([*groups[claim], path])

@@ -122,7 +122,7 @@ class Trial(Reader):
             at = next((at for at, (_, history) in enumerate(read) if _bears(history, metric)), 0)
             chosen.setdefault(at, []).append(metric)
         if len(chosen) < 2:
-            yield msgspec.structs.replace(read[next(iter(chosen), 0)][1], run=run)
+            yield _told(msgspec.structs.replace(read[next(iter(chosen), 0)][1], run=run), read)
             return
         axes: list[History] = []
         for at, metrics in sorted(chosen.items()):
@@ -131,7 +131,16 @@ class Trial(Reader):
             (history,) = part.reader.histories(part.files, run, asked)
             own = history.axes or (msgspec.structs.replace(history, metrics=tuple(metrics)),)
             axes.extend(msgspec.structs.replace(axis, run=run) for axis in own)
-        yield msgspec.structs.replace(axes[0], metrics=_known(read), axes=tuple(axes), outline=None)
+        yield _told(msgspec.structs.replace(axes[0], metrics=_known(read), axes=tuple(axes), outline=None), read)
+
+
+def _told(history: History, read: Sequence[tuple[Log, History]]) -> History:
+    """Return a history with what another of the trial's logs tells of the run, and its own does not."""
+    for _, other in read:
+        seed = other.seed if history.seed is None else history.seed
+        config = {**other.config, **history.config}
+        history = msgspec.structs.replace(history, group=history.group or other.group, seed=seed, config=config)
+    return history
 
 
 def _known(read: Sequence[tuple[Log, History]]) -> tuple[str, ...]:

@@ -1,13 +1,16 @@
 """A log of points by key, each with a step and a time of its own, such as MLflow's, as a history."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy
 import polars
 
 from milepost.errors import HistoryError, nearest
-from milepost.histories.history import History, Rows, Wanted
+from milepost.histories.history import Boundary, History, Rows, Wanted
 from milepost.histories.tables.axes import OWN_STEP, along_axes, axes_of, counted_in, share_axis
 from milepost.histories.tables.columns import shown
 from milepost.histories.tables.counter_tags import counters_among, rises
@@ -32,12 +35,12 @@ class Points(NamedTuple):
     values: Array
 
     @classmethod
-    def of(cls, times: Sequence[float], steps: Sequence[int], values: Sequence[float]) -> "Points":
+    def of(cls, times: Iterable[float], steps: Iterable[int], values: Iterable[float]) -> "Points":
         """Return points of lists. SQLite has no infinity: what it keeps for one, the largest float, is one again."""
-        found = numpy.array(values, "f8")
+        found = _numbers(values, "f8")
         is_infinite = numpy.abs(found) == numpy.finfo("f8").max
         found = numpy.where(is_infinite, numpy.copysign(numpy.inf, found), found)
-        return cls(numpy.array(times, "f8"), numpy.array(steps, "i8"), found)
+        return cls(_numbers(times, "f8"), _numbers(steps, "i8"), found)
 
 
 class KeyPoints:
@@ -47,13 +50,14 @@ class KeyPoints:
         where: What messages call it.
         points: Its points, of all its keys or most.
         wanted: What is wanted of them.
+        starts: When other processes went on with the run, Unix seconds, as far as its log tells.
 
     Raises:
         HistoryError: The key that is said to count samples, or to tell time, is not there.
     """
 
-    def __init__(self, where: str, points: Mapping[str, Points], wanted: Wanted) -> None:
-        self._where, self._wanted = where, wanted
+    def __init__(self, where: str, points: Mapping[str, Points], wanted: Wanted, starts: Sequence[float] = ()) -> None:
+        self._where, self._wanted, self._starts = where, wanted, sorted(starts)
         self._points = {key: _in_time(each) for key, each in points.items()}
         self._steps = {key: numpy.unique(each.steps) for key, each in self._points.items()}
         self._axes = axes_of(self._steps)
@@ -140,7 +144,13 @@ class KeyPoints:
             samples=samples,
             elapsed_seconds=elapsed,
             wall_time=None if numpy.isnan(times).all() else polars.Series("wall_time", times),
+            boundaries=self._boundaries(times),
         )
+
+    def _boundaries(self, times: Array) -> tuple[Boundary, ...]:
+        """Return where other processes begin among rows, which stand in the order of time."""
+        rows = {int(numpy.argmax(times >= start)): start for start in self._starts}  # 0 where none is
+        return tuple(Boundary(row, start) for row, start in rows.items() if row > 0)
 
     def _sharing(self, other: str, read: Sequence[str], numbers: Array) -> Array:
         """Say which rows bear a key that is counted along another's axis."""
@@ -186,6 +196,23 @@ class KeyPoints:
     def _stands_still(self, axis: str) -> bool:
         steps = self._steps.get(axis)
         return steps is not None and len(steps) == 1 and steps[0] == 0
+
+
+def _numbers(values: Iterable[float], kind: str) -> Array:
+    return numpy.array(values if isinstance(values, array) else list(values), kind)
+
+
+def until(fault: HistoryError | None, history: History) -> History:
+    """Return a history that says what is wrong with its log, after all that could be read of it."""
+    if fault is None:
+        return history
+
+    def rows(opened: Callable[..., Iterator[Rows]]) -> Iterator[Rows]:
+        yield from opened()
+        raise fault
+
+    axes = tuple(msgspec.structs.replace(axis, rows=partial(rows, axis.rows)) for axis in history.axes)
+    return msgspec.structs.replace(history, rows=partial(rows, history.rows), axes=axes)
 
 
 def _in_time(points: Points) -> Points:
