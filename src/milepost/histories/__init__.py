@@ -5,6 +5,7 @@ OWN = {
     "wandb": "milepost.histories.formats.wandb:WandbFileReader",
     "wandb-api": "milepost.histories.formats.wandb_api:WandbReader",
     "mlflow": "milepost.histories.formats.mlflow:MLflowReader",
+    "optuna": "milepost.histories.formats.optuna:OptunaReader",
     "trackio": "milepost.histories.formats.trackio:TrackioReader",
     "mlperf": "milepost.histories.formats.mlperf:MLPerfReader",
     "dawnbench": "milepost.histories.formats.dawnbench:DawnbenchReader",
