@@ -7,7 +7,7 @@ import numpy
 import polars
 
 from milepost.errors import HistoryError, nearest
-from milepost.histories.history import History, Rows, Wanted
+from milepost.histories.history import Boundary, History, Rows, Wanted
 from milepost.histories.tables.axes import OWN_STEP, along_axes, axes_of, counted_in, share_axis
 from milepost.histories.tables.columns import shown
 from milepost.histories.tables.counter_tags import counters_among, rises
@@ -47,13 +47,21 @@ class KeyPoints:
         where: What messages call it.
         points: Its points, of all its keys or most.
         wanted: What is wanted of them.
+        further: Of each process that went on with the run, in their order, when it logged first, as `Points` have it,
+            and the Unix seconds of its start, where that is known.
 
     Raises:
         HistoryError: The key that is said to count samples, or to tell time, is not there.
     """
 
-    def __init__(self, where: str, points: Mapping[str, Points], wanted: Wanted) -> None:
-        self._where, self._wanted = where, wanted
+    def __init__(
+        self,
+        where: str,
+        points: Mapping[str, Points],
+        wanted: Wanted,
+        further: Sequence[tuple[float, float | None]] = (),
+    ) -> None:
+        self._where, self._wanted, self._further = where, wanted, further
         self._points = {key: _in_time(each) for key, each in points.items()}
         self._steps = {key: numpy.unique(each.steps) for key, each in self._points.items()}
         self._axes = axes_of(self._steps)
@@ -140,7 +148,17 @@ class KeyPoints:
             samples=samples,
             elapsed_seconds=elapsed,
             wall_time=None if numpy.isnan(times).all() else polars.Series("wall_time", times),
+            boundaries=self._boundaries(times),
         )
+
+    def _boundaries(self, times: Array) -> tuple[Boundary, ...]:
+        """Return where further processes go on in rows of such times."""
+        found: dict[int, Boundary] = {}
+        for first, started_at in self._further:
+            if 0 < (row := int(numpy.searchsorted(times, unix_seconds(numpy.array([first]))[0]))) < len(times):
+                is_between = started_at is not None and times[row - 1] <= started_at <= times[row]
+                found[row] = Boundary(row, started_at if is_between else None)
+        return tuple(found.values())
 
     def _sharing(self, other: str, read: Sequence[str], numbers: Array) -> Array:
         """Say which rows bear a key that is counted along another's axis."""
