@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SKY    := .venv-sky
+TRACKERS := .venv-trackers/neptune
 
 .PHONY: demo demo-preemption test soak bench clean
 
@@ -12,7 +13,7 @@ demo: $(VENV)/.demo
 demo-preemption: $(VENV)/.demo
 	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/arena_preempted.sh
 
-test: $(VENV)/.dev $(SKY)/.made
+test: $(VENV)/.dev $(SKY)/.made $(TRACKERS)/.made
 	$(BIN)/python .ci/stages.py
 
 soak: $(VENV)/.dev
@@ -40,5 +41,11 @@ $(SKY)/.made: tests/launch/skypilot.txt
 	$(SKY)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
+# Trackers whose files the tests read, in environments of their own, likewise.
+.venv-trackers/%/.made: tests/histories/environments/%.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(SKY) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SKY) .venv-trackers .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -18,6 +18,9 @@ TABLES = {
 }
 """What tells its database from others."""
 
+OF_NEPTUNE = ("sys/", "source_code/")
+"""How the names begin of what Neptune itself tells of a run: no settings."""
+
 UPDATE, CREATE = 0, 1
 """Types of operations."""
 
@@ -100,9 +103,9 @@ class NeptuneProcess:
     def _update(self, told: Any) -> None:
         for entry in told.assign:
             for field in ("float64", "int64", "bool", "string"):
-                if entry.value.HasField(field):
+                if entry.value.HasField(field) and not (name := _text(entry.key)).startswith(OF_NEPTUNE):
                     value = getattr(entry.value, field)
-                    self.config[_text(entry.key)] = _text(value) if field == "string" else value
+                    self.config[name] = _text(value) if field == "string" else value
         if not told.HasField("step") or told.step.whole > MAX_STEP or told.preview.is_preview:
             return
         time = _milliseconds(told.timestamp)

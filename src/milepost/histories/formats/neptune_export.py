@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import polars
 
 from milepost.errors import HistoryError, MissingExtra
+from milepost.histories.decoding.neptune_operations import OF_NEPTUNE
 from milepost.histories.formats.parquet import MAGIC, ParquetTable
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
@@ -23,9 +24,6 @@ PART = re.compile(r"^(?:(?P<run>.+)_)?part_\d+\.parquet$")
 COLUMNS = ("project_id", "run_id", "attribute_path", "attribute_type", "step", "timestamp", "float_value")
 SETTINGS = ("int_value", "float_value", "bool_value", "string_value", "datetime_value")
 SERIES = "float_series"
-
-OF_NEPTUNE = "sys/"
-"""What Neptune itself tells of a run."""
 
 CREATED, EXPERIMENT, PARENT = "sys/creation_time", "sys/name", "sys/forking/parent"
 
