@@ -14,6 +14,7 @@ OWN = {
     "sb3-evaluations": "milepost.histories.formats.sb3_evaluations:EvaluationsReader",
     "sb3-monitor": "milepost.histories.formats.sb3_monitor:MonitorReader",
     "trainer-state": "milepost.histories.formats.trainer_state:TrainerStateReader",
+    "verl": "milepost.histories.formats.verl_file:VerlReader",
     "torchrl-csv": "milepost.histories.formats.torchrl_csv:TorchRLReader",
     "parquet": "milepost.histories.formats.parquet:ParquetReader",
     "csv": "milepost.histories.formats.delimited:DelimitedReader",

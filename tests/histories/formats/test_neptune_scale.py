@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("neptune")
     told = {str(folder / ".neptune" / name): processes for name, processes in RUNS.items()}
     environ = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG")} | {"HOME": str(folder)}
-    command = [PYTHON, "-W", "ignore", SCRIPT]
+    command = [str(PYTHON), "-W", "ignore", str(SCRIPT)]
     done = subprocess.run(command, input=json.dumps(told), text=True, env=environ, capture_output=True, timeout=90)
     assert done.returncode == 9, done.stderr[-2000:]
     return folder
