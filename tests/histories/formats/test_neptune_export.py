@@ -12,6 +12,7 @@ import pytest
 pyarrow = pytest.importorskip("pyarrow")
 from pyarrow import parquet  # noqa: E402
 
+from milepost.errors import HistoryError  # noqa: E402
 from milepost.replaying.replay import replay  # noqa: E402
 from tests.histories.helpers import column, logs_of, one, read  # noqa: E402
 
@@ -142,3 +143,10 @@ def test_each_run_is_one_and_a_fork_says_so(tmp_path: Path) -> None:
 def test_other_parquet_is_told_from_it(tmp_path: Path) -> None:
     parquet.write_table(pyarrow.table({"step": [1, 2], "loss": [0.5, 0.4]}), tmp_path / "a_part_0.parquet")
     assert [log.reader.name for log in logs_of(tmp_path)] == ["parquet"]
+
+
+def test_broken_file_is_reported(tmp_path: Path) -> None:
+    path = export(tmp_path, [*OF_RUN, *series("loss", [(1, "1", 0.5), (2, "2", 0.4)])])
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(HistoryError, match="no whole Parquet file"):
+        logs_of(tmp_path)

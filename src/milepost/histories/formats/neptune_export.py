@@ -6,20 +6,22 @@ each setting. A null of a series is a NaN: that is what pandas made of it. Of a 
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from importlib.util import find_spec
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 import polars
 
 from milepost.errors import HistoryError, MissingExtra
+from milepost.histories.decoding.files import opened
 from milepost.histories.decoding.neptune_operations import OF_NEPTUNE
-from milepost.histories.formats.parquet import MAGIC, ParquetTable
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.row_table import refuse, seed_of
 
+MAGIC = b"PAR1"
 PART = re.compile(r"^(?:(?P<run>.+)_)?part_\d+\.parquet$")
 COLUMNS = ("project_id", "run_id", "attribute_path", "attribute_type", "step", "timestamp", "float_value")
 SETTINGS = ("int_value", "float_value", "bool_value", "string_value", "datetime_value")
@@ -35,34 +37,47 @@ class NeptuneExportReader(Reader):
 
     def claims(self, file: File) -> str | None:
         """Say whether a file is called as the exporter calls them, and has its columns."""
-        if not file.head.startswith(MAGIC) or (part := PART.match(file.name)) is None or not find_spec("pyarrow"):
+        if not file.head.startswith(MAGIC) or (part := PART.match(file.name)) is None:
             return None
-        columns = set(ParquetTable([file.path], 1).columns)
-        return (part["run"] or "") if columns.issuperset(COLUMNS) else None
+        with _reading(file.path) as parquet:
+            return (part["run"] or "") if polars.read_parquet_schema(parquet).keys() >= set(COLUMNS) else None
 
     def histories(self, files: Sequence[str], run: str, wanted: Wanted) -> Iterator[History]:
         """Yield the run, or the runs, each under its own id below its project.
 
         Raises:
-            MissingExtra: pyarrow or NumPy is not installed.
+            MissingExtra: NumPy is not installed.
             HistoryError: It can't be read.
         """
-        if not find_spec("pyarrow") or not find_spec("numpy"):
-            raise MissingExtra("pyarrow", "replay", "reading Parquet")
-        table = ParquetTable(files, wanted.rows_at_once)
+        if not find_spec("numpy"):
+            raise MissingExtra("numpy", "replay", "reading Neptune's runs")
         series: dict[str, list[polars.DataFrame]] = {}
         settings: dict[str, dict[str, Any]] = {}
-        for frame in table.frames({*COLUMNS, *SETTINGS}):
-            for (project, name), rows in frame.data.group_by("project_id", "run_id", maintain_order=True):
+        for path in files:
+            with _reading(path) as parquet:
+                told = [name for name in polars.read_parquet_schema(parquet) if name in {*COLUMNS, *SETTINGS}]
+                parquet.seek(0)
+                data = polars.read_parquet(parquet, columns=told, use_pyarrow=False)
+            for (project, name), rows in data.group_by("project_id", "run_id", maintain_order=True):
                 key = f"{project}/{name}"
                 is_series = rows["attribute_type"] == SERIES
                 series.setdefault(key, []).append(_points(rows.filter(is_series)))
                 settings.setdefault(key, {}).update(_settings(rows.filter(~is_series)))
         for key, parts in series.items():
             try:
-                yield _history(table.where, key, polars.concat(parts), settings[key], wanted)
+                yield _history(files[0], key, polars.concat(parts), settings[key], wanted)
             except HistoryError as error:
                 yield History(run=key, rows=partial(refuse, error))
+
+
+@contextmanager
+def _reading(path: str) -> "Iterator[IO[bytes]]":
+    """Open a file, and turn what is raised of a broken one into a `HistoryError`."""
+    try:
+        with opened(path) as file:
+            yield file
+    except (polars.exceptions.PolarsError, polars.exceptions.PanicException, ValueError) as error:
+        raise HistoryError(f"{path}: is no whole Parquet file: {str(error).splitlines()[0]}") from error
 
 
 def _history(where: str, run: str, points: polars.DataFrame, settings: Mapping[str, Any], wanted: Wanted) -> History:
