@@ -18,6 +18,9 @@ BUSY_SECONDS = 5.0
 WRITE_VERSION = 18
 """Where the header says how the file is written: 2 is with a write-ahead log beside it."""
 
+BROKEN = (sqlite3.Error, OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+"""What is raised by a database that is broken, or holds what its program never wrote."""
+
 
 def has_tables(file: File, tables: Mapping[str, Collection[str]]) -> bool:
     """Say whether a file is an SQLite database of this machine with these columns, by table."""
@@ -54,7 +57,7 @@ def reading(path: str) -> Iterator[sqlite3.Connection]:
     try:
         with closing(_open(path)) as connection:
             yield connection
-    except (sqlite3.Error, ValueError, OSError) as error:
+    except BROKEN as error:
         raise HistoryError(f"{path}: can't be read: {error}") from error
 
 

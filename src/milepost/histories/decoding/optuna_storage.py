@@ -25,6 +25,7 @@ SPECIAL = {"NAN": math.nan, "INF_POS": math.inf, "INF_NEG": -math.inf}
 """Values that are kept as text beside a null."""
 
 TRIALS_AT_ONCE = 500
+MOST_OBJECTIVES = 1000
 
 
 def stored_trials(path: str) -> Iterator[Trial]:
@@ -74,7 +75,8 @@ def _complete(connection: Connection, trials: dict[int, Trial]) -> None:
             trials[key].retries = _json(text)
     values: dict[int, dict[int, float]] = defaultdict(dict)
     for key, objective, value, kind in rows("trial_values", "objective, value, value_type"):
-        values[key][objective] = SPECIAL.get(kind, value)
+        if 0 <= objective < MOST_OBJECTIVES and (number := _number(value, kind)) is not None:
+            values[key][objective] = number
     for key, by_objective in values.items():
         trials[key].values = tuple(by_objective.get(at) for at in range(1 + max(by_objective)))
 
@@ -87,7 +89,14 @@ def _points(path: str, trial: int) -> Iterator[tuple[int, float]]:
     )
     with reading(path) as connection:
         for step, value, kind in connection.execute(query, (trial,)):
-            yield step, SPECIAL.get(kind, value)
+            if isinstance(step, int) and (number := _number(value, kind)) is not None:
+                yield step, number
+
+
+def _number(value: object, kind: str) -> float | None:
+    """Return a value that is kept as a number, or as the text of one that SQLite has none for."""
+    found = SPECIAL.get(kind, value)
+    return float(found) if isinstance(found, (int, float)) else None
 
 
 def _release(connection: Connection) -> int:
