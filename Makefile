@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SKY    := .venv-sky
-TRACKERS := .venv-trackers/offline
+TRACKERS := .venv-trackers/offline .venv-trackers/neptune .venv-trackers/bare
 
 .PHONY: demo demo-preemption test soak bench clean
 
@@ -13,7 +13,7 @@ demo: $(VENV)/.demo
 demo-preemption: $(VENV)/.demo
 	PATH="$(CURDIR)/$(BIN):$$PATH" recipes/arena_preempted.sh
 
-test: $(VENV)/.dev $(SKY)/.made $(TRACKERS)/.made
+test: $(VENV)/.dev $(SKY)/.made $(TRACKERS:%=%/.made)
 	$(BIN)/python .ci/stages.py
 
 soak: $(VENV)/.dev
@@ -45,6 +45,11 @@ $(SKY)/.made: tests/launch/skypilot.txt
 .venv-trackers/%/.made: tests/histories/environments/%.txt
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+.venv-trackers/bare/.made: tests/histories/environments/bare.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
 	touch $@
 
 clean:

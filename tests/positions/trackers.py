@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -140,6 +141,19 @@ def mlflow_run(uri: str, experiment: str, training: Training) -> None:
     client.set_terminated(run)
 
 
+def neptune_export(folder: Path, training: Training) -> Path:
+    """Write a run of Neptune's as its exporter saves it."""
+    from tests.histories.formats.test_neptune_export import export, setting
+
+    rows = [setting("sys/creation_time", "datetime", datetime.fromtimestamp(training.starts[0], UTC))]
+    for row in training.rows:
+        told = {"attribute_type": "float_series", "step": Decimal(row.count)}
+        told["timestamp"] = datetime.fromtimestamp(row.wall, UTC)
+        rows += [told | {"attribute_path": name, "float_value": value} for name, value in row.values.items()]
+    export(folder, rows)
+    return folder
+
+
 TRACKIO = """
 import json, sys
 import trackio
@@ -226,6 +240,7 @@ TRACKERS = {
     "wandb": Written(wandb_offline, Tells(timer=True, starts="all", boundaries=True)),
     "mlflow": Written(mlflow_sqlite, Tells(starts="first", unit="steps")),
     "mlruns": Written(mlruns, Tells(starts="first", unit="steps")),
+    "neptune_export": Written(neptune_export, Tells(starts="first", unit="steps")),
     "trackio": Written(trackio_project, Tells(starts="first")),
     "dvclive": Written(offline("dvclive"), Tells(unit="steps")),
     "sacred": Written(offline("sacred"), Tells(starts="first", unit="steps")),

@@ -71,6 +71,16 @@ class Reader(ABC):
             NotRead: It is of this format, and not to be read.
         """
 
+    def identity(self, path: str) -> str | None:
+        """Return what run a file tells of by itself: files that tell of one are read as one, wherever they lie.
+
+        None where a format does not tell, or the file has no answer.
+
+        Raises:
+            HistoryError: It can't be read.
+        """
+        return None
+
     @abstractmethod
     def histories(self, files: Sequence[str], run: str, wanted: Wanted) -> Iterator[History]:
         """Yield the runs of one log. Asked once for each log that was found, when it is its turn.

@@ -11,6 +11,9 @@ from milepost.errors import HistoryError, nearest
 from milepost.histories.decoding.files import opened, unpacked
 from milepost.histories.reader import HEAD_BYTES
 
+TRACKERS = frozenset({".guild", ".neptune"})
+"""Hidden folders in which trackers keep runs: they are looked into."""
+
 
 class Folder:
     """Folders of this machine: what is asked of a file system. Paths and URLs have ``/`` between their parts."""
@@ -29,7 +32,9 @@ class Folder:
             yield path.rstrip("/") or "/"
 
     def entries(self, path: str) -> tuple[list[str], list[str]]:
-        """Return the files and the folders of a folder, each in the order of their names; none that is hidden.
+        """Return the files and the folders of a folder, each in the order of their names.
+
+        None of them is hidden, but `TRACKERS`.
 
         Raises:
             OSError: It can't be looked into.
@@ -38,7 +43,7 @@ class Folder:
         folders: list[str] = []
         with os.scandir(path) as entries:
             for entry in entries:
-                if not entry.name.startswith("."):
+                if not entry.name.startswith(".") or entry.name in TRACKERS:
                     (folders if entry.is_dir() else files).append(_joined(path, entry.name))
         return sorted(files), sorted(folders)
 
@@ -115,7 +120,8 @@ class RemoteFolder(Folder):
         folders: list[str] = []
         for entry in self._asked(self.filesystem.ls, path, detail=True):
             address = self.address(entry["name"])
-            if address != path and not address.rpartition("/")[2].startswith("."):
+            name = address.rpartition("/")[2]
+            if address != path and (not name.startswith(".") or name in TRACKERS):
                 (folders if entry["type"] == "directory" else files).append(address)
         return sorted(files), sorted(folders)
 

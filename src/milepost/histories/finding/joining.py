@@ -108,10 +108,14 @@ class Joiner:
         yield from runs
 
     def by_id(self, logs: Iterable[Log | LeftOut]) -> Iterator[Log | LeftOut]:
-        """Yield logs; those of W&B that have one id and project are one run wherever they lie, and come last."""
+        """Yield logs; those that tell of one run, by W&B's id and project or their own, are one, and come last."""
         of_id: dict[str, list[Log]] = {}
+        of_run: dict[tuple[str, str], list[Log]] = {}
         for log in logs:
             found = None
+            if isinstance(log, Log) and (identity := self._identity(log)) is not None:
+                of_run.setdefault((log.reader.name, identity), []).append(log)
+                continue
             if isinstance(log, Log) and log.reader.name == "wandb" and self.join is not False:
                 found = OF_WANDB.match(_folder_of(log))
             if found is None:
@@ -119,6 +123,9 @@ class Joiner:
             else:
                 assert isinstance(log, Log)
                 of_id.setdefault(found[1], []).append(log)
+        for same in of_run.values():
+            first, *others = sorted(same, key=lambda log: log.files)
+            yield reduce(_joined, others, first)
         for each in of_id.values():
             by_project: dict[str | None, list[Log]] = {}
             for log in each:
@@ -131,6 +138,15 @@ class Joiner:
                         reason = f"is of the same process as {known.files[0]}: a copy of it"
                         yield from (LeftOut(path, reason, broken=False) for path in log.files)
                 yield reduce(_joined, (by_process[process] for process in sorted(by_process)))
+
+    def _identity(self, log: Log) -> str | None:
+        """Return what run a log says that it tells of; None where nothing does, or logs are not to be joined."""
+        if self.join is False:
+            return None
+        try:
+            return log.reader.identity(log.files[0])
+        except HistoryError:
+            return None  # it is said where it is read
 
     def _goes_on(self, run: tuple[Ends | None, Ends | None], log: Ends | None, folder: str) -> bool:
         """Say whether a log goes on with a run of an earlier folder, by what the ends of both tell."""
@@ -296,7 +312,7 @@ def _joined(run: Log, log: Log) -> Log:
     """Return a run with a log that goes on with it."""
     files = (*run.files, *log.files)
     reader: Reader = run.reader
-    if reader.name not in ("tensorboard", "wandb") and not isinstance(reader, Processes):
+    if reader.name not in ("tensorboard", "wandb", "neptune") and not isinstance(reader, Processes):
         reader = Processes(reader)
     names = ", ".join(path.rpartition("/")[2] for path in files[:3])
     more = f" and {len(files) - 3} more" if len(files) > 3 else ""

@@ -100,7 +100,10 @@ class CometReader(Reader):
         name, group = first.get("offline_id"), first.get("project_name")
         starts = [started for started, _, _ in abouts if started]
         found = KeyPoints(
-            files[0], {key: Points.of(*each) for key, each in told.points.items()}, wanted, starts=starts[1:]
+            files[0],
+            {key: Points.of(*each) for key, each in told.points.items()},
+            wanted,
+            further=[(start, start) for start in sorted(starts)[1:]],
         )
         history = found.history(
             str(name or run),

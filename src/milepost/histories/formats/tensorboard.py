@@ -7,14 +7,19 @@ logged before it at the same steps stays: it was trained and observed, and the t
 A tag of a known name (``…/num_env_steps_sampled_lifetime``) counts samples, or the one that ``--samples-column`` names.
 Else counts are the events' own steps, and called so. A tag of a known name (``…/time_elapsed``) tells elapsed time,
 where it goes as a clock does; else wall time does. Values are float32, but for tensors of other types.
+
+Of a run of Guild AI's (``.guild``) what lies beside its event files tells its id, flags, start and end.
 """
 
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import ClassVar
 
+import msgspec
+
 from milepost.errors import MissingExtra
 from milepost.histories.decoding.event_record import VERSION
+from milepost.histories.decoding.guild_attributes import guild_facts
 from milepost.histories.decoding.tfrecord import is_record
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
@@ -42,4 +47,5 @@ class TensorBoardReader(Reader):
             raise MissingExtra("numpy", "replay", "reading event files")
         from milepost.histories.tables.event_log import EventLog
 
-        yield EventLog(files, wanted).history(run)
+        history = EventLog(files, wanted).history(run)
+        yield msgspec.structs.replace(history, **guild_facts(files[0]))

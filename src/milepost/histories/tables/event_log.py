@@ -22,6 +22,9 @@ BEGINNING_VALUES = 2**19
 """So many values are read, of all tags, to tell axes and counters; they are kept, some 20 MB. A longer log is judged by
 its beginning, and read anew for what is wanted of it."""
 
+BY_SECONDS = "/time"
+"""So end the tags that rsl_rl logs again, with the seconds of training for a step: ``Train/mean_reward/time``."""
+
 
 class EventLog:
     """A run's event files.
@@ -55,7 +58,8 @@ class EventLog:
         self.tags = dict(self._scan.tags)
         self.processes = tuple(self._scan.processes)
         self._steps = self._steps_of_tags()
-        self._axes = axes_of(self._steps)
+        self._by_seconds = self._counted_in_seconds()
+        self._axes = axes_of({tag: steps for tag, steps in self._steps.items() if tag not in self._by_seconds})
         self.counter = self._choose_counter()
         is_by_step = self.counter is None or wanted.samples_column is not None
         self.per_step = (wanted.samples_per_step or 1) if is_by_step else 1
@@ -81,11 +85,13 @@ class EventLog:
 
     def _along(self, run: str, axis: str, tags: list[str]) -> History:
         """Return the history of tags that are counted along one axis."""
-        steps_count = self.counts is not None or not self._stands_still(axis)
+        steps_count = self.counts is not None or not (self._stands_still(axis) or axis in self._by_seconds)
         told = counted_in(
             *(self.counter, steps_count, self._wanted.samples_per_step),
             "a step of event files may count anything, and no tag is known to count samples",
-            "the steps of its events are all 0: they count nothing",
+            f"the steps of {axis!r} are seconds: {axis.removesuffix(BY_SECONDS)!r} has the same values at its steps"
+            if axis in self._by_seconds
+            else "the steps of its events are all 0: they count nothing",
         )
         if not self.has_time and self.times is None:
             told["untimed_because"] = "its events tell no time that can be (their wall time is 0)"
@@ -122,6 +128,8 @@ class EventLog:
 
     def share_axis(self, tag: str, other: str | None) -> bool:
         """Say whether two tags are counted along one axis."""
+        if tag in self._by_seconds:
+            return False
         steps = [self._steps[each] for each in (tag, other) if each is not None and each in self._steps]
         return len(steps) == 2 and share_axis(*sorted(steps, key=len))
 
@@ -157,6 +165,18 @@ class EventLog:
         steps = steps[numpy.argsort(tags.astype("u2" if len(self.tags) <= 2**16 else "i8"), kind="stable")]
         parts = numpy.split(steps, numpy.cumsum(numpy.bincount(tags, minlength=len(self.tags)))[:-1])
         return {tag: _each_once(part) for tag, part in zip(self.tags, parts, strict=True) if len(part)}
+
+    def _counted_in_seconds(self) -> frozenset[str]:
+        """Return the tags that tell again what another one tells, with seconds for steps."""
+        found = set[str]()
+        for tag in self._steps:
+            other = tag.removesuffix(BY_SECONDS)
+            if other != tag and other in self._steps and not numpy.array_equal(self._steps[tag], self._steps[other]):
+                one, same = (self._told_by(each, of_any_value=True).values for each in (tag, other))
+                most = min(len(one), len(same))  # a beginning may end between them
+                if abs(len(one) - len(same)) <= 1 and numpy.array_equal(one[:most], same[:most], equal_nan=True):
+                    found.add(tag)
+        return frozenset(found)
 
     def _choose_counter(self) -> str | None:
         """Return the tag that counts samples: the one that is said to, else one of a known name that rises."""

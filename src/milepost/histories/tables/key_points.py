@@ -50,14 +50,21 @@ class KeyPoints:
         where: What messages call it.
         points: Its points, of all its keys or most.
         wanted: What is wanted of them.
-        starts: When other processes went on with the run, Unix seconds, as far as its log tells.
+        further: Of each process that went on with the run, in their order, when it logged first, as `Points` have it,
+            and the Unix seconds of its start, where that is known.
 
     Raises:
         HistoryError: The key that is said to count samples, or to tell time, is not there.
     """
 
-    def __init__(self, where: str, points: Mapping[str, Points], wanted: Wanted, starts: Sequence[float] = ()) -> None:
-        self._where, self._wanted, self._starts = where, wanted, sorted(starts)
+    def __init__(
+        self,
+        where: str,
+        points: Mapping[str, Points],
+        wanted: Wanted,
+        further: Sequence[tuple[float, float | None]] = (),
+    ) -> None:
+        self._where, self._wanted, self._further = where, wanted, further
         self._points = {key: _in_time(each) for key, each in points.items()}
         self._steps = {key: numpy.unique(each.steps) for key, each in self._points.items()}
         self._axes = axes_of(self._steps)
@@ -148,9 +155,14 @@ class KeyPoints:
         )
 
     def _boundaries(self, times: Array) -> tuple[Boundary, ...]:
-        """Return where other processes begin among rows, which stand in the order of time."""
-        rows = {int(numpy.argmax(times >= start)): start for start in self._starts}  # 0 where none is
-        return tuple(Boundary(row, start) for row, start in rows.items() if row > 0)
+        """Return where further processes go on in rows of such times, which stand in the order of time."""
+        found: dict[int, Boundary] = {}
+        for first, started_at in self._further:
+            row = int(numpy.argmax(times >= unix_seconds(numpy.array([first]))[0]))  # 0 where none is
+            if row > 0:
+                is_between = started_at is not None and not started_at < times[row - 1] and started_at <= times[row]
+                found[row] = Boundary(row, started_at if is_between else None)
+        return tuple(found[row] for row in sorted(found))
 
     def _sharing(self, other: str, read: Sequence[str], numbers: Array) -> Array:
         """Say which rows bear a key that is counted along another's axis."""
