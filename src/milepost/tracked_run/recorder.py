@@ -12,6 +12,7 @@ from milepost.money.ledger import Ledger
 from milepost.runs.identity import find_git_commit
 from milepost.runs.record import RunEvent, RunRecord
 from milepost.runs.settings import flat_config
+from milepost.runs.told import as_tags, as_text
 from milepost.tracked_run.curves import Curves
 from milepost.tracked_run.part import Part
 from milepost.tracked_run.store_writer import StoreWriter
@@ -113,9 +114,9 @@ class Recorder(Part):
         run = self.run.described
         self.run.described = msgspec.structs.replace(
             run,
-            name=run.name or active.name,
-            group=run.group or active.group or None,
-            tags=run.tags or tuple(active.tags or ()),
+            name=run.name or as_text("name", active.name),
+            group=run.group or as_text("group", active.group or None),
+            tags=run.tags or as_tags(active.tags),
             config=run.config or flat_config(dict(active.config)),
         )
 

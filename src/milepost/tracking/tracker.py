@@ -9,6 +9,7 @@ from milepost.money.costs import billed_cost, cost_lines, total_cost
 from milepost.money.ledger import Ledger
 from milepost.money.position import Position
 from milepost.money.segment import MarkKind
+from milepost.text import clean
 from milepost.tracking.checkpoints import Checkpoints
 from milepost.tracking.crossing import Crossing, Detector
 from milepost.tracking.event import Event
@@ -168,7 +169,7 @@ class PerformanceThresholdTracker:
         Args:
             name: What the time is spent on, such as ``evaluation``: a named phase of the run.
         """
-        self.timer.pause(None if name is None else str(name))
+        self.timer.pause(None if name is None else clean(str(name)))
 
     def resume(self) -> None:
         """Start the training timer again, after as many calls as there were to `pause`."""
@@ -176,7 +177,7 @@ class PerformanceThresholdTracker:
 
     def mark(self, kind: MarkKind, name: str | None = None) -> None:
         """Tie elapsed to wall time here: a ``heartbeat`` says that the run is alive, an ``end`` why it is over."""
-        self.timer.mark(kind, self.here, None if name is None else str(name))
+        self.timer.mark(kind, self.here, None if name is None else clean(str(name)))
 
     @property
     def ledger(self) -> Ledger:
