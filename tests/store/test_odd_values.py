@@ -54,10 +54,11 @@ def test_odd_text_anywhere_costs_nothing_else(store: Store, odd: str) -> None:
     event = RunEvent(id="e", kind="crossing", position=Position(1, 1.0, START), detail={"thresholds": [odd]})
     thresholds = (PerformanceThreshold("two", odd, 2.0),)
     run = msgspec.structs.replace(RUN, config={odd: odd, "nan": float("nan")}, tags=(odd,), group=odd)
-    store.write(record(run=run, thresholds=thresholds, events=(event,)))
+    whole = record(run=run, thresholds=thresholds, events=(event,))
+    store.write(whole)
     kept = store.load("run")
     assert kept is not None
-    assert kept.crossings == record().crossings
+    assert kept.crossings == whole.crossings
     assert kept.run.seed == RUN.seed
     assert kept.thresholds[0].target_value == 2.0
     assert [each.id for each in kept.events] == ["e"]
