@@ -134,6 +134,7 @@ THREADS = {
     "instances/probing.py",
     "replaying/workers/processes.py",
     "replaying/workers/scheduling.py",
+    "tracked_run/missing.py",
     "tracked_run/notice_watch.py",
     "tracked_run/price_watch.py",
     "tracked_run/showing.py",

@@ -1,7 +1,7 @@
 """A metric under one smoothing, from the value that was logged to the thresholds that watch it."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from milepost.money.position import Position
@@ -109,6 +109,12 @@ class Series(Smoother):
         if self.left_at is None:
             self.left_at = last
             self.set_bounds()
+
+
+def missing(every_series: Iterable[Series], updates: int, names: Collection[str]) -> list[str]:
+    """Return the metrics that none of so many updates has borne, and that are not among ``names``."""
+    unborne = (each.metric for each in every_series if not (each.observations(updates) or each.skipped))
+    return [metric for metric in dict.fromkeys(unborne) if metric not in names]
 
 
 def by_metric(detectors: Iterable[Detector]) -> dict[tuple[str, Smoothing], Series]:
