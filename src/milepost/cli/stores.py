@@ -11,6 +11,7 @@ from milepost.errors import ConfigError, StoreError, nearest
 from milepost.log import logger
 from milepost.runs.ends import with_ends
 from milepost.runs.record import RunRecord
+from milepost.store.left import take_in
 from milepost.store.store import Store
 from milepost.store.where import DEFAULT_STORE, store_of
 from milepost.tracked_run.process import is_alive
@@ -37,7 +38,9 @@ def open_store(named: str | None) -> Store:
             f"store: expected a file {where}, found none; runs are kept in {DEFAULT_STORE} below the folder that they "
             "are started in: go there, or name the store with --store or MILEPOST_STORE"
         )
-    return Store(where)
+    store = Store(where)
+    take_in(store, where)
+    return store
 
 
 def has_store(named: str | None) -> bool:

@@ -32,10 +32,17 @@ class Store:
     def __init__(self, where: str | Path) -> None:
         self._where, self._shown = where, shown(where)
         self._engine = open_database(where)
+        url = self._engine.url
+        self._file = Path(url.database).absolute() if url.drivername == "sqlite" and url.database else None
+        self._identity = None if self._file is None else _identity(self._file)
 
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
+
+    def is_there(self) -> bool:
+        """Say whether the file that was opened still lies where it did; a database elsewhere is."""
+        return self._file is None or _identity(self._file) == self._identity
 
     def write(self, record: RunRecord) -> None:
         """Write what is known of a run.
@@ -108,6 +115,15 @@ class Store:
             raise StoreError(f"store {self._shown}: found what this release can't read: {error}") from error
 
 
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Return what tells a file from any other; None where it is not there."""
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def check_store(where: str | Path) -> str | None:
     """Try whether a store can be written, and leave nothing behind where there was none.
 
@@ -118,7 +134,7 @@ def check_store(where: str | Path) -> str | None:
         StoreError: It can't be; says why.
     """
     url = to_url(where)
-    file = Path(url.database) if url.drivername == "sqlite" and url.database else None
+    file = Path(url.database).absolute() if url.drivername == "sqlite" and url.database else None
     if file is not None and not file.exists():
         # Where it will be made is tried in a folder that is gone afterwards.
         parent = next(each for each in file.absolute().parents if each.exists())

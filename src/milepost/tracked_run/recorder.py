@@ -80,7 +80,13 @@ class Recorder(Part):
             self._status = why
             self._record()
         if not self.writer.close(CLOSE_SECONDS if why in ("closed", "failed") else CUT_SHORT_SECONDS):
-            logger("store").error("run %r: its end could not be kept", self.run.described.id)
+            left = self.writer.leave()
+            message = "run %r: its end could not be kept: " + (
+                "no folder takes it either"
+                if left is None
+                else f"it is left in {left}, and taken in by the next `milepost results`, or run, with that store"
+            )
+            logger("store").error(message, self.run.described.id)
 
     def _record(self) -> None:
         """Hand over what is known now."""
