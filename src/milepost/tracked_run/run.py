@@ -6,6 +6,7 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from milepost.errors import StateError
 from milepost.log import logger
 from milepost.money.ledger import Ledger
 from milepost.money.position import Position
@@ -186,11 +187,14 @@ class TrackedRun:
 
     @_never_raises(lambda: None)
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave; an empty state is passed over."""
+        """Go on from what `state_dict` gave; an empty state is passed over, and so is one that can't be read, said."""
         if state:
             assert self._loop is not None
             self._loop.go_on()
-            self._live.load_state_dict(state)
+            try:
+                self._live.load_state_dict(state)
+            except StateError as error:
+                logger("tracked_run").error("%s: the run begins anew here, and not where it left off", error)
 
     @_never_raises(lambda: None)
     def close(self, why: str = "closed") -> None:
