@@ -155,6 +155,8 @@ CATCH_ALL = {
     "tracked_run/price_watch.py",
     "tracked_run/run.py",
     "tracked_run/store_writer.py",
+    "tracking/precision.py",
+    "tracking/series.py",
 }
 """Where ``Exception`` is caught, as the design's table has it."""
 

@@ -72,6 +72,12 @@ class TrackedRun:
     ) -> None:
         self.close(why_ended(kind))
 
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a TrackedRun belongs to its process: found an attempt to pickle or copy it, expected state_dict(), "
+            "which load_state_dict() of another process's run goes on from"
+        )
+
     def update(
         self,
         metrics: Mapping[str, Any],
