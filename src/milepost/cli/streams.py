@@ -4,17 +4,6 @@ import codecs
 import sys
 
 WRITTEN = dict(zip("≥≤–—×…αΔ·→", (">=", "<=", "-", "-", "x", "...", "alpha", "delta", "-", "->"), strict=True))
-    "≥": ">=",
-    "≤": "<=",
-    "–": "-",
-    "—": "-",
-    "×": "x",
-    "…": "...",
-    "α": "alpha",
-    "Δ": "delta",
-    "·": "-",
-    "→": "->",
-}
 """What Milepost itself writes, in ASCII: a bound stays one. Anything else becomes an escape."""
 
 
