@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from milepost.files import write_whole
 from milepost.store import left
 from milepost.store.store import Store
 from milepost.tracked_run import recorder, store_writer
@@ -103,7 +104,7 @@ def test_what_was_left_is_taken_in_by_results(
 def test_folder_that_can_not_be_written_gives_way_to_that_for_temporary_files(
     tmp_path: Path, lock: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = left.write_whole
+    plain = write_whole
 
     def elsewhere(path: Path, content: bytes) -> None:
         if path.parent == tmp_path:

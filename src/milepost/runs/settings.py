@@ -70,7 +70,7 @@ def _plain(value: object, is_secret: bool) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)  # JSON has no other numbers
     if hasattr(value, "__index__") and not getattr(value, "ndim", 0):
-        return operator.index(value)  # type: ignore[arg-type]
+        return operator.index(value)
     text = str(value)
     if is_secret or holds_secret(text):
         return ...

@@ -80,7 +80,7 @@ def fields_of(told: object) -> Mapping[str, object] | None:
         return None
     argparse, dataclasses = sys.modules.get("argparse"), sys.modules.get("dataclasses")  # imported by whose it is
     if argparse is not None and isinstance(told, argparse.Namespace):
-        return vars(told)
+        return dict(vars(told))
     if dataclasses is not None and dataclasses.is_dataclass(told):
         return {each.name: getattr(told, each.name, None) for each in dataclasses.fields(told)}
     if isinstance(told, msgspec.Struct):
