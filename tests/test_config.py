@@ -164,10 +164,33 @@ def test_no_credential_reaches_an_error() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def repeated(holds: str, alias: str) -> str:
+    """YAML of a few hundred bytes whose anchors repeat each other 9 ** 9 times."""
+    levels = {level: ", ".join([alias.format(f"a{level - 1}")] * 9) for level in range(1, 10)}
+    return "\n".join(
+        ["a0: &a0 {x: 1}", *(f"a{level}: &a{level} {holds.format(held)}" for level, held in levels.items())]
+    )
+
+
+def test_key_that_a_merge_brings_may_be_overridden() -> None:
+    settings = Config.loads(
+        "thresholds:\n- &base {name: a, metric: m, target_value: 1}\n- {<<: *base, name: b}\n"
+        "- {name: c, <<: *base, target_value: 2}\n"
+    )
+    assert [(each.name, each.metric, each.target_value) for each in settings.thresholds] == [
+        ("a", "m", 1.0),
+        ("b", "m", 1.0),
+        ("c", "m", 2.0),
+    ]
+
+
 def test_yaml_made_to_hurt_is_refused() -> None:
     for text, found in (
         ("[" * 100_000, "found lists or mappings nested too deeply"),
         ("thresholds: 2026-13-45", "found a date or a number that cannot be"),
+        (repeated("[{}]", "*{}"), "found anchors that repeat each other without end"),
+        (repeated("{{<<: [{}]}}", "*{}"), "found anchors that repeat each other without end"),
+        ("thresholds: &a [*a]", "found anchors that repeat each other without end"),
     ):
         with pytest.raises(ConfigError, match=found):
             Config.loads(text)

@@ -12,7 +12,7 @@ import pytest
 import milepost
 
 SOURCE = Path(milepost.__file__).parent
-GROUND = ("errors", "files", "log", "money", "tracking", "runs")
+GROUND = ("errors", "files", "log", "secrets", "text", "money", "tracking", "runs")
 MODULES = [path for room in GROUND for path in SOURCE.glob(f"{room}.py")] + [
     path for room in GROUND for path in (SOURCE / room).rglob("*.py")
 ]
@@ -134,6 +134,7 @@ THREADS = {
     "instances/probing.py",
     "replaying/workers/processes.py",
     "replaying/workers/scheduling.py",
+    "tracked_run/missing.py",
     "tracked_run/notice_watch.py",
     "tracked_run/price_watch.py",
     "tracked_run/showing.py",
@@ -147,11 +148,15 @@ CATCH_ALL = {
     "plugins.py",
     "prices/added.py",
     "report/wandb_board.py",
+    "runs/settings.py",
+    "runs/told.py",
     "tracked_run/notice_watch.py",
     "tracked_run/part.py",
     "tracked_run/price_watch.py",
     "tracked_run/run.py",
     "tracked_run/store_writer.py",
+    "tracking/precision.py",
+    "tracking/series.py",
 }
 """Where ``Exception`` is caught, as the design's table has it."""
 

@@ -45,6 +45,10 @@ class Once:
         self._run, self._counts = run, counts
         self._said: set[str] = set()
 
+    def has(self, about: str) -> bool:
+        """Say whether a warning was given ``about`` this."""
+        return about in self._said
+
     def warn(self, about: str, message: str, *values: object) -> None:
         """Warn, unless that has been done ``about`` the same before."""
         if about in self._said:

@@ -1,5 +1,6 @@
 """YAML as people mean it: keys are text, even ``on``, numbers are what they look like, and no key is given twice."""
 
+import math
 import re
 from collections.abc import Hashable
 from typing import Any
@@ -8,6 +9,9 @@ import yaml
 
 from milepost.errors import ConfigError
 
+MOST_NODES = 100_000
+"""Values of a configuration, those counted each time that an anchor repeats."""
+
 
 def read_yaml(text: str, file: str) -> Any:
     """Return what YAML text holds; None where that is nothing.
@@ -15,14 +19,32 @@ def read_yaml(text: str, file: str) -> Any:
     Raises:
         ConfigError: It is no YAML, or says what is not what it looks like; ``file`` is what to call it there.
     """
+    loader = _Loader(text)
     try:
-        return yaml.load(text, _Loader)
+        document = loader.get_single_node()
+        if document is None:
+            return None
+        if _size(document, {}) <= MOST_NODES:
+            return loader.construct_document(document)
     except RecursionError:
         raise ConfigError(f"{file}: found lists or mappings nested too deeply, expected a configuration") from None
     except (yaml.YAMLError, ValueError) as error:
         # Where, and what is wrong with it, but not the line: it may hold the URL of an alert or a store.
         problem = getattr(error, "problem", None) or "found a date or a number that cannot be"
         raise ConfigError(f"{file}: expected YAML, {problem}{place_of(error)}") from None
+    finally:
+        loader.dispose()
+    raise ConfigError(f"{file}: found anchors that repeat each other without end, expected a configuration")
+
+
+def _size(node: yaml.Node, known: dict[int, float]) -> float:
+    """Return how many values a node stands for, each that an anchor repeats counted each time; of itself, endless."""
+    if (size := known.get(id(node))) is not None:
+        return size
+    known[id(node)] = math.inf
+    parts = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+    known[id(node)] = size = 1 + (0 if isinstance(node, yaml.ScalarNode) else sum(_size(each, known) for each in parts))
+    return size
 
 
 def place_of(error: Exception) -> str:
@@ -43,6 +65,10 @@ class _Loader(yaml.SafeLoader):
     (https://yaml.org/type/int.html, https://yaml.org/type/float.html).
     """
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._flat: set[int] = set()
+
     def construct_plain_number(self, node: yaml.ScalarNode) -> int | float:
         """Return a number that is what it looks like, such as 10, 0x10 or 1.5."""
         digits = node.value.lstrip("+-")
@@ -58,18 +84,24 @@ class _Loader(yaml.SafeLoader):
         is_whole = node.tag == "tag:yaml.org,2002:int"
         return self.construct_yaml_int(node) if is_whole else self.construct_yaml_float(node)
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Put the pairs of merge keys before a mapping's own, which override them: no key of its own is there twice."""
+        if id(node) in self._flat:  # an anchor's, which others merge
+            return
+        self._flat.add(id(node))
+        own = set[str]()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "found a key that is no text", key.start_mark)
+            if key.value in own:
+                problem = f"found the key {key.value!r} twice, expected it once"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            own.add(key.value)
+        super().flatten_mapping(node)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         self.flatten_mapping(node)
-        mapping: dict[Hashable, Any] = {}
-        for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "found a key that is no text", key_node.start_mark)
-            key = key_node.value
-            if key in mapping:
-                problem = f"found the key {key!r} twice, expected it once"
-                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
-            mapping[key] = self.construct_object(value_node, deep=deep)
-        return mapping
+        return {key.value: self.construct_object(value, deep=deep) for key, value in node.value}
 
 
 class _Dumper(yaml.SafeDumper):

@@ -174,3 +174,23 @@ def test_empty_type_is_refused() -> None:
 def test_what_is_known_of_a_machine_is_exported_to_a_shell(environ: dict[str, str], lines: str) -> None:
     done = milepost("detect", "--export", cwd=None, **environ)
     assert (done.returncode, done.stdout) == (0, lines), done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("command", [["--help"], ["price", "g5.xlarge"], ["price", "g5.xlrage"]])
+def test_locale_that_is_not_utf8_gives_no_traceback(encoding: str, command: list[str]) -> None:
+    environ = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": encoding, "COLUMNS": "40"}
+    done = subprocess.run([sys.executable, "-m", "milepost", *command], capture_output=True, env=environ)
+    assert done.returncode in (0, 2)
+    assert b"Traceback" not in done.stderr
+    (done.stdout + done.stderr).decode(encoding)
+
+
+def test_bound_stays_one_in_ascii(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    rows = [{"samples": at, "wall_time": 1.7e9 + at, "reward": at} for at in range(1, 9)]
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    environ = os.environ | {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "milepost", "replay", str(log), "--threshold", "reward >= 5"]
+    done = subprocess.run(command, capture_output=True, env=environ, check=True)
+    assert b">= 0.07" in done.stdout

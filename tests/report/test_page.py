@@ -1,5 +1,6 @@
 """The page, opened in Debian's Chromium as a file, without a network."""
 
+import html
 import re
 import sys
 from collections.abc import Iterator
@@ -183,7 +184,8 @@ def test_sums_are_those_of_results_to_the_cent(
     assert sum(drawn) == pytest.approx(spent["total"], abs=0.005)
     markdown = milepost("results", "--format", "markdown").splitlines()[2:]
     kept_rows = [
-        [re.sub(r"\\(.)", r"\1", cell.strip()) for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in markdown
+        [html.unescape(re.sub(r"\\(.)", r"\1", cell.strip())) for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        for line in markdown
     ]
     assert timeline == kept_rows
 

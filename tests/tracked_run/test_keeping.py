@@ -331,6 +331,24 @@ def test_run_that_nobody_closes_is_closed_at_exit(tmp_path: Path, code: str, sta
     assert (record.run.status, record.ledger.segments[0].marks[-1].kind) == (status, "end")
 
 
+AT_A_PROMPT = """
+undefined
+import milepost
+from tests.tracked_run.test_keeping import FIXED
+run = milepost.track(thresholds=[], run="r", store="{store}", **FIXED)
+later_undefined
+"""
+
+
+@pytest.mark.parametrize("program", [["-i"], ["-m", "IPython", "--simple-prompt", "--no-banner"]])
+def test_error_at_a_prompt_does_not_make_a_run_fail(tmp_path: Path, program: list[str]) -> None:
+    said = AT_A_PROMPT.format(store=tmp_path / "a.db")
+    environ = os.environ | {"IPYTHONDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, *program], input=said, capture_output=True, text=True, env=environ)
+    assert (done.stdout + done.stderr).count("NameError") >= 2
+    assert kept_in(tmp_path / "a.db").run.status == "closed"
+
+
 def test_child_that_is_forked_off_does_not_end_the_run(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     done = start(

@@ -13,6 +13,7 @@ from milepost.tracking.result import ThresholdResult
 from milepost.tracking.thresholds import HalfLife, PerformanceThreshold
 from milepost.tracking.tracker import PerformanceThresholdTracker
 from tests.helpers import START, FakeClock, ledger, quote, same, threshold
+from tests.tracked_run.helpers import tracked as tracked_run
 from tests.tracking.helpers import raw, resumed, tracked, tracker_at
 
 definitions = st.lists(
@@ -305,3 +306,42 @@ def test_first_wall_time_after_a_resume_leaves_what_was_before_it(caplog: pytest
     (result,) = second.update({"m": 3.0}, 20, wall_time=START - 40)
     assert (result.minutes_to_threshold, result.cost_to_threshold) == (pytest.approx(110 / 60), 110.0)
     assert "50.0 s before tracking began by the clock" in caplog.text
+
+
+def spoilt(state: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """Return a copy of a state with another value at a path."""
+    copy: Any = json.loads(json.dumps(state))
+    *above, last = path.split(".")
+    within = copy
+    for name in above:
+        within = within[int(name) if isinstance(within, list) else name]
+    within[int(last) if isinstance(within, list) else last] = value
+    return dict(copy)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("elapsed_seconds", math.nan, "found nan at elapsed_seconds"),
+        ("elapsed_seconds", -1.0, "found elapsed time of -1.0 s"),
+        ("smoothers.0.total", math.inf, "found inf at smoothers.0.total"),
+        ("ledger.segments.0.marks.0.1", math.nan, "found nan at ledger.segments.0.marks.0.1"),
+        ("ledger.segments.0.marks", [], "found no marks in segment"),
+        ("ledger.segments.0.quote.usd_per_hour", -3.6, "found a price below 0 of segment"),
+        ("ledger.segments.0.quote.steps", [[START, -1.0]], "found a price below 0 of segment"),
+    ],
+)
+def test_state_that_can_not_be_is_refused_and_a_run_begins_anew(
+    path: str, value: Any, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FakeClock()
+    tracker = PerformanceThresholdTracker([threshold()], ledger=ledger(), clock=clock)
+    tracker.update({"m": 1.0}, 1)
+    bad = spoilt(tracker.state_dict(), path, value)
+    with pytest.raises(StateError, match=said):
+        tracker.load_state_dict(bad)
+    run = tracked_run(clock=clock, thresholds=(threshold(),))
+    run.load_state_dict(bad)
+    assert f"{said}" in caplog.text
+    assert "the run begins anew here, and not where it left off" in caplog.text
+    assert run.update({"m": 9.0}, 5)[0].samples_to_threshold == 5

@@ -33,3 +33,28 @@ def test_debug_loggers_are_silent_until_asked() -> None:
     PerformanceThresholdTracker([threshold()], available_metrics=["x"])
     handlers = logging.getLogger("milepost").handlers
     assert any(isinstance(handler, logging.NullHandler) for handler in handlers)
+
+
+class Raises:
+    """A value that raises when it is asked for a number, or for anything."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def __float__(self) -> float:
+        raise self._error
+
+    @property
+    def dtype(self) -> str:
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), MemoryError(), OSError(), StopIteration()])
+@pytest.mark.parametrize("first", [True, False])
+def test_value_that_raises_costs_no_other_metric_its_crossing(error: BaseException, first: bool) -> None:
+    bad, good = threshold(metric="bad"), threshold(name="good")
+    tracker = PerformanceThresholdTracker([bad, good] if first else [good, bad])
+    (result,) = tracker.update({"bad": Raises(error), "m": 3.0}, 7)
+    assert (result.threshold, result.samples_to_threshold) == ("good", 7)
+    assert tracker.crossings["good"].position.samples == 7
+    assert tracker.get_results()["t"].status == "never_observed"

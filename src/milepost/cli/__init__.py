@@ -9,6 +9,7 @@ import typer
 
 from milepost import __version__, log
 from milepost.cli import interrupts
+from milepost.cli.streams import write_anywhere
 from milepost.errors import MilepostError
 
 COMMANDS = ("init", "replay", "results", "reprice", "report", "launch", "price", "detect", "doctor", "wandb-board")
@@ -44,6 +45,7 @@ def _options(
 
 def main() -> None:
     """Run the command line. Exit status: 0 done, 1 no, 2 wrong call or input, 3 can't tell yet, 4 Milepost failed."""
+    write_anywhere()
     log.show_warnings()
     interrupts.watch()
     called = sys.argv[1:2]

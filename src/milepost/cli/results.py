@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 from rich.text import Text
 
-from milepost.cli.stores import StoreOption, find_runs, open_store
+from milepost.cli.stores import StoreOption, find_ids, find_runs, open_store
 from milepost.errors import ConfigError
 from milepost.report.exports import as_json, as_text
 from milepost.report.plots import curve_plots
@@ -36,15 +36,15 @@ def results(
     if delete and not runs:
         raise ConfigError("results: expected the RUNs to --delete")
     opened = open_store(store)
+    if delete:
+        for run in dict.fromkeys(find_ids(runs or [], opened.ids())):
+            if yes or typer.confirm(f"Remove run {run!r} and all that is known of it?"):
+                opened.delete(run)
+                typer.echo(f"removed {run!r}", err=True)
+        return
     found = find_runs(opened, runs or [], group, curves=plot)
     console = open_console()
     width = max(console.width, NARROWEST)
-    if delete:
-        for record in found:
-            if yes or typer.confirm(f"Remove run {record.run.id!r} ({record.run.status}) and all that is known of it?"):
-                opened.delete(record.run.id)
-                typer.echo(f"removed {record.run.id!r}", err=True)
-        return
     every = [result for record in found for result in record.results]
     if as_json_lines:
         for result in every:

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from milepost.errors import ConfigError, nearest
+from milepost.errors import ConfigError, StoreError, nearest
+from milepost.log import logger
 from milepost.runs.ends import with_ends
 from milepost.runs.record import RunRecord
+from milepost.store.left import take_in
 from milepost.store.store import Store
 from milepost.store.where import DEFAULT_STORE, store_of
 from milepost.tracked_run.process import is_alive
@@ -36,7 +38,9 @@ def open_store(named: str | None) -> Store:
             f"store: expected a file {where}, found none; runs are kept in {DEFAULT_STORE} below the folder that they "
             "are started in: go there, or name the store with --store or MILEPOST_STORE"
         )
-    return Store(where)
+    store = Store(where)
+    take_in(store, where)
+    return store
 
 
 def has_store(named: str | None) -> bool:
@@ -60,12 +64,31 @@ def find_runs(
         ConfigError: One that was asked for is not there; names the nearest.
     """
     known = {run.id: run for run in store.runs(group=group)}
-    ids = [_find(each, list(known), group) for each in wanted] if wanted else list(known)
+    ids = find_ids(wanted, list(known), group) if wanted else list(known)
     if group is not None and not known:
         groups = sorted({run.group for run in store.runs() if run.group})
         raise ConfigError(f"--group: found no run of group {group!r}{_nearest(group, groups)}")
-    found = [record for each in dict.fromkeys(ids) if (record := store.load(each, curves=curves)) is not None]
-    return [with_ends(record, socket.gethostname(), SYSTEM_CLOCK.now(), is_alive) for record in found]
+    found = []
+    for each in dict.fromkeys(ids):
+        try:
+            record = store.load(each, curves=curves)
+        except StoreError as error:
+            if wanted or len(ids) == 1:
+                raise
+            logger("store").warning("run %r is left out: %s", each, error)
+            continue
+        if record is not None:
+            found.append(with_ends(record, socket.gethostname(), SYSTEM_CLOCK.now(), is_alive))
+    return found
+
+
+def find_ids(wanted: Sequence[str], known: list[str], group: str | None = None) -> list[str]:
+    """Return the ids of runs that are asked for by them, or by beginnings that no two share.
+
+    Raises:
+        ConfigError: One is not there; names the nearest.
+    """
+    return [_find(each, known, group) for each in wanted]
 
 
 def _find(wanted: str, known: list[str], group: str | None) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from milepost.errors import ConfigError
-from milepost.runs.settings import SECRET, USER_OF_URL
+from milepost.secrets import USER_OF_URL, holds_secret, is_secret_name
 
 ARGUMENTS = "ARGUMENTS"
 """Variable of a task that holds the training script's ``key=value``, quoted as in a shell."""
@@ -36,4 +36,5 @@ def take_secrets(
 
 def _looks_secret(name: str, value: str) -> bool:
     counts_tokens = name.lower().endswith("tokens") and re.fullmatch(r"[\d_.e+]+", value) is not None
-    return (SECRET.search(name) is not None and not counts_tokens) or USER_OF_URL.search(value) is not None
+    named = is_secret_name(name) and not counts_tokens
+    return named or USER_OF_URL.search(value) is not None or holds_secret(value)

@@ -17,7 +17,7 @@ from milepost.launch.request import Request
 from milepost.launch.requirements import Model, Requirements
 from milepost.launch.secrets import ARGUMENTS
 from milepost.money.quote import Quote
-from milepost.runs.settings import USER_OF_URL
+from milepost.secrets import USER_OF_URL
 
 OWN_ENVS = frozenset(
     {ARGUMENTS, "MILEPOST_RUN_ID", "MILEPOST_GROUP", "MILEPOST_CONFIG", "SEED", "BUCKET", "MAX_RUNTIME_SECONDS"}

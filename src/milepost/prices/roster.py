@@ -35,8 +35,9 @@ class Roster:
     """
 
     def __init__(self, own: Sequence[PriceSource], named: Sequence[str] | None = None) -> None:
+        self._are_named = named is not None
         self._named = tuple(named or ())
-        names = list(named or source_names())
+        names = list(source_names() if named is None else named)
         names = names if FIRST in names else [FIRST, *names]
         at_once = {source.name: source for source in own}
         self._sources: list[Source] = [at_once.get(name) or find_source(name) for name in names]
@@ -44,19 +45,19 @@ class Roster:
     def asked_about(self, instance: Instance) -> Iterator[Source]:
         """Yield the sources to ask about an instance. Others' are looked for when it is their turn."""
         for source in self._sources:
-            if source.name == LAST[0] and not self._named:
+            if source.name == LAST[0] and not self._are_named:
                 yield from (each for each in _others() if each.provider in (None, instance.provider))
             yield source
 
     def left_out(self, instance: Instance) -> list[str]:
         """Return the sources of other packages that know an instance's provider, and are not among those named."""
-        if not self._named or instance.provider is None:
+        if not self._are_named or instance.provider is None:
             return []
         return [each.name for each in _others() if each.provider == instance.provider and each.name not in self._named]
 
     def at_once(self) -> Iterator[PriceSource]:
         """Yield every source that answers at once."""
-        sources = [*self._sources[:1], *(() if self._named else _others()), *self._sources[1:]]
+        sources = [*self._sources[:1], *(() if self._are_named else _others()), *self._sources[1:]]
         yield from (source for source in sources if isinstance(source, PriceSource))
 
     def why_not(self, source: Source, instance: Instance) -> str | None:

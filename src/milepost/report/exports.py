@@ -19,6 +19,9 @@ KEYS: tuple[str, ...] = ("schema_version", *ThresholdResult.__struct_fields__)
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """Ends of lines, and whatever else a terminal obeys."""
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of one."""
+
 LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"} | {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
@@ -54,8 +57,21 @@ def _csv(results: Iterable[ThresholdResult]) -> str:
     writer.writeheader()
     for result in results:
         keyed = _keyed(result)
-        writer.writerow({key: str(value).lower() if isinstance(value, bool) else value for key, value in keyed.items()})
+        writer.writerow({key: _in_csv(value) for key, value in keyed.items()})
     return text.getvalue()
+
+
+def _in_csv(value: object) -> object:
+    """Return a cell that a spreadsheet takes for what it is: text that begins as a formula does gets a ``'`` before it.
+
+    https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str):
+        return value
+    plain = CONTROL.sub(" ", value)
+    return f"'{plain}" if value.startswith(FORMULA) else plain
 
 
 def _markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -65,7 +81,8 @@ def _markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _in_markdown(cell: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", CONTROL.sub(" ", cell))
+    escaped = re.sub(r"([\\`*_{}\[\]#|~$!])", r"\\\1", CONTROL.sub(" ", cell))
+    return re.sub(r"&(?=#|\w+;)", "&amp;", escaped).replace("<", "&lt;")  # not every reader takes \< for a <
 
 
 def _latex(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

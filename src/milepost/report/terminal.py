@@ -25,6 +25,15 @@ CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 """Characters that a terminal obeys, but for the end of a line."""
 
 
+BIDIRECTIONAL = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Characters that change in which order others are shown: a name could look like another one."""
+
+
+def as_plain(text: str) -> str:
+    """Return text as a terminal may be given it: without what it obeys, and what reorders it shown as an escape."""
+    return BIDIRECTIONAL.sub(lambda found: f"\\u{ord(found[0]):04x}", CONTROL.sub("", text))
+
+
 class _Plain(Console):
     """A console that shows text as text: names of runs and metrics are anybody's, and a terminal obeys what is in them.
 
@@ -33,7 +42,7 @@ class _Plain(Console):
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Piece]:
         for piece in super().render(renderable, options):
-            yield piece if piece.control else piece._replace(text=CONTROL.sub("", piece.text))
+            yield piece if piece.control else piece._replace(text=as_plain(piece.text))
 
 
 def open_console() -> Console:

@@ -4,11 +4,13 @@ SQLite's write-ahead log is shared memory beside the file, which network file sy
 https://www.sqlite.org/wal.html (Overview, disadvantage 2). `synchronous=FULL` syncs at every commit.
 """
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote_plus
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -16,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from milepost.errors import StoreError
 from milepost.log import logger
+from milepost.secrets import is_secret_name
 from milepost.store.network_file_systems import network_file_system
 from milepost.store.versions import bring_up_to_date, is_up_to_date
 
@@ -53,8 +56,10 @@ def open_database(where: str | Path) -> Engine:
     except OSError as error:
         raise StoreError(f"store {name}: expected a folder that can be written, found: {error.strerror}") from error
     except (SQLAlchemyError, ImportError) as error:
-        reason = str(getattr(error, "orig", None) or type(error).__name__)
-        raise StoreError(f"store {name}: expected a database that can be opened, found: {reason}") from error
+        reason = str(error) if isinstance(error, ImportError) else why(error, where)
+        raise StoreError(f"store {name}: expected a database that can be opened, found: {reason}") from cause(
+            error, where
+        )
     return engine
 
 
@@ -66,18 +71,57 @@ def to_url(where: str | Path) -> URL:
     """
     if isinstance(where, Path) or "://" not in where:
         return URL.create("sqlite", database=str(Path(where).expanduser()))
+    driver, _, address = where.partition("://")
+    place, slash, rest = address.partition("/")
+    user, at, host = place.rpartition("@")
+    user = user.replace("@", "%40")  # people forget to quote what a password holds
     try:
-        return make_url(where)
-    except ArgumentError as error:
-        raise StoreError(
-            "store: expected a path or a database's URL, such as postgresql+psycopg://host/name"
-        ) from error
+        return make_url(f"{driver}://{user}{at}{host}{slash}{rest}")
+    except (ArgumentError, ValueError):
+        message = "store: expected a path or a database's URL, such as postgresql+psycopg://host/name"
+        raise StoreError(message) from None  # its cause tells the whole text, the password too
 
 
 def shown(where: str | Path) -> str:
-    """Return how to speak of a store: its path, or its URL without the password."""
+    """Return how to speak of a store: its path, or driver, host and database alone."""
     url = to_url(where)
-    return str(url.database) if url.drivername == "sqlite" else url.render_as_string(hide_password=True)
+    if url.drivername == "sqlite":
+        return str(url.database)
+    port = f":{url.port}" if url.port else ""
+    return f"{url.drivername}://{url.host or ''}{port}/{url.database or ''}"
+
+
+def why(error: Exception, where: str | Path) -> str:
+    """Return what a driver says went wrong; only of what kind it is, where it says more of the URL than is shown."""
+    of_driver = getattr(error, "orig", None) if isinstance(error, SQLAlchemyError) else error
+    said = " ".join(str(of_driver or type(error).__name__).split())
+    return f"{type(error).__name__}, of which the text is withheld" if _tells(said, where) else said
+
+
+def cause(error: Exception, where: str | Path) -> Exception | None:
+    """Return what a traceback may show as the cause of an error: None where it tells a secret."""
+    chain: BaseException | None = error
+    while chain is not None:
+        if _tells(str(chain), where):
+            return None
+        chain = chain.__cause__ or chain.__context__
+    return error
+
+
+def _tells(said: str, where: str | Path) -> bool:
+    """Say whether a text holds a password of a store's URL: the user's, or one among its options."""
+    url = to_url(where)
+    if url.drivername == "sqlite":
+        return False
+    options = [each for name, values in url.query.items() if is_secret_name(name) for each in _several(values)]
+    words = [*re.split("@", url.password or ""), *options]  # a driver may part it there
+    secrets = {form for word in words if word for form in (word, quote_plus(word))}
+    name = shown(where)
+    return any(secret in said and secret not in name for secret in secrets)
+
+
+def _several(values: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (values,) if isinstance(values, str) else values
 
 
 def _set_up_sqlite(engine: Engine, file: Path) -> None:

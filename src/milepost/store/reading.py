@@ -1,12 +1,14 @@
 """Turns rows back into what is known of a run."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from json import JSONDecodeError
 from typing import Any
 
-from msgspec import convert, json
-from sqlalchemy import Column, Connection, Table, select
+from msgspec import ValidationError, convert, json
+from sqlalchemy import Column, Connection, Select, Table, select
 
+from milepost.log import Once
 from milepost.money.ledger import Ledger
 from milepost.money.segment import Mark
 from milepost.runs.record import MOST_POINTS, Curve, CurvePoint, Process, Run, RunEvent, RunRecord
@@ -28,6 +30,11 @@ from milepost.tracking.thresholds import PerformanceThreshold, Smoothing
 
 Row = dict[str, Any]
 
+UNREADABLE = ValidationError, JSONDecodeError
+"""What is raised where a row holds what it can't."""
+
+_said = Once("store")
+
 
 def read_runs(connection: Connection, ids: Sequence[str], group: str | None) -> list[Run]:
     """Return runs in order of their start; all of them, those of these ids, or those of a group."""
@@ -36,7 +43,25 @@ def read_runs(connection: Connection, ids: Sequence[str], group: str | None) -> 
         query = query.where(RUNS.c.id.in_(ids))
     if group is not None:
         query = query.where(RUNS.c.group == group)
-    return [convert(row, Run) for row in connection.execute(query).mappings()]
+    try:
+        return [convert(row, Run) for row in connection.execute(query).mappings()]
+    except UNREADABLE:
+        return list(_readable(connection, query))
+
+
+def _readable(connection: Connection, query: Select[Any]) -> Iterator[Run]:
+    """Yield the runs that a query finds, but for those that can't be read, which is said."""
+    for id in connection.execute(query.with_only_columns(RUNS.c.id)).scalars().all():
+        try:
+            yield convert(connection.execute(select(RUNS).where(RUNS.c.id == id)).mappings().one(), Run)
+        except UNREADABLE as error:
+            _said.warn(str(id), "run %r is left out: found what this release can't read: %s", id, error)
+
+
+def read_ids(connection: Connection) -> list[str]:
+    """Return the ids of all runs, in order of their start: also of those that can't be read."""
+    query = select(RUNS.c.id).order_by(RUNS.c.started_at, RUNS.c.id)
+    return [str(id) for id in connection.execute(query).scalars()]
 
 
 def read_record(connection: Connection, run: Run, *, curves: bool = True) -> RunRecord:

@@ -1,14 +1,17 @@
 """Turns what is known of a run into rows. Rows bear ids of their writer: what is written twice counts once."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from msgspec import to_builtins
 from msgspec.structs import asdict, replace
-from sqlalchemy import Connection, Table, bindparam, delete, func, select
+from sqlalchemy import Connection, Executable, Table, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 
+from milepost.log import Once
 from milepost.money.ledger import Ledger
 from milepost.money.segment import Mark, Segment
 from milepost.runs.record import Curve, Run, RunRecord
@@ -24,9 +27,18 @@ from milepost.store.schema import (
     SEGMENTS,
     THRESHOLDS,
 )
+from milepost.text import clean
 from milepost.tracking.crossing import Crossing
 
 Row = dict[str, Any]
+
+ROW_BY_ROW = "milepost_row_by_row"
+"""Name of the execution option of a transaction that leaves out rows which the database can't take."""
+
+CANT_BE_TAKEN = DataError, IntegrityError, ProgrammingError, OverflowError, UnicodeEncodeError
+"""What is raised where a value is none that a database takes: trying again does not mend it."""
+
+_said = Once("store")
 
 SAID_ONCE = ("id", "group", "name", "tags", "config", "git_commit", "seed", "host", "started_at")
 """What a run's first process says of it stands, but for what it did not know as yet."""
@@ -187,7 +199,45 @@ def _put(connection: Connection, table: Table, rows: list[Row], *, replacing: Se
     keys = {"index_elements": list(table.primary_key.columns)}  # by name: each dialect has them in another place
     replaced = {name: insert.excluded[name] for name in replacing}
     insert = insert.on_conflict_do_update(**keys, set_=replaced) if replacing else insert.on_conflict_do_nothing(**keys)
-    connection.execute(insert, rows)
+    if connection.get_execution_options().get(ROW_BY_ROW):
+        _take_what_can_be(connection, insert, table.name, rows)
+    else:
+        connection.execute(insert, rows)
+
+
+def _take_what_can_be(connection: Connection, insert: Executable, table: str, rows: list[Row]) -> None:
+    """Insert rows, but for those that the database can't take: halves are tried until these stand alone, and cleaned.
+
+    A run itself is never left out: where its row can't be taken, all else is of no use.
+    """
+    try:
+        with connection.begin_nested():
+            connection.execute(insert, rows)
+    except CANT_BE_TAKEN as error:
+        if len(rows) > 1:
+            half = len(rows) // 2
+            _take_what_can_be(connection, insert, table, rows[:half])
+            _take_what_can_be(connection, insert, table, rows[half:])
+        elif (cleaned := _clean(rows[0])) != rows[0]:
+            _take_what_can_be(connection, insert, table, [cleaned])
+        elif table == RUNS.name:
+            raise
+        else:
+            of, kind = rows[0].get("run"), type(error).__name__
+            _said.warn(
+                f"{of} {table}", "run %r: a row of its %s is left out: the database can't take it (%s)", of, table, kind
+            )
+
+
+def _clean(value: Any) -> Any:
+    """Return what is written as every database takes it, text and what JSON has no number for."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(key): _clean(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _mark_row(mark: Mark) -> Row:

@@ -59,6 +59,7 @@ class EndWatch(Part):
 
     def _open(self) -> None:
         self.pid = os.getpid()
+        self._error_before = getattr(sys, "last_value", None)
         atexit.register(self._at_exit)
         _watches.append(self)
         if threading.current_thread() is threading.main_thread():  # no other may set handlers
@@ -72,7 +73,9 @@ class EndWatch(Part):
     def _at_exit(self) -> None:
         if os.getpid() != self.pid:
             return
-        self.end(why_ended(getattr(sys, "last_type", None)))
+        error = getattr(sys, "last_value", None)
+        ended_by_it = error is not self._error_before and not hasattr(sys, "ps1")  # at a prompt, errors end nothing
+        self.end(why_ended(type(error) if error is not None and ended_by_it else None))
 
 
 def why_ended(error: type[BaseException] | None) -> str:

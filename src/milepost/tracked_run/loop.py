@@ -11,12 +11,16 @@ from milepost.config import Config
 from milepost.log import logger
 from milepost.money.segment import PREEMPTED
 from milepost.runs.record import Run, RunEvent
+from milepost.tracked_run.missing import MissingMetrics
 from milepost.tracked_run.part import NEVER, Part
 from milepost.tracked_run.succession import Earlier
 from milepost.tracked_run.view import RunView
 
 JUMP_SECONDS = 10.0
 """What the system's clock gains or loses between two heartbeats beyond this is a jump, and not its rate."""
+
+MOST_NAMES = 20_000
+"""Of metrics, among which one that is missed is looked for."""
 
 MOST_AT_ONCE = 1000
 """Things done in one turn; the rest waits for the next: parts may answer each other's events without end."""
@@ -54,6 +58,7 @@ class Loop(RunView):
         self._names: set[str] = set()
         self._pid = os.getpid()
         super().__init__(settings, described, **fields)
+        self._missing = MissingMetrics(self.tracker)
 
     def begin(self, parts: Iterable[Part]) -> None:
         """Open the parts, and have it known that the run is under way, so that whatever happens to it is known of."""
@@ -119,13 +124,14 @@ class Loop(RunView):
         for part in self._updating:
             if now >= part.due_at:
                 part.updated(metrics)
-        self._names.update(metrics)
+        if len(self._names) < MOST_NAMES:
+            self._names.update(metrics)
         if beats := self._beat_asked or now >= self._next_heartbeat:
             self._beat_asked = False
             self._look_at_the_clock()
             if self._next_heartbeat > -math.inf:
                 self.tracker.mark("heartbeat", None if self.notice is None else PREEMPTED)
-                self.tracker.warn_of_missing(metrics)
+                self._missing.look(metrics)
             self._next_heartbeat = now + self.heartbeat_seconds
         self.catch_up()
         if beats:
@@ -148,7 +154,7 @@ class Loop(RunView):
             self.tracker.mark("end", why)
             self.tell("stop", {"why": why})
             self.catch_up()
-            self.tracker.warn_of_missing(self._names)
+            self._missing.close(self._names)
         finally:
             for part in reversed(self._parts):
                 part.closed(why)

@@ -22,6 +22,7 @@ from milepost.runs.ends import with_ends
 from milepost.runs.identity import find_group, find_run_id
 from milepost.runs.record import Run, RunRecord
 from milepost.runs.settings import flat_config
+from milepost.runs.told import as_seed, as_settings, as_tags, as_text
 from milepost.sinks import OWN as OWN_SINKS
 from milepost.sinks.sink import Sink
 from milepost.store.where import store_of
@@ -72,7 +73,7 @@ def track(
     name: str | None = None,
     tags: Iterable[str] = (),
     seed: int | None = None,
-    run_config: Mapping[str, Any] | None = None,
+    run_config: object = None,
 ) -> "TrackedRun":
     """Track a training run: what it takes to reach its thresholds, in samples, minutes and dollars.
 
@@ -104,7 +105,8 @@ def track(
             what is not given here.
         tags: Words that the run is found by.
         seed: Its random seed.
-        run_config: The settings that it trains with; what is named like a secret is not kept.
+        run_config: The settings that it trains with: a mapping, a Namespace or a dataclass. What looks like a secret
+            is not kept.
 
     Returns:
         A tracked run that never raises into training. In distributed training, only global rank 0 tracks: on the
@@ -116,6 +118,8 @@ def track(
     """
     if find_rank() != 0:
         return TrackedRun(None)
+    run, group, name = as_text("run", run), as_text("group", group), as_text("name", name)
+    tags, seed, trained_with = as_tags(tags), as_seed(seed), flat_config(as_settings(run_config))
     targets, hung_on = None if thresholds is None else tuple(thresholds), tuple(parts)
     for part in hung_on:
         require(isinstance(part, Part), "parts", part, "a Part")
@@ -151,9 +155,9 @@ def track(
         id=id,
         group=group or find_group(),
         name=name,
-        tags=tuple(tags),
+        tags=tags,
         seed=seed,
-        config=flat_config(run_config or {}),
+        config=trained_with,
         host=socket.gethostname(),
         started_at=SYSTEM_CLOCK.now(),
         alive_at=SYSTEM_CLOCK.now(),

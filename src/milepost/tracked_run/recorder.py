@@ -12,6 +12,7 @@ from milepost.money.ledger import Ledger
 from milepost.runs.identity import find_git_commit
 from milepost.runs.record import RunEvent, RunRecord
 from milepost.runs.settings import flat_config
+from milepost.runs.told import as_tags, as_text
 from milepost.tracked_run.curves import Curves
 from milepost.tracked_run.part import Part
 from milepost.tracked_run.store_writer import StoreWriter
@@ -79,7 +80,13 @@ class Recorder(Part):
             self._status = why
             self._record()
         if not self.writer.close(CLOSE_SECONDS if why in ("closed", "failed") else CUT_SHORT_SECONDS):
-            logger("store").error("run %r: its end could not be kept", self.run.described.id)
+            left = self.writer.leave()
+            message = "run %r: its end could not be kept: " + (
+                "no folder takes it either"
+                if left is None
+                else f"it is left in {left}, and taken in by the next `milepost results`, or run, with that store"
+            )
+            logger("store").error(message, self.run.described.id)
 
     def _record(self) -> None:
         """Hand over what is known now."""
@@ -113,9 +120,9 @@ class Recorder(Part):
         run = self.run.described
         self.run.described = msgspec.structs.replace(
             run,
-            name=run.name or active.name,
-            group=run.group or active.group or None,
-            tags=run.tags or tuple(active.tags or ()),
+            name=run.name or as_text("name", active.name),
+            group=run.group or as_text("group", active.group or None),
+            tags=run.tags or as_tags(active.tags),
             config=run.config or flat_config(dict(active.config)),
         )
 

@@ -6,6 +6,7 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from milepost.errors import StateError
 from milepost.log import logger
 from milepost.money.ledger import Ledger
 from milepost.money.position import Position
@@ -70,6 +71,12 @@ class TrackedRun:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close(why_ended(kind))
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a TrackedRun belongs to its process: found an attempt to pickle or copy it, expected state_dict(), "
+            "which load_state_dict() of another process's run goes on from"
+        )
 
     def update(
         self,
@@ -186,11 +193,14 @@ class TrackedRun:
 
     @_never_raises(lambda: None)
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave; an empty state is passed over."""
+        """Go on from what `state_dict` gave; an empty state is passed over, and so is one that can't be read, said."""
         if state:
             assert self._loop is not None
             self._loop.go_on()
-            self._live.load_state_dict(state)
+            try:
+                self._live.load_state_dict(state)
+            except StateError as error:
+                logger("tracked_run").error("%s: the run begins anew here, and not where it left off", error)
 
     @_never_raises(lambda: None)
     def close(self, why: str = "closed") -> None:

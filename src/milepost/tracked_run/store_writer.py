@@ -1,5 +1,6 @@
 """Keeps a run in its store, on a thread of its own."""
 
+import math
 import os
 import threading
 import time
@@ -23,6 +24,13 @@ MOST_EVENTS = 10_000
 
 RETRY_SECONDS = (0.5, 30.0)
 """How long a store that can't be written is left alone: at first, and at most."""
+
+
+MOST_AT_END_SECONDS = 2.0
+"""How long it is left alone where the run is over, and all waits for it."""
+
+WELL_SECONDS = 0.1
+"""A store that was late is waited for again once it takes no longer than this."""
 
 
 class StoreWriter:
@@ -57,7 +65,8 @@ class StoreWriter:
     ) -> None:
         self.known: RunRecord | None = None
         self.process = process
-        self._where = str(where)
+        is_url = "://" in str(where)  # else a path, which stands though the program goes to another folder
+        self._where = str(where) if is_url else os.path.abspath(os.path.expanduser(where))
         self.run = run
         self._of_job = of_job
         self._now = now
@@ -67,6 +76,10 @@ class StoreWriter:
         self._failing = False
         self._pending: RunRecord | None = None
         self._last: RunRecord | None = None
+        self._writing: RunRecord | None = None  # what is not known to be on disk as yet
+        self._whole: RunRecord | None = None  # all that is known of the run, should its store vanish
+        self._is_slow = False
+        self._deadline = math.inf
         self._put = self._written = 0  # how many snapshots were put, and how many of them are on disk
         self._closed = False
         self._said: set[str] = set()
@@ -100,12 +113,15 @@ class StoreWriter:
                 self.put(msgspec.structs.replace(self._last, events=(event,)))
 
     def flush(self, seconds: float) -> bool:
-        """Wait until all that was put is on disk; say whether it was in time. Waits for no store that is failing."""
+        """Wait until all that was put is on disk; say whether it was in time.
+
+        Waits for no store that is failing, nor for one that was late, until it is well again.
+        """
         if os.getpid() != self.process.pid:
             return True
         with self._changed:
             put = self._put
-            self._changed.wait_for(lambda: self._written >= put or self._failing, seconds)
+            self._changed.wait_for(lambda: self._written >= put or self._failing or self._is_slow, seconds)
             return self._written >= put
 
     def close(self, seconds: float) -> bool:
@@ -113,13 +129,22 @@ class StoreWriter:
         if os.getpid() != self.process.pid:
             return True
         with self._changed:
-            self._closed = True
+            self._closed, self._deadline = True, time.monotonic() + seconds
             self._changed.notify_all()
         self._thread.join(seconds)
         return self._written >= self._put
 
+    def leave(self) -> Path | None:
+        """Leave what could not be written in a file, for whoever opens the store next; return which, if any."""
+        from milepost.store.left import leave
+
+        with self._changed:
+            under_way = self._writing if self._pending is None else _joined(self._writing, self._pending)
+        return None if under_way is None else leave(self._where, under_way)
+
     def say_late(self, seconds: float) -> None:
         """Say, once, that the store did not commit in time; it goes on behind."""
+        self._is_slow = True
         if not self._failing and "late" not in self._said:
             self._said.add("late")
             logger("store").warning(
@@ -136,32 +161,38 @@ class StoreWriter:
             try:
                 if store is None:
                     store = self._open()
-                if self._wait_for_work():
+                has_work = self._wait_for_work()
+                if not store.is_there():
+                    store = self._open_anew(store)
+                    has_work = self._pending is not None
+                if has_work:
                     self._write(store)
                 else:
                     store.say_alive(self.process.id, self._now() - self._behind_seconds)
                 self._look_for_others(store)
                 pause = RETRY_SECONDS[0]
             except Exception as error:
-                was_last = self._closed
+                was_closed = self._closed
                 self._fail(error)
-                if was_last:
+                if time.monotonic() >= self._deadline:
                     break
                 with self._changed:
-                    self._changed.wait_for(lambda: self._closed, pause)
-                pause = min(2 * pause, most)
+                    self._changed.wait_for(lambda: self._closed and not was_closed, pause)  # noqa: B023
+                pause = min(2 * pause, most if not self._closed else MOST_AT_END_SECONDS)
         if store is not None:
             store.close()
 
     def _open(self) -> "Store":
+        from milepost.store.left import take_in
         from milepost.store.store import Store
 
         store = Store(self._where)
+        take_in(store, self._where)
         if self._of_job:
             self.run = latest_of_job(store, self.run)
         known = store.load(self.run)
         with self._changed:
-            self.known = known
+            self.known = self._whole = known
             self._is_open = True
             self._failing = False
             self._changed.notify_all()
@@ -169,6 +200,18 @@ class StoreWriter:
             self._others[process.id] = process.alive_at
             if not process.has_ended and process.host == self.process.host and is_alive(process):
                 self._name(process)
+        return store
+
+    def _open_anew(self, gone: "Store") -> "Store":
+        """Make the store anew in the place of one whose file was removed, and have all of the run written to it."""
+        from milepost.store.store import Store
+
+        gone.close()
+        store = Store(self._where)
+        logger("store").error("run %r: the file of its store was removed: it is written anew", self.run)
+        with self._changed:
+            if self._whole is not None:
+                self._pending = self._whole if self._pending is None else _joined(self._whole, self._pending)
         return store
 
     def _wait_for_work(self) -> bool:
@@ -181,20 +224,25 @@ class StoreWriter:
     def _write(self, store: "Store") -> None:
         with self._changed:
             put, snapshot, self._pending = self._put, self._pending, None
+            self._writing = snapshot
         assert snapshot is not None
+        began = time.monotonic()
         try:
             if self._describe is not None:
                 snapshot, self._describe = self._describe(snapshot), None
             store.write(snapshot)
         except BaseException:
             with self._changed:
+                self._writing = None
                 self._pending = snapshot if self._pending is None else _joined(snapshot, self._pending)
             raise
+        self._whole = snapshot if self._whole is None else _joined(self._whole, snapshot)
         with self._changed:
             if self._failing:
                 logger("store").warning("run %r is kept again; nothing was lost", self.run)
             self._failing = False
-            self._written = put
+            self._is_slow = self._is_slow and time.monotonic() - began > WELL_SECONDS
+            self._written, self._writing = put, None
             self._changed.notify_all()
 
     def _fail(self, error: Exception) -> None:
@@ -230,13 +278,22 @@ class StoreWriter:
             )
 
 
-def _joined(earlier: RunRecord, later: RunRecord) -> RunRecord:
-    """Return a later snapshot with the events and points of one that was not written."""
+def _joined(earlier: RunRecord | None, later: RunRecord) -> RunRecord:
+    """Return a later snapshot with the events, points and processes of an earlier one."""
+    if earlier is None:
+        return later
     curves = {(each.metric, each.smoothing): each for each in earlier.curves}
     for curve in later.curves:
         key = curve.metric, curve.smoothing
         points = (*(curves[key].points if key in curves else ()), *curve.points)
         kept = tuple(point for point in points if point.position % curve.stride == 0)
         curves[key] = msgspec.structs.replace(curve, points=kept)
-    events = (*earlier.events, *later.events)[-MOST_EVENTS:]
-    return msgspec.structs.replace(later, events=events, curves=tuple(curves.values()))
+    events = {each.id: each for each in (*earlier.events, *later.events)}
+    processes = {each.id: each for each in (*earlier.processes, *later.processes)}
+    return msgspec.structs.replace(
+        later,
+        processes=tuple(processes.values()),
+        opened_by=earlier.opened_by | later.opened_by,
+        events=tuple(events.values())[-MOST_EVENTS:],
+        curves=tuple(curves.values()),
+    )

@@ -9,6 +9,10 @@ SamplesUnit = Literal["samples", "steps", "epochs", "updates"]
 ``updates``: calls of `update`, where a live caller never told any count."""
 
 
+MOST_SAMPLES = 2**63
+"""Databases and columns hold whole numbers below this."""
+
+
 class Counting(msgspec.Struct, frozen=True):
     """What a run's positions count in.
 

@@ -57,7 +57,10 @@ def in_single(threshold: PerformanceThreshold) -> PerformanceThreshold:
 
 def is_single(value: Any) -> bool:
     """Say whether a logged value is a float32 of NumPy, PyTorch, JAX or whatever else names its type so."""
-    return str(getattr(value, "dtype", "")).rpartition(".")[2] == "float32"
+    try:
+        return str(getattr(value, "dtype", "")).rpartition(".")[2] == "float32"
+    except Exception:
+        return False
 
 
 def _least_above(value: float) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from milepost.money.position import Bound
+from milepost.tracking.counting import MOST_SAMPLES
 from milepost.tracking.series import Series, as_float, is_number
 from milepost.tracking.timer import Timer
 from milepost.tracking.unix_time import EARLIEST, LATEST, LATEST_ELAPSED_SECONDS, UNITS, in_seconds
@@ -55,8 +56,9 @@ def read(
     is told as elapsed time as wall time. A wall time before 1990 or after 2100 is none, but where all are such: they
     then count from some moment of their own. Elapsed time below 0 is none.
     """
-    if not math.isfinite(samples):
-        timer.said.warn("position", "an update was passed over: found samples=%r, expected a finite number", samples)
+    if not -math.inf < samples < MOST_SAMPLES:
+        message = "an update was passed over: found samples=%r, expected a finite number below 2**63"
+        timer.said.warn("position", message, samples)
         return None
     told = None if elapsed_seconds is None else float(elapsed_seconds)
     row = Row(metrics, int(samples), told, wall, wall_is_given, timer.told_bound)

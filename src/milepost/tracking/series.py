@@ -1,7 +1,7 @@
 """A metric under one smoothing, from the value that was logged to the thresholds that watch it."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from milepost.money.position import Position
@@ -111,16 +111,18 @@ class Series(Smoother):
             self.set_bounds()
 
 
+def missing(every_series: Iterable[Series], updates: int, names: Collection[str]) -> list[str]:
+    """Return the metrics that none of so many updates has borne, and that are not among ``names``."""
+    unborne = (each.metric for each in every_series if not (each.observations(updates) or each.skipped))
+    return [metric for metric in dict.fromkeys(unborne) if metric not in names]
+
+
 def by_metric(detectors: Iterable[Detector]) -> dict[tuple[str, Smoothing], Series]:
     """Return the series that thresholds are on, by metric and smoothing: those that have both in common share one."""
     grouped: dict[tuple[str, Smoothing], list[Detector]] = {}
     for detector in detectors:
         grouped.setdefault((detector.threshold.metric, detector.threshold.smoothing), []).append(detector)
     return {key: Series(*key, sharing) for key, sharing in grouped.items()}
-
-
-NO_NUMBER = (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError)
-"""What values of other people's classes raise when they are asked for a number that they don't have."""
 
 
 def as_float(value: Any) -> float:
@@ -130,7 +132,7 @@ def as_float(value: Any) -> float:
     """
     try:
         return _as_float(value)
-    except NO_NUMBER:
+    except Exception:  # of whatever class it is, it may raise anything, and other metrics are to be heard
         return math.nan
 
 
@@ -168,5 +170,5 @@ def is_number(value: Any) -> bool:
             return False
         item = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
         return getattr(item, "ndim", 0) == 0 and math.isnan(float(item)) and not isinstance(item, str)
-    except NO_NUMBER:
+    except Exception:
         return False

@@ -1,6 +1,8 @@
 """What a checkpoint holds of a tracked run: JSON-able, versioned, ledger included."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -95,9 +97,36 @@ class TrackerState(msgspec.Struct, frozen=True):
                 "it was saved by another release of Milepost, or is no state of a tracked run"
             )
         try:
-            return msgspec.convert(state, cls)
-        except (msgspec.ValidationError, ValueError) as error:
+            saved = msgspec.convert(state, cls)
+        except (msgspec.ValidationError, ValueError, RecursionError) as error:
             raise StateError(f"state: {error}; expected what state_dict() gave") from error
+        if fault := next(chain(_no_numbers(state), _faults(saved)), None):
+            raise StateError(f"state: found {fault}; expected what state_dict() gave")
+        return saved
+
+
+def _no_numbers(value: Any, where: str = "") -> Iterator[str]:
+    """Yield where what is no finite number stands: no figure comes of that."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield f"{value} at {where.lstrip('.')}"
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _no_numbers(each, f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for at, each in enumerate(value):
+            yield from _no_numbers(each, f"{where}.{at}")
+
+
+def _faults(saved: TrackerState) -> Iterator[str]:
+    """Yield what can't be of a state whose parts are each of their kind."""
+    if saved.elapsed_seconds < 0:
+        yield f"elapsed time of {saved.elapsed_seconds} s"
+    for segment in saved.ledger.segments:
+        quote = segment.quote
+        if not segment.marks:
+            yield f"no marks in segment {segment.id!r}"
+        elif quote is not None and min(quote.usd_per_hour, *(step.usd_per_hour for step in quote.steps), math.inf) < 0:
+            yield f"a price below 0 of segment {segment.id!r}"
 
 
 def state_of(

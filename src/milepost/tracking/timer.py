@@ -11,7 +11,7 @@ from milepost.log import Once
 from milepost.money.ledger import Ledger
 from milepost.money.position import Bound, Position
 from milepost.money.segment import INTERRUPTED, MarkKind, Segment
-from milepost.tracking.counting import OF_THE_CALLER, UPDATES
+from milepost.tracking.counting import MOST_SAMPLES, OF_THE_CALLER, UPDATES
 from milepost.tracking.trail import LEAST_HOLE_SECONDS, Trail
 
 ElapsedSource = Literal["caller", "clock", "wall"]
@@ -291,7 +291,7 @@ class Timer:
 
     def leave_a_trail(self, samples: int, elapsed_seconds: float) -> bool:
         """Take note of where an update stands that is due for the trail; say whether its samples are a number."""
-        if is_number := math.isfinite(samples):
+        if is_number := -math.inf < samples < MOST_SAMPLES:
             self.trail.add(int(samples), float(elapsed_seconds))
             self.due = self.trail.due
         return is_number

@@ -1,6 +1,6 @@
 """The tracker: takes observations, finds crossings, and says what each took."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from milepost.errors import nearest
@@ -9,13 +9,14 @@ from milepost.money.costs import billed_cost, cost_lines, total_cost
 from milepost.money.ledger import Ledger
 from milepost.money.position import Position
 from milepost.money.segment import MarkKind
+from milepost.text import clean
 from milepost.tracking.checkpoints import Checkpoints
 from milepost.tracking.crossing import Crossing, Detector
 from milepost.tracking.event import Event
 from milepost.tracking.moves import Moves
 from milepost.tracking.precision import is_single
 from milepost.tracking.result import CrossingCosts, ThresholdResult, result_of
-from milepost.tracking.series import Series, as_float, by_metric
+from milepost.tracking.series import Series, as_float, by_metric, missing
 from milepost.tracking.thresholds import PerformanceThreshold, require_unique_names
 from milepost.tracking.timer import SYSTEM_CLOCK, Clock, ProcessStart, Timer
 from milepost.tracking.unix_time import LATEST_ELAPSED_SECONDS
@@ -168,7 +169,7 @@ class PerformanceThresholdTracker:
         Args:
             name: What the time is spent on, such as ``evaluation``: a named phase of the run.
         """
-        self.timer.pause(None if name is None else str(name))
+        self.timer.pause(None if name is None else clean(str(name)))
 
     def resume(self) -> None:
         """Start the training timer again, after as many calls as there were to `pause`."""
@@ -176,7 +177,7 @@ class PerformanceThresholdTracker:
 
     def mark(self, kind: MarkKind, name: str | None = None) -> None:
         """Tie elapsed to wall time here: a ``heartbeat`` says that the run is alive, an ``end`` why it is over."""
-        self.timer.mark(kind, self.here, None if name is None else str(name))
+        self.timer.mark(kind, self.here, None if name is None else clean(str(name)))
 
     @property
     def ledger(self) -> Ledger:
@@ -247,14 +248,12 @@ class PerformanceThresholdTracker:
         results, cost_so_far = self.get_results(), self.calculate_total_cost()
         return figures(results, cost_so_far, self.ledger.current, self.here.wall_time)
 
-    def warn_of_missing(self, names: Iterable[str]) -> None:
+    def warn_of_missing(self, names: Collection[str]) -> None:
         """Warn, once for each, of metrics that no observation has borne so far and that are not among ``names``."""
-        known = set(names)
-        for series in self._series.values():
-            if series.metric in known or series.observations(self.timer.updates) or series.skipped:
-                continue
-            hint = nearest(series.metric, known, most=3, cutoff=0.5)
-            self.timer.said.warn(f"missing {series.metric}", "metric %r was never observed%s", series.metric, hint)
+        for metric in missing(self.series, self.timer.updates, names):
+            if not self.timer.said.has(f"missing {metric}"):
+                hint = nearest(metric, names, most=3, cutoff=0.5)
+                self.timer.said.warn(f"missing {metric}", "metric %r was never observed%s", metric, hint)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a later process needs to go on from here: JSON-able, versioned, ledger included."""
