@@ -181,7 +181,7 @@ class Written:
         return [name for name in names if name not in self.lacks and (can_be_late or name != "late_evaluation")]
 
 
-RESUMED = ("resumed", "resumed_with_new_timer", "resumed_twice", "timer_restart")
+RESUMED = ("resumed", "resumed_with_new_timer", "resumed_twice", "resumed_just_before", "timer_restart")
 
 TABLES = {
     "csv": Written(lambda folder, each: csv(folder / "log.csv", each, PLAIN), Tells(timer=True, boundaries=True)),

@@ -117,6 +117,7 @@ SCENARIOS = {
     "resumed": Training().train(25).resume(20 * STEP).train(20),
     "resumed_with_new_timer": Training(is_anew=True).train(25).resume(20 * STEP).train(20),
     "resumed_twice": Training().train(15).resume(10 * STEP).train(15).resume(20 * STEP).train(20),
+    "resumed_just_before": Training(is_anew=True).train(25).resume(24 * STEP).train(20),
     "late_evaluation": evaluated(40, every=5, lag=3),
     "hole": Training().train(20).hole().train(20),
     "hole_left_out": Training().train(20).hole().train(20),

@@ -100,8 +100,11 @@ class Moves:
             return last + step
         before = last - timer.told_offset
         if row.elapsed_seconds <= before / 2:
+            is_seen = row.samples + timer.count_offset == timer.samples  # another process came to the same count
+            since = 0.0 if is_seen else row.elapsed_seconds
             self._restart_timer(row, row.elapsed_seconds, last)
-            return last + row.elapsed_seconds
+            timer.told_offset += since - row.elapsed_seconds
+            return last + since
         if last - elapsed > ROUNDING_SECONDS + last * ROUNDING:
             timer.bound = "unknown"
             timer.untimed_because = (
