@@ -63,6 +63,7 @@ class Field(NamedTuple):
         unit: What is written after it; ``""`` for nothing.
         style: What stands between the key and it: ``quoted`` of JSON, ``sign``, ``space`` or ``bracket``.
         start: Where its key starts in the line.
+        at: Where it starts itself.
         is_duration: Whether it is written as ``h:mm:ss``.
         is_of: Whether it is written as ``n/N``.
     """
@@ -72,6 +73,7 @@ class Field(NamedTuple):
     unit: str
     style: str
     start: int
+    at: int
     is_duration: bool = False
     is_of: bool = False
 
@@ -98,12 +100,13 @@ def _every(line: str) -> Iterator[Field]:
             del path[-1:]
         elif match["quoted"]:
             name = ".".join([*filter(None, path), match["quoted"]])
-            yield Field(name, match["quoted_value"], "", "quoted", match.start())
+            yield Field(name, match["quoted_value"], "", "quoted", match.start(), match.start("quoted_value"))
         elif not SOURCES.search(match["key"]):
             style = next(name for name in SEPARATORS if match[name] is not None)
             value, unit = match["value"] or match["duration"], (match["unit"] or "").strip()
             is_duration = match["duration"] is not None
-            yield Field(match["key"], value, unit, style, match.start("key"), is_duration, match["total"] is not None)
+            at = match.start("duration" if is_duration else "value")
+            yield Field(match["key"], value, unit, style, match.start("key"), at, is_duration, match["total"] is not None)
 
 
 def seconds_of(duration: str) -> float:

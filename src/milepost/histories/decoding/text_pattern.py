@@ -52,17 +52,17 @@ def checked(texts: Sequence[str]) -> tuple[Pattern, ...]:
         except polars.exceptions.PolarsError as error:
             said = " ".join(str(error).split()).removeprefix("regex error: ")
             raise ConfigError(
-                f"--pattern: found {text!r}, which is no regular expression as Rust has them (no look-around, no "
+                f"--pattern: found '{text}', which is no regular expression as Rust has them (no look-around, no "
                 f"back-references): {said}"
             ) from error
         groups = tuple(GROUP.findall(text))
         if not groups:
             raise ConfigError(
-                f"--pattern: found no named group in {text!r}, expected some, such as (?P<step>\\d+) or (?P<loss>\\S+): "
+                f"--pattern: found no named group in '{text}', expected some, such as (?P<step>\\d+) or (?P<loss>\\S+): "
                 "step, samples, epoch, elapsed and time tell the position, any other name is a metric"
             )
         if not set(groups) - POSITIONS.keys() and len(texts) == 1:
-            raise ConfigError(f"--pattern: found no metric among the groups of {text!r}, expected one, as (?P<loss>\\S+)")
+            raise ConfigError(f"--pattern: found no metric among the groups of '{text}', expected one, as (?P<loss>\\S+)")
         found.append(Pattern(text, groups))
     return tuple(found)
 

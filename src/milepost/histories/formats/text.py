@@ -406,6 +406,8 @@ class PatternLog(Text):
         HistoryError: None matches any line of it; shows those that look most like them.
     """
 
+    closed = True
+
     def __init__(self, path: str, patterns: Sequence[Pattern]) -> None:
         super().__init__(path)
         self.patterns = patterns
@@ -421,7 +423,7 @@ class PatternLog(Text):
         for pattern, count in zip(patterns, counts, strict=True):
             if not count:
                 near = "; ".join(repr(shown(line)) for line in nearest_lines([pattern], first)) or "no line with a number"
-                reason = f"--pattern {pattern.text!r} matches no line of it; nearest: {near}"
+                reason = f"--pattern '{pattern.text}' matches no line of it; nearest: {near}"
                 if not any(counts):
                     raise HistoryError(f"{path}: {reason}")
                 self.warn("%s: %s", path, reason)
