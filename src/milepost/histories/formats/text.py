@@ -46,6 +46,7 @@ FEW = re.compile(r"(?i)^(?:per|of|max|maximum|total|num|number|every|last|best|w
 PER_ITERATION = re.compile(r"(?i)^elapsed time per iteration \((ms|s)\)$")
 """Megatron's, an average over the iterations since the line before."""
 
+PLURAL = {"steps": "step", "updates": "num_updates", "iters": "iter"}
 ELAPSED, WALL, SINCE_FIRST = "elapsed_seconds", "wall_time", "since_first_line"
 ROW, COUNTS, STAMP, ITERATION, AVERAGE = "\0row", "\0counts", "\0stamp", "\0iteration", "\0average"
 NO_STAMP = (None, None, 0.0, False)
@@ -117,7 +118,8 @@ def naming(key: str) -> Naming:
     is_place = before[-1:] == ["at"]
     if is_aside(f"{key.replace(' ', '/')}/x".replace("(", "/").replace(")", "")) and not is_place:
         return Naming(key, False)
-    ways = [text, name, re.sub(r"^(?:train|training|current|trainer)_", "", name)]
+    short = re.sub(r"^(?:train|training|current|trainer)_", "", name)
+    ways = [text, name, *([] if elapsed_clocks([short]) else [short]), PLURAL.get(name, name)]
     if last in ("step", "iter", "iteration", "epoch", "update") and not any(map(FEW.match, before)) and "/" not in name:
         ways.append(last)
     for way in ways:
