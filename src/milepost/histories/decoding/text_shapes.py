@@ -32,7 +32,7 @@ MOST_KINDS = 2000
 MOST_FIELDS = 500
 
 EVALUATION = re.compile(r"(?i)(?<![a-z])(eval|evaluation|val|valid|validation|test|testing)(?![a-z])")
-REFUSED = re.compile(r"\s*(?:[#<>\"'$]|//|--|[-+*] |%)")
+REFUSED = re.compile(r"\s*(?:[#<>\"'$]|//|--|[-+] |%)")
 CODE = re.compile(r"\bprint\w*\(|\bdef \w+\(|\breturn\b|\bimport\b|[;{\[(]\s*$|[=+!<>]=|[}\]]\s*,\s*$|^\s*[}\]]")
 RANK = re.compile(
     r"^\s*(?:\[?(?:[rR]ank|RANK|default)[ _:=]?(?P<a>\d+)\]?(?=[\]:\s|,])|(?P<b>\d{1,4}): |\[\d+,(?P<c>\d+)\]<\w+>:)"
@@ -95,6 +95,7 @@ class Shape(msgspec.Struct, frozen=True):
 
     Attributes:
         pattern: What they match, in Rust's syntax.
+        first: Their first key, with what stands after it.
         example: The first of them.
         columns: Their numbers by the name of their column.
         counters: Which columns count.
@@ -105,6 +106,7 @@ class Shape(msgspec.Struct, frozen=True):
     """
 
     pattern: str
+    first: str
     example: str
     columns: dict[str, Column]
     counters: tuple[str, ...]
@@ -227,7 +229,7 @@ def _shape(leader: str, lines: _Lines, naming: Callable[[str], Naming]) -> Shape
         )
         if is_counter:
             counters.append(column)
-    common = any(lines.with_other[name] >= LEAST_LINES for name in names)
+    common = not lines.example.lstrip().startswith("* ") and any(lines.with_other[name] >= LEAST_LINES for name in names)
     if LLM_C & columns.keys() and "s" in columns and lines.lines >= LEAST_LINES:
         columns = {"step" if name == "s" else name: column for name, column in columns.items()}
         common = True
@@ -240,6 +242,7 @@ def _shape(leader: str, lines: _Lines, naming: Callable[[str], Naming]) -> Shape
     word = in_val[1] if in_val else evaluation[1].lower() if evaluation and not counters_at(first.name) else None
     return Shape(
         pattern=f"^{leader}{start}{re.escape(first.name)}{separator}",
+        first=lines.example[first.start : first.at].rstrip() + " " * (first.style == "space"),
         example=lines.example,
         columns=columns,
         counters=tuple(counters) if common else (),

@@ -1,11 +1,16 @@
 """Numbers of lines of one shape, as columns: those that are asked for, by patterns that take linear time."""
 
+import re
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 import polars
 
 from milepost.histories.decoding.text_fields import SCALES, SECONDS, seconds_of
-from milepost.histories.decoding.text_shapes import IN_EPOCH, Column
+from milepost.histories.decoding.text_shapes import IN_EPOCH, Column, Shape
+
+
+MOST_IN_A_LINE = 1000
 
 
 class Place(NamedTuple):
@@ -64,6 +69,21 @@ def scaled(numbers: polars.Series, factor: float) -> polars.Series:
     if factor == 1.0:
         return numbers
     return numbers * factor if factor > 1 else numbers / round(1 / factor)
+
+
+def apart(lines: polars.Series, shape: Shape) -> polars.Series:
+    """Return lines with those taken apart that hold two of a shape: processes that print at once lose line ends."""
+    several = lines.str.count_matches(shape.first, literal=True) > shape.example.count(shape.first)
+    if several.any():
+        several = several & lines.str.contains(shape.pattern)
+    if not several.any():
+        return lines
+    begins = re.compile(shape.pattern.removeprefix("^"))
+    taken_apart = []
+    for line in lines.filter(several).to_list():
+        starts = [match.start() for match in islice(begins.finditer(line), MOST_IN_A_LINE)]
+        taken_apart.append("\n".join(line[at:end] for at, end in pairwise([0, *starts[1:], len(line)])))
+    return lines.scatter(several.arg_true(), taken_apart).str.split("\n").explode()
 
 
 def places_of(lines: polars.Series) -> Place:

@@ -23,7 +23,7 @@ from milepost.histories.decoding.text_pattern import Pattern, nearest_lines
 from milepost.histories.decoding.text_sample import Sample, sample_of
 from milepost.histories.decoding.text_shapes import Naming, Shape
 from milepost.histories.decoding.text_stamps import DATED, Dateless, dated, is_day_first, stamp_of
-from milepost.histories.decoding.text_values import PerIteration, places_of, values_of
+from milepost.histories.decoding.text_values import PerIteration, apart, places_of, values_of
 from milepost.histories.decoding.text_words import Words, read_words, words_of
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
@@ -285,7 +285,7 @@ class TextLog(Text):
             told, average = (values_of(lines, shape.columns[name], in_seconds=True) for name in ("train_time", "step_avg"))
             falls = (told.cast(polars.Float64, strict=False).diff() < 0).fill_null(False)
             warm = average.cast(polars.Float64, strict=False).is_nan().fill_null(False)
-            if (falls & warm).any():
+            if (falls & (warm | warm.shift(1, fill_value=False))).any():
                 notes.append("'train_time' is set back to 0 after the first steps: lines without a 'step_avg' tell no time")
                 return True
         return False
@@ -301,6 +301,8 @@ class TextLog(Text):
         if self.sample.repeats and len(lines):
             before, self.last_line = self.last_line, lines[-1]
             lines = lines.filter((lines != lines.shift(1, fill_value=before)).fill_null(True))
+        for shape in self.sample.shapes:
+            lines = apart(lines, shape)
         frames = []
         rest = polars.DataFrame({"line": lines}).with_row_index("row") if len(self.sample.shapes) > 1 else None
         for shape in self.sample.shapes:
