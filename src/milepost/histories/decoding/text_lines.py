@@ -9,7 +9,7 @@ import polars
 
 from milepost.histories.decoding.files import BLOCK_BYTES, BOM, FileBlock, blocks, is_url, last_line_end, opened
 
-CHUNK_BYTES = 12 * BLOCK_BYTES
+CHUNK_BYTES = 8 * BLOCK_BYTES
 """Of text that becomes one frame: some hundred thousand lines, which compiled code takes at once."""
 
 FIRST_BYTES = BLOCK_BYTES

@@ -98,19 +98,15 @@ def read_words(
     except polars.exceptions.PolarsError:
         return None
     is_row = table[_name(0)].str.starts_with(start).fill_null(False)
-    count = _count(data, start, is_first=True)
-    if int(is_row.sum()) != count:
-        return None
     if not is_row.all():
         table = table.filter(is_row)
     found = {}
     for name, (prefix, places) in wanted.items():
-        values = _values(table, prefix, places, shape.columns[name], in_seconds=in_seconds(name))
-        if values is None or len(values) - values.null_count() != (
-            count if name == first else _count(data, f" {prefix}", is_first=False)
-        ):
+        values = _values(table, prefix, places, shape.columns[name], is_whole=name in shape.counters)
+        told = 0 if values is None else len(values) - values.null_count()
+        if values is None or (told < table.height and told != _count(data, start, prefix, is_first=name == first)):
             return None
-        found[name] = values
+        found[name] = scaled(values, scale_of(shape.columns[name].unit, shape.columns[name].unit, in_seconds=in_seconds(name)))
     return polars.DataFrame(found) if found else None
 
 
@@ -119,16 +115,17 @@ def _name(at: int) -> str:
     return f"column_{at + 1}"
 
 
-def _count(data: bytes, text: str, *, is_first: bool) -> int:
-    """Return how often a text stands in a block; of one that is to be first, how many lines begin with it."""
-    sought = text.encode()
-    return data.count(b"\n" + sought) + data.startswith(sought) if is_first else data.count(sought)
+def _count(data: bytes, start: str, prefix: str, *, is_first: bool) -> int:
+    """Return in how many words of a block's lines a prefix may stand; of the first one, how many lines begin with it."""
+    if is_first:
+        return data.count(b"\n" + start.encode()) + data.startswith(start.encode())
+    return data.count(b" " + prefix.encode())
 
 
 def _values(
-    table: polars.DataFrame, prefix: str, places: tuple[int, ...], column: Column, *, in_seconds: bool
+    table: polars.DataFrame, prefix: str, places: tuple[int, ...], column: Column, *, is_whole: bool
 ) -> polars.Series | None:
-    """Return the numbers of a column; None where a word of its is none."""
+    """Return the numbers of a column; None where a word of it is none."""
     found: polars.Series | None = None
     for at in places:
         words = table[_name(at)]
@@ -136,14 +133,17 @@ def _values(
         if not is_of_it.any():
             continue
         written = words.str.slice(len(prefix))
+        example = written[is_of_it.arg_max() or 0]
         if column.unit:
             written = written.str.strip_suffix(column.unit)
-        elif "/" in (example := written.filter(is_of_it)[0]):
+        elif "/" in example:
             written = written.str.strip_suffix(example[example.index("/") :])
-        numbers = written.cast(polars.Float64, strict=False)
+        numbers = written.cast(polars.Int64, strict=False) if is_whole else written.cast(polars.Float64, strict=False)
         if not is_of_it.all():
             numbers = numbers.set(~is_of_it, None)
+        if numbers.null_count() > len(is_of_it) - is_of_it.sum():
+            return None
         found = numbers if found is None else found.fill_null(numbers)
     if found is None:
         return polars.Series(values=[None], dtype=polars.Float64).new_from_index(0, table.height)
-    return scaled(found, scale_of(column.unit, column.unit, in_seconds=in_seconds))
+    return found
