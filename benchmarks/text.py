@@ -14,11 +14,11 @@ LINES = 1_000_000
 
 
 def of_a_long_log() -> Iterator[Ratio]:
-    """`milepost replay` of a log as modded-nanoGPT writes it, against `grep -c val_loss` of the same file, by a pipe."""
+    """`milepost replay` of a log as modded-nanoGPT writes it, against `grep -c val_loss` by a pipe."""
     with tempfile.TemporaryDirectory() as folder:
         log = _write(Path(folder) / "train.log", LINES)
         yield side_by_side(
-            f"`milepost replay` of a text log of {LINES:,} lines, the whole process, against `grep -c val_loss` by a pipe",
+            f"`milepost replay` of a text log of {LINES:,} lines, the process, against `grep -c val_loss` by a pipe",
             lambda: subprocess.run(_replay(log), check=True, capture_output=True),
             lambda: subprocess.run(["grep", "-c", "val_loss", str(log)], check=True, capture_output=True, env=_plain()),
             bound=15,

@@ -258,7 +258,9 @@ TABLES = {
         Tells(timer=True),
     ),
     "text_wall": Written(
-        lambda folder, each: text(folder / "train.log", each, {"count": "samples"}, stamp="%Y/%m/%d %H:%M:%S,%f - INFO - "),
+        lambda folder, each: text(
+            folder / "train.log", each, {"count": "samples"}, stamp="%Y/%m/%d %H:%M:%S,%f - INFO - "
+        ),
         Tells(),
     ),
     "text_timer": Written(

@@ -60,7 +60,8 @@ def init(
         list[str] | None, typer.Option(metavar="PATH", help="Logs of runs that are over, to take metrics from.")
     ] = None,
     pattern: Annotated[
-        list[str] | None, typer.Option(metavar="REGEX", help="Reads lines of text, as for replay; else one is proposed.")
+        list[str] | None,
+        typer.Option(metavar="REGEX", help="Reads lines of text, as for replay; else one is proposed."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
 ) -> None:

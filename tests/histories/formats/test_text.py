@@ -43,7 +43,8 @@ def answer(result: ThresholdResult) -> Answer | None:
 
 def mmengine(row: int, epoch: int, at: int) -> str:
     told = "lr: 1.0e-02  eta: 0:10:00  time: 0.5012  data_time: 0.0100  memory: 5000"
-    return f"2022/05/10 12:{row:02}:01 - mmengine - INFO - Epoch(train)  [{epoch}][{at:4}/1000]  {told}  loss: {loss(row):.4f}"
+    place = f"Epoch(train)  [{epoch}][{at:4}/1000]"
+    return f"2022/05/10 12:{row:02}:01 - mmengine - INFO - {place}  {told}  loss: {loss(row):.4f}"
 
 
 KINDS: dict[str, tuple[str, str, Answer]] = {
@@ -65,8 +66,8 @@ KINDS: dict[str, tuple[str, str, Answer]] = {
     "megatron": (
         lines(
             lambda row: (
-                f" [2025-08-01 07:{row:02}:00] iteration {row * 10:8}/    5000 | consumed samples: {row * 1280:12} | elapsed "
-                f"time per iteration (ms): 6000.0 | lm loss: {loss(row):.6E} | number of nan iterations:   0 |"
+                f" [2025-08-01 07:{row:02}:00] iteration {row * 10:8}/    5000 | consumed samples: {row * 1280:12} | "
+                f"elapsed time per iteration (ms): 6000.0 | lm loss: {loss(row):.6E} | number of nan iterations:   0 |"
             )
         ),
         "lm loss <= 0.5",
@@ -107,14 +108,21 @@ KINDS: dict[str, tuple[str, str, Answer]] = {
         (10, "steps", None, None),
     ),
     "absl": (
-        lines(lambda row: f"I0228 23:{50 + row}:51.5 1399 train.py:{row}] step {row}: loss {loss(row):.4f}", range(1, 10))
-        + lines(lambda row: f"I0301 00:{row - 10:02}:51.5 1399 train.py:{row}] step {row}: loss {loss(row):.4f}", range(10, 20)),
+        lines(
+            lambda row: f"I0228 23:{50 + row}:51.5 1399 train.py:{row}] step {row}: loss {loss(row):.4f}", range(1, 10)
+        )
+        + lines(
+            lambda row: f"I0301 00:{row - 10:02}:51.5 1399 train.py:{row}] step {row}: loss {loss(row):.4f}",
+            range(10, 20),
+        ),
         "loss <= 0.5",
         (10, "steps", 9.0, "lower"),
     ),
     "new_year": (
         lines(lambda row: f"I1231 23:{50 + row}:51.5 1399 a.py:1] step {row}: loss {loss(row):.4f}", range(1, 10))
-        + lines(lambda row: f"I0101 00:{row - 10:02}:51.5 1399 a.py:1] step {row}: loss {loss(row):.4f}", range(10, 20)),
+        + lines(
+            lambda row: f"I0101 00:{row - 10:02}:51.5 1399 a.py:1] step {row}: loss {loss(row):.4f}", range(10, 20)
+        ),
         "loss <= 0.5",
         (10, "steps", 9.0, "lower"),
     ),
@@ -140,7 +148,11 @@ KINDS: dict[str, tuple[str, str, Answer]] = {
         (10_000, "steps", 10.0, None),
     ),
     "units_that_change": (
-        lines(lambda row: f"step {row} loss {loss(row)} elapsed " + (f"{row * 120}ms" if row < 9 else f"{row * 0.12:.2f}s")),
+        lines(
+            lambda row: (
+                f"step {row} loss {loss(row)} elapsed " + (f"{row * 120}ms" if row < 9 else f"{row * 0.12:.2f}s")
+            )
+        ),
         "loss <= 0.5",
         (10, "steps", 0.02, None),
     ),
@@ -155,12 +167,15 @@ KINDS: dict[str, tuple[str, str, Answer]] = {
         (10, "steps", 10.0, None),
     ),
     "progress_bar": (
-        "".join(f"\rEpoch 0: {row * 5}%|███  | {row}/20 [00:{row:02}<00:10, loss={loss(row):.3f}]" for row in ROWS) + "\n",
+        "".join(f"\rEpoch 0: {row * 5}%|███  | {row}/20 [00:{row:02}<00:10, loss={loss(row):.3f}]" for row in ROWS)
+        + "\n",
         "loss <= 0.5",
         (10, "steps", None, None),
     ),
     "places_in_epochs": (
-        lines(lambda row: f"Epoch [{1 + (row - 1) // 4}/5], Step [{((row - 1) % 4 + 1) * 5}/20], Loss: {loss(row):.4f}"),
+        lines(
+            lambda row: f"Epoch [{1 + (row - 1) // 4}/5], Step [{((row - 1) % 4 + 1) * 5}/20], Loss: {loss(row):.4f}"
+        ),
         "Loss <= 0.5",
         (50, "steps", None, None),
     ),
@@ -170,7 +185,7 @@ KINDS: dict[str, tuple[str, str, Answer]] = {
         (10, "steps", None, None),
     ),
     "no_numbers_between": (
-        lines(lambda row: f"step:{row} loss:{ {3: 'nan', 4: '-inf', 5: 'N/A'}.get(row, f'{loss(row):.4f}')}"),
+        lines(lambda row: f"step:{row} loss:{ {3: 'nan', 4: '-inf', 5: 'N/A'}.get(row, f'{loss(row):.4f}') }"),
         "loss <= 0.5",
         (10, "steps", None, None),
     ),
@@ -251,7 +266,9 @@ def test_what_is_read_is_said_in_one_line(tmp_path: Path) -> None:
     log = tmp_path / "train.log"
     log.write_text(lines(lambda row: f"step:{row}/20 loss:{loss(row)} train_time:{row}ms"))
     (note,) = one(log).notes
-    assert note == "text: lines like 'step:1/20 loss:0.95 train_time:1ms' are read, for 'step', 'loss', 'train_time' (ms)"
+    assert (
+        note == "text: lines like 'step:1/20 loss:0.95 train_time:1ms' are read, for 'step', 'loss', 'train_time' (ms)"
+    )
 
 
 def test_a_timer_that_is_set_back_after_its_first_steps_counts_from_there(tmp_path: Path) -> None:
@@ -259,7 +276,9 @@ def test_a_timer_that_is_set_back_after_its_first_steps_counts_from_there(tmp_pa
     log = tmp_path / "train.txt"
     log.write_text(
         lines(lambda row: f"step:{row}/20 val_loss:{loss(row)} train_time:{90 + row}000ms step_avg:nanms", range(1, 6))
-        + lines(lambda row: f"step:{row}/20 val_loss:{loss(row)} train_time:{row - 5}000ms step_avg:1.00ms", range(6, 21))
+        + lines(
+            lambda row: f"step:{row}/20 val_loss:{loss(row)} train_time:{row - 5}000ms step_avg:1.00ms", range(6, 21)
+        )
     )
     assert answer(result_of(log, "val_loss <= 0.5")) == (10, "steps", round(5 / 60, 6), None)
 
@@ -268,7 +287,12 @@ def test_the_average_of_iterations_is_added_up_over_those_since_the_line_before(
     """100 iterations of 2 s, 100 of 3 s; then the run goes on from iteration 100 in another process: 100 of 4 s."""
     line = " iteration {:8}/ 1000 | elapsed time per iteration (s): {:.1f} | lm loss: {:.3E} |\n"
     log = tmp_path / "train.log"
-    log.write_text(line.format(100, 2.0, 3.0) + line.format(200, 3.0, 2.0) + line.format(200, 4.0, 2.0) + line.format(300, 4.0, 1.0))
+    log.write_text(
+        line.format(100, 2.0, 3.0)
+        + line.format(200, 3.0, 2.0)
+        + line.format(200, 4.0, 2.0)
+        + line.format(300, 4.0, 1.0)
+    )
     # The line of iteration 200 again adds nothing: of it nobody knows where that process began.
     result = result_of(log, "lm loss <= 1")
     assert answer(result) == (300, "steps", 900 / 60, None)
@@ -287,14 +311,12 @@ def test_chunks_join(tmp_path: Path) -> None:
     log = tmp_path / "train.log"
     pad = "x" * 200
     rows = CHUNK_BYTES // 100
-    stamp = "{:02}:{:02}:{:02}".format
-    log.write_text(
-        "".join(
-            f"{stamp(23 * (row < 3600) + row // 3600 - (row >= 3600), row // 60 % 60, row % 60)} step {row} loss {1 / row:.9f} {pad}\n"
-            for row in range(1, 7200)
-        )
-        + "".join(f"01:{59}:59 step {row} loss {1 / row:.9f} {pad}\n" for row in range(7200, rows))
-    )
+
+    def line(row: int) -> str:
+        hour, second = divmod(23 * 3600 + min(row, 7200), 3600)
+        return f"{hour % 24:02}:{second // 60:02}:{second % 60:02} step {row} loss {1 / row:.9f} {pad}"
+
+    log.write_text(lines(line, range(1, rows)))
     result = result_of(log, f"loss <= {1 / 7000:.9f}")
     assert answer(result) == (7000, "steps", round(6999 / 60, 6), "lower")
 

@@ -26,7 +26,18 @@ SECONDS: dict[str, float] = {
 SPOKEN = ("ms", "s", "sec", "secs", "seconds", "min", "mins", "minutes", "h", "hours", "%")
 """Units that may stand a space after their number."""
 
-OTHERS = ("%", "[KMGT]i?B", "x", r"[a-zA-Z]{1,12}/(?:s|sec|second|it|step|GPU|gpu)", "it", "°C?", "W", "Hz", "GFLOPS", "TFLOPS")
+OTHERS = (
+    "%",
+    "[KMGT]i?B",
+    "x",
+    r"[a-zA-Z]{1,12}/(?:s|sec|second|it|step|GPU|gpu)",
+    "it",
+    "°C?",
+    "W",
+    "Hz",
+    "GFLOPS",
+    "TFLOPS",
+)
 UNIT = "|".join([*sorted((*SECONDS, *SCALES), key=len, reverse=True), *OTHERS])
 UNITS = rf"(?:{UNIT}| (?:{'|'.join(sorted(SPOKEN, key=len, reverse=True))}))"
 
@@ -106,7 +117,9 @@ def _every(line: str) -> Iterator[Field]:
             value, unit = match["value"] or match["duration"], (match["unit"] or "").strip()
             is_duration = match["duration"] is not None
             at = match.start("duration" if is_duration else "value")
-            yield Field(match["key"], value, unit, style, match.start("key"), at, is_duration, match["total"] is not None)
+            yield Field(
+                match["key"], value, unit, style, match.start("key"), at, is_duration, match["total"] is not None
+            )
 
 
 def seconds_of(duration: str) -> float:

@@ -58,11 +58,13 @@ def checked(texts: Sequence[str]) -> tuple[Pattern, ...]:
         groups = tuple(GROUP.findall(text))
         if not groups:
             raise ConfigError(
-                f"--pattern: found no named group in '{text}', expected some, such as (?P<step>\\d+) or (?P<loss>\\S+): "
+                f"--pattern: found no named group in '{text}', expected some, such as (?P<step>\\d+): "
                 "step, samples, epoch, elapsed and time tell the position, any other name is a metric"
             )
         if not set(groups) - POSITIONS.keys() and len(texts) == 1:
-            raise ConfigError(f"--pattern: found no metric among the groups of '{text}', expected one, as (?P<loss>\\S+)")
+            raise ConfigError(
+                f"--pattern: found no metric among the groups of '{text}', expected one, as (?P<loss>\\S+)"
+            )
         found.append(Pattern(text, groups))
     return tuple(found)
 

@@ -46,7 +46,9 @@ def propose(path: str, naming: Callable[[str], Naming], is_clock: Callable[[str]
     Raises:
         HistoryError: It can't be read.
     """
-    lines = next((lines_of(chunk.data) for chunk in chunks(path, least=FIRST_BYTES)), polars.Series("line", [], polars.String))
+    lines = next(
+        (lines_of(chunk.data) for chunk in chunks(path, least=FIRST_BYTES)), polars.Series("line", [], polars.String)
+    )
     for shape in shapes_of(sampled(lines), naming):
         of_it = lines.filter(lines.str.contains(shape.pattern))
         if len(of_it) < LEAST_LINES or len(shape.columns) < 2:
@@ -87,7 +89,9 @@ def _pattern(shape: Shape, counter: str, is_clock: Callable[[str], bool]) -> str
     used = {"time"} if has_date else set[str]()
     for field in sorted(chosen, key=lambda each: each.at):
         name = names[field.name]
-        group = "step" if name == counter else "elapsed" if is_clock(name) and "elapsed" not in used else _group(name, used)
+        group = (
+            "step" if name == counter else "elapsed" if is_clock(name) and "elapsed" not in used else _group(name, used)
+        )
         used.add(group)
         number = r"\d+" if group == "step" else r"[^\s,;|)\]}]+"
         before = re.sub(r"(?:\\?\s)+", lambda _: r"\s+", re.escape(_start(field, line)))

@@ -7,7 +7,15 @@ import msgspec
 import polars
 
 from milepost.histories.decoding.files import blocks
-from milepost.histories.decoding.text_lines import FIRST_BYTES, SAMPLE_BYTES, chunks, cleaned, end_of, lines_of, whole_lines
+from milepost.histories.decoding.text_lines import (
+    FIRST_BYTES,
+    SAMPLE_BYTES,
+    chunks,
+    cleaned,
+    end_of,
+    lines_of,
+    whole_lines,
+)
 from milepost.histories.decoding.text_shapes import LEAST_LINES, Naming, Shape, sampled, shapes_of
 from milepost.histories.decoding.text_values import places_of, values_of
 
@@ -95,7 +103,9 @@ def _sample(parts: list[polars.Series], naming: Callable[[str], Naming]) -> Samp
     if not counting:
         return None
     kept = _beside(counting[:MOST_SHAPES], shapes)
-    repeats = (lines == lines.shift(1)).fill_null(False) & lines.str.contains("|".join(f"(?:{s.pattern})" for s in counting))
+    repeats = (lines == lines.shift(1)).fill_null(False) & lines.str.contains(
+        "|".join(f"(?:{s.pattern})" for s in counting)
+    )
     return Sample(lines, tuple(kept), begins_anew, bool(repeats.any()))
 
 
@@ -114,7 +124,7 @@ def _beside(counting: list[Shape], shapes: list[Shape]) -> list[Shape]:
     trained = {name for shape in counting if shape.evaluation is None for name in shape.columns}
     positions = {name for shape in counting for name in shape.counters}
     counted = {shape.pattern for shape in counting}
-    kept = []
+    kept: list[Shape] = []
     for shape in shapes:
         columns = shape.columns
         if shape.evaluation is not None:
@@ -139,7 +149,9 @@ def lines_with(path: str, names: Collection[str]) -> polars.Series:
         HistoryError: It can't be read.
     """
     words = {name.encode("utf-8", "replace") for name in names}
-    words |= {word.rpartition(b".")[2] for word in words if b"." in word} | {word.partition(b"/")[2] for word in words if b"/" in word}
+    words |= {word.rpartition(b".")[2] for word in words if b"." in word} | {
+        word.partition(b"/")[2] for word in words if b"/" in word
+    }
     found: list[bytes] = []
     for block in blocks(path, whole_records=whole_lines):
         for word in filter(None, words):

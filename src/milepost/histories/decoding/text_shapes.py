@@ -2,16 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import msgspec
 import polars
 
 from milepost.histories.decoding.text_fields import (
-    END,
     LONGEST_LINE,
-    NUMBER,
     SEPARATORS,
     Field,
     duration_pattern_of,
@@ -43,7 +41,7 @@ IN_EPOCH = (
     r"(?:[eE]poch|EPOCH|Train)\s*(?:\(train\))?\s*[:=#]?\s*\[?\s*(\d+)\s*(?:/\s*\d+\s*)?\]?[\s:,|\-]*(?:\d+%\|[^|]*\|\s*)?"
     r"(?:(?:[sS]tep|[bB]atch|[iI]ter|[iI]teration|[iI]t)\s*[:=]?\s*)?[\[(]?\s*(\d+)\s*/\s*(\d+)(?:[\]\s(:,|<)]|$)"
 )
-"""``Epoch [1/10], Step [100/600]``, ``Epoch(train) [1][ 100/1000]``, ``epoch 001:    100 / 2000``: a place in an epoch."""
+"""``Epoch [1/10], Step [100/600]``, ``Epoch(train) [1][ 100/1000]``, ``epoch 001: 100 / 2000``: a place in an epoch."""
 
 LLM_C = {"tel", "trl"}
 """The test's and the training's loss in logs of llm.c, where ``s`` is the step."""
@@ -142,7 +140,7 @@ class _Lines:
 
 
 def sampled(lines: polars.Series) -> list[tuple[str, int]]:
-    """Return lines that may tell a number under a key: of those that differ in digits alone the first few, and how many."""
+    """Return lines that may tell a number under a key: of those alike but for digits the first few, and how many."""
     may = lines.filter(lines.str.contains(r"[^\W\d].*[\d]|[nN]a[nN]") & (lines.str.len_bytes() < LONGEST_LINE))
     if not len(may):
         return []
@@ -229,7 +227,9 @@ def _shape(leader: str, lines: _Lines, naming: Callable[[str], Naming]) -> Shape
         )
         if is_counter:
             counters.append(column)
-    common = not lines.example.lstrip().startswith("* ") and any(lines.with_other[name] >= LEAST_LINES for name in names)
+    common = not lines.example.lstrip().startswith("* ") and any(
+        lines.with_other[name] >= LEAST_LINES for name in names
+    )
     if LLM_C & columns.keys() and "s" in columns and lines.lines >= LEAST_LINES:
         columns = {"step" if name == "s" else name: column for name, column in columns.items()}
         common = True

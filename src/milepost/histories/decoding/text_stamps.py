@@ -28,7 +28,7 @@ MOST_BEFORE = 120
 DAY = 86400.0
 YEAR = 365 * DAY
 NEAR = 0.1
-"""Times that fall by no more than this part of a day or a year are out of order; by more, midnight or New Year lies between."""
+"""Times that fall by no more than this part of a day or a year are out of order; else midnight or New Year came."""
 
 _KINDS = [
     (kind, re.compile(rf"(?<![\w.:/-]){pattern}(?![\w:/-])" if kind != "unix" else rf"^[\[(]?{pattern}(?=[\])\s:|,])"))
@@ -146,5 +146,10 @@ class Dateless:
             month, day = reversed(two) if self.day_first else two
         month = month.cast(polars.Int64)
         self.is_leap = self.is_leap or bool(((month == 2) & (day == 29)).any())
-        days = polars.select(polars.date(2000 if self.is_leap else 2001, month, day)).to_series().dt.ordinal_day()
+        days = (
+            polars.DataFrame({"m": month, "d": day})
+            .select(polars.date(2000 if self.is_leap else 2001, "m", "d"))
+            .to_series()
+            .dt.ordinal_day()
+        )
         return clock + days.cast(polars.Float64) * DAY

@@ -9,7 +9,6 @@ import polars
 from milepost.histories.decoding.text_fields import SCALES, SECONDS, seconds_of
 from milepost.histories.decoding.text_shapes import IN_EPOCH, Column, Shape
 
-
 MOST_IN_A_LINE = 1000
 
 

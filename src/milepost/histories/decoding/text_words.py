@@ -11,7 +11,7 @@ from typing import NamedTuple
 import polars
 
 from milepost.histories.decoding.text_shapes import Column, Shape
-from milepost.histories.decoding.text_values import scaled, scale_of
+from milepost.histories.decoding.text_values import scale_of, scaled
 
 MOST_LINES = 1000
 MOST_WORDS = 40
@@ -106,7 +106,9 @@ def read_words(
         told = 0 if values is None else len(values) - values.null_count()
         if values is None or (told < table.height and told != _count(data, start, prefix, is_first=name == first)):
             return None
-        found[name] = scaled(values, scale_of(shape.columns[name].unit, shape.columns[name].unit, in_seconds=in_seconds(name)))
+        found[name] = scaled(
+            values, scale_of(shape.columns[name].unit, shape.columns[name].unit, in_seconds=in_seconds(name))
+        )
     return polars.DataFrame(found) if found else None
 
 
@@ -116,7 +118,7 @@ def _name(at: int) -> str:
 
 
 def _count(data: bytes, start: str, prefix: str, *, is_first: bool) -> int:
-    """Return in how many words of a block's lines a prefix may stand; of the first one, how many lines begin with it."""
+    """Return in how many words of a block's lines a prefix may stand; of the first, how many lines begin so."""
     if is_first:
         return data.count(b"\n" + start.encode()) + data.startswith(start.encode())
     return data.count(b" " + prefix.encode())

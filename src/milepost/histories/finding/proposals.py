@@ -6,8 +6,9 @@ from milepost.errors import HistoryError
 from milepost.histories.decoding.text_proposal import Proposal, propose
 from milepost.histories.finding.discovery import find_logs
 from milepost.histories.finding.log import LeftOut
-from milepost.histories.formats.text import NO_LOGS, naming
+from milepost.histories.formats.text import NO_LOGS
 from milepost.histories.tables.names import elapsed_clocks
+from milepost.histories.tables.text_names import naming
 
 
 def proposals(paths: Sequence[str]) -> Iterator[tuple[str, Proposal]]:

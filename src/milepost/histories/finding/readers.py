@@ -28,7 +28,9 @@ def load_readers(format: str | None = None, patterns: Sequence[str] = ()) -> lis
         raise MissingExtra("polars", "replay", "reading logs")
     if patterns:
         if format not in (None, "text"):
-            raise ConfigError(f"--pattern: found the format {format!r} beside it, expected text: patterns read lines of text")
+            raise ConfigError(
+                f"--pattern: found the format {format!r} beside it, expected text: patterns read lines of text"
+            )
         from milepost.histories.decoding.text_pattern import checked
         from milepost.histories.formats.text import TextReader
 
