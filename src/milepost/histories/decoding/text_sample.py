@@ -102,10 +102,11 @@ def _sample(parts: list[polars.Series], naming: Callable[[str], Naming]) -> Samp
             counting.append(shape)
     if not counting:
         return None
-    kept = _beside(counting[:MOST_SHAPES], shapes)
-    repeats = (lines == lines.shift(1)).fill_null(False) & lines.str.contains(
-        "|".join(f"(?:{s.pattern})" for s in counting)
-    )
+    counts = lines.str.contains("|".join(f"(?:{shape.pattern})" for shape in counting))
+    after = lines[counts.arg_max() or 0 :]
+    others = [shape for shape in shapes if not shape.counts and after.str.contains(shape.pattern).any()]
+    kept = _beside(counting[:MOST_SHAPES], [*counting, *others[:MOST_SHAPES]], naming)
+    repeats = (lines == lines.shift(1)).fill_null(False) & counts
     return Sample(lines, tuple(kept), begins_anew, bool(repeats.any()))
 
 
@@ -116,7 +117,7 @@ def _rises(lines: polars.Series, shape: Shape, name: str) -> bool:
     return len(told) >= LEAST_LINES and bool((steps > 0).any()) and int((steps < 0).sum()) <= MOST_FALLS * len(steps)
 
 
-def _beside(counting: list[Shape], shapes: list[Shape]) -> list[Shape]:
+def _beside(counting: list[Shape], shapes: list[Shape], naming: Callable[[str], Naming]) -> list[Shape]:
     """Return shapes that count with those beside them, with evaluations under names of their own.
 
     A line of an evaluation may call its loss as a line of training does: it is ``val/loss`` then.
@@ -134,7 +135,11 @@ def _beside(counting: list[Shape], shapes: list[Shape]) -> list[Shape]:
             }
         if shape.pattern not in counted:
             told = {name for each in kept for name in each.columns} | trained
-            columns = {name: column for name, column in columns.items() if name not in told}
+            columns = {
+                name: column
+                for name, column in columns.items()
+                if name not in told and not naming(column.key).is_position
+            }
             if not columns or shape.counts:
                 continue
         kept.append(msgspec.structs.replace(shape, columns=columns))

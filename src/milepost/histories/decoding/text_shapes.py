@@ -120,10 +120,11 @@ class Shape(msgspec.Struct, frozen=True):
 
 
 class Naming(NamedTuple):
-    """What a key is called as a column, and whether that counts."""
+    """What a key is called as a column, whether that counts, and whether it may tell a position at all."""
 
     column: str
     is_counter: bool
+    is_position: bool = False
 
 
 class _Lines:
@@ -213,7 +214,7 @@ def _shape(leader: str, lines: _Lines, naming: Callable[[str], Naming]) -> Shape
     counters = []
     names = list(lines.fields)
     for name, fields in lines.fields.items():
-        column, is_counter = naming(name)
+        column, is_counter, _ = naming(name)
         first = fields[0]
         columns.setdefault(
             column,

@@ -31,7 +31,7 @@ def naming(key: str) -> Naming:
         ways.append(last)
     for way in ways:
         if next(counters([way]), None) is not None:
-            return Naming(way, "frame" not in way and "time/" not in way)
+            return Naming(way, "frame" not in way and "time/" not in way, True)
         if elapsed_clocks([way]):
-            return Naming(way, False)
+            return Naming(way, False, True)
     return Naming(key, last in ("episode", "episodes", "round", "it"))
