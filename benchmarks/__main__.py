@@ -19,6 +19,7 @@ from benchmarks.replay import (
 )
 from benchmarks.report import of_a_report
 from benchmarks.store import of_updates_that_are_kept
+from benchmarks.text import of_a_long_log, of_a_long_log_s_memory
 from benchmarks.timing import machine
 from benchmarks.tracker import against_another, against_wandb, of_imports, of_updates
 
@@ -31,7 +32,7 @@ def main() -> None:
     for measure in others or (
         *(against_wandb, of_updates, of_updates_that_are_kept),
         *(of_runs, of_updates_beside_a_hanging_server, of_imports, of_a_report),
-        *(of_event_files, of_files_of_wandb, of_tables),
+        *(of_event_files, of_files_of_wandb, of_tables, of_a_long_log, of_a_long_log_s_memory),
         *(of_the_kernel, of_parquet, of_a_footer, of_two_workers, of_memory, of_a_small_replay),
     ):
         for ratio in measure():

@@ -61,6 +61,7 @@ ONE_OF_EACH: dict[str, Any] = {
     "threshold": ["m > 1"],
     "samples_per_step": 64,
     "gap": "10m",
+    "pattern": [r"(?P<step>\d+) (?P<m>\S+)"],
     "join": True,
     "nodes": 2,
     "spot": False,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,17 @@ def mlperf(path: Path, training: Training) -> Path:
     return path
 
 
+def text(path: Path, training: Training, names: Names, *, stamp: str = "") -> Path:
+    """Write lines of text, with a stamp before each where a form of it is given."""
+    lines = []
+    for row in training.rows:
+        when = datetime.fromtimestamp(row.wall, UTC).strftime(stamp)
+        told = " | ".join(f"{name}: {value!r}" for name, value in columns(row, names).items())
+        lines.append(f"{when}{told}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 class Written:
     """A way to write trainings down.
 
@@ -238,6 +250,25 @@ TABLES = {
         Tells(timer=True),
         reward=RAY["reward"],
         evaluation="evaluation.episode_reward_mean",
+    ),
+    "text": Written(
+        lambda folder, each: text(
+            folder / "train.log", each, {"count": "consumed samples", "timer": "elapsed"}, stamp="[%Y-%m-%d %H:%M:%S] "
+        ),
+        Tells(timer=True),
+    ),
+    "text_wall": Written(
+        lambda folder, each: text(
+            folder / "train.log", each, {"count": "samples"}, stamp="%Y/%m/%d %H:%M:%S,%f - INFO - "
+        ),
+        Tells(),
+    ),
+    "text_timer": Written(
+        lambda folder, each: text(folder / "train.log", each, {"count": "samples", "timer": "elapsed"}),
+        Tells(timer=True, wall=False),
+    ),
+    "text_untimed": Written(
+        lambda folder, each: text(folder / "train.log", each, {"count": "step"}), Tells(wall=False, unit="steps")
     ),
     "mlperf": Written(
         lambda folder, each: mlperf(folder / "result_0.txt", each),

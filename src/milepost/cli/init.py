@@ -3,7 +3,8 @@
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,7 @@ thresholds:
 """
 
 MOST_METRICS = 30
+MOST_PROPOSALS = 3
 
 ENTRY = """\
   - name: "{name}"
@@ -57,23 +59,42 @@ def init(
     logs: Annotated[
         list[str] | None, typer.Option(metavar="PATH", help="Logs of runs that are over, to take metrics from.")
     ] = None,
+    pattern: Annotated[
+        list[str] | None,
+        typer.Option(metavar="REGEX", help="Reads lines of text, as for replay; else one is proposed."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
 ) -> None:
     """Write a starter thresholds file; with --logs, of the metrics that are there and how far they came."""
     if logs:
-        _write(path, _from_logs(path, logs), force=force)
+        if not pattern:
+            _propose(logs)
+        _write(path, _from_logs(path, logs, pattern or ()), force=force)
         return
+    if pattern:
+        raise ConfigError("init: expected --logs beside --pattern, which reads their lines")
     name = _name(metric, target)
     PerformanceThreshold(name, metric, target)
     text = TEMPLATE.format(path=path, name=name, metric=json.dumps(metric, ensure_ascii=False), target=target) + TAIL
     _write(path, text, force=force)
 
 
-def _from_logs(path: Path, logs: list[str]) -> str:
+def _propose(logs: list[str]) -> None:
+    """Show patterns that would read text which is not read as it stands, each with what it would read."""
+    from milepost.histories.finding.proposals import proposals
+
+    for where, found in islice(proposals(logs), MOST_PROPOSALS):
+        typer.echo(f"{where}: not read as it stands. This pattern would read {found.lines} of its first lines, such as")
+        typer.echo(f"  {found.example}\n  --pattern '{found.pattern}'")
+        for row in found.rows:
+            typer.echo("    " + ", ".join(f"{name}={value}" for name, value in row.items()))
+
+
+def _from_logs(path: Path, logs: list[str], patterns: Sequence[str]) -> str:
     """Return a file with a threshold for each metric of logs, at the best that they reached."""
     entries = []
     names: set[str] = set()
-    for seen in list(metrics_in_logs(logs).values())[:MOST_METRICS]:
+    for seen in list(metrics_in_logs(logs, patterns=patterns).values())[:MOST_METRICS]:
         falls = seen.last < seen.first
         target = _rounded(seen.lowest, math.ceil) if falls else _rounded(seen.highest, math.floor)
         name = _name(seen.metric, target)

@@ -43,6 +43,10 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
         bool | None,
         typer.Option("--join/--no-join", help="Whether logs that belong together are one run; else they tell."),
     ] = None
+    pattern: Annotated[
+        list[str] | None,
+        typer.Option(metavar="REGEX", help=r"Reads lines of text: 'step (?P<step>\d+) loss (?P<loss>\S+)'; several."),
+    ] = None
     instance: Annotated[str | None, typer.Option(help="Type of each node that they ran on.")] = None
     nodes: Annotated[int | None, typer.Option(help="How many.", min=1)] = None
     spot: Annotated[bool | None, typer.Option("--spot/--on-demand", help="How they were paid for.")] = None

@@ -27,11 +27,12 @@ OWN = {
     "jsonl": "milepost.histories.formats.jsonl:JsonLinesReader",
     "json": "milepost.histories.formats.json_whole:JsonReader",
     "console": "milepost.histories.formats.console:ConsoleReader",
+    "text": "milepost.histories.formats.text:TextReader",
 }
 """Milepost's own readers, the most specific first: a file is of the first format that claims it.
 
 Other packages add theirs to the entry-point group ``milepost.histories``; they are asked before `GENERIC` ones.
 """
 
-GENERIC = ("parquet", "csv", "jsonl", "json", "console")
-"""Formats that take any table."""
+GENERIC = ("parquet", "csv", "jsonl", "json", "console", "text")
+"""Formats that take any table, or any text."""

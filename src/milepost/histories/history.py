@@ -146,6 +146,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         samples_source: The column or tag that counts them.
         started_at: Unix seconds (UTC) at which the log says that the run began (writer opened, init, run start), where
             it does. A start after the first row is none.
+        counts_from_first: Whether elapsed time is that since the first row, and no more is known of the start.
         run_seconds: How long the log says that the whole run took.
         fleet_usd_per_hour: What the log says that an hour of all its machines cost.
         instance_type: What the log says that it ran on.
@@ -167,6 +168,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     samples_unit: SamplesUnit | None = "samples"
     samples_source: str | None = None
     started_at: float | None = None
+    counts_from_first: bool = False
     run_seconds: float | None = None
     fleet_usd_per_hour: float | None = None
     instance_type: str | None = None

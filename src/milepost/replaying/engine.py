@@ -157,7 +157,7 @@ def _tracker(
 ) -> PerformanceThresholdTracker:
     clock = Clock(monotonic=lambda: 0.0, utc=lambda: start)
     tracker = PerformanceThresholdTracker(thresholds, ledger=ledger, clock=clock)
-    tracker.timer.is_of_log, tracker.timer.start_known = True, start_known
+    tracker.timer.is_of_log, tracker.timer.start_known = True, start_known and not history.counts_from_first
     tracker.timer.counting = Counting(history.samples_unit, history.samples_source, history.uncounted_because)
     return tracker
 

@@ -37,18 +37,21 @@ class LoggedMetric(msgspec.Struct):
     highest: float
 
 
-def metrics_in_logs(paths: Sequence[str], wanted: Wanted | None = None) -> dict[str, LoggedMetric]:
+def metrics_in_logs(
+    paths: Sequence[str], wanted: Wanted | None = None, patterns: Sequence[str] = ()
+) -> dict[str, LoggedMetric]:
     """Return what is known of each metric that logs bear, by its key, smoothed as thresholds are by default.
 
     Args:
         paths: Files, folders, globs and addresses of logs.
         wanted: How their columns are to be understood.
+        patterns: Regular expressions that lines of text are read by.
 
     Raises:
         HistoryError: Nothing could be read.
     """
     found: dict[str, LoggedMetric] = {}
-    for history in islice(_histories(paths, wanted or Wanted()), MOST_RUNS):
+    for history in islice(_histories(paths, wanted or Wanted(), patterns), MOST_RUNS):
         smoothers: dict[str, Smoother] = {}
         try:
             for rows in history.rows():
@@ -61,9 +64,9 @@ def metrics_in_logs(paths: Sequence[str], wanted: Wanted | None = None) -> dict[
     return found
 
 
-def _histories(paths: Sequence[str], wanted: Wanted) -> Iterator[History]:
+def _histories(paths: Sequence[str], wanted: Wanted, patterns: Sequence[str]) -> Iterator[History]:
     """Yield the histories under paths; logs that can't be read are passed over."""
-    for log in Collected(()).readable(find_logs(paths)):
+    for log in Collected(()).readable(find_logs(paths, patterns=patterns)):
         try:
             yield from map(encodable, log.reader.histories(log.files, log.run, wanted))
         except HistoryError as error:

@@ -1,6 +1,6 @@
 """Replays each run of logs."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from os import PathLike
@@ -50,6 +50,7 @@ def replay(
     run_column: str | None = None,
     gap: str | None = None,
     join: bool | None = None,
+    pattern: Sequence[str] | str | None = None,
     instance: Instance | Mapping[str, Any] | str | None = None,
     price_per_hour: float | None = None,
     source: str | None = None,
@@ -87,6 +88,8 @@ def replay(
         gap: How long a hole between two rows must be to be left out, such as ``10m``; else as the configuration says.
         join: Whether all logs that belong together (files of one folder, of one trial, of one id) are one run, or none
             are; else what they tell of counts and times decides.
+        pattern: A regular expression that lines of text are read by, or several: its groups named ``step``,
+            ``samples``, ``epoch``, ``elapsed`` and ``time`` tell the position, any other is a metric.
         instance: What a node was: an `Instance`, a mapping as the configuration's ``instance``, or just its type.
         price_per_hour: USD an hour of one node; wins over every other price.
         source: Name of the one price source to ask.
@@ -140,12 +143,13 @@ def replay(
         with_curves=save or on_kept is not None,
         final=final,
     )
+    patterns = (pattern,) if isinstance(pattern, str) else tuple(pattern or ())
     named = [str(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
     with ExitStack() as held:
         saved = held.enter_context(_saved_in(store, settings)) if save else None
         keepers = [keep for keep in (saved, on_kept) if keep is not None]
         collected = Collected(settings.thresholds, strict=strict, saved=save, keepers=keepers)
-        logs = collected.readable(find_logs(named, format=format, match=match, join=join))
+        logs = collected.readable(find_logs(named, format=format, match=match, join=join, patterns=patterns))
         for done in outcomes(job, logs, engine, workers):
             replayed = collected.take(done)
             if replayed is not None and on_result is not None:
@@ -159,7 +163,7 @@ def replay(
     def load() -> list[RunRecord]:
         every: list[RunRecord] = []
         again = Collected(settings.thresholds, keepers=[every.append])
-        logs = again.readable(find_logs(named, format=format, match=match, join=join))
+        logs = again.readable(find_logs(named, format=format, match=match, join=join, patterns=patterns))
         for done in outcomes(job._replace(with_curves=True, final=True), logs, engine, workers):
             again.take(done)
         again.require_runs(named)

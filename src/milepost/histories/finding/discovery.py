@@ -25,7 +25,12 @@ MAX_KINDS = 20
 
 
 def find_logs(
-    paths: Iterable[str], *, format: str | None = None, match: str | None = None, join: bool | None = None
+    paths: Iterable[str],
+    *,
+    format: str | None = None,
+    match: str | None = None,
+    join: bool | None = None,
+    patterns: Sequence[str] = (),
 ) -> Iterator[Log | LeftOut]:
     """Yield the logs under paths, folder by folder, each folder's in the order of their names.
 
@@ -35,17 +40,19 @@ def find_logs(
         match: Glob over run ids: others are not yielded. A log that names its runs itself has this matched against
             what it is called here.
         join: Whether all logs that belong together are one run, or none are; where None, what they tell decides.
+        patterns: Regular expressions that lines of text are read by; nothing else is read then.
 
     Raises:
-        ConfigError: No reader is called ``format``.
+        ConfigError: No reader is called ``format``, or a pattern is none.
         HistoryError: A path is not there, which is said before anything is yielded; there is no log at all: says
             what of the first path is wrong; or ``match`` matches none.
     """
-    readers = load_readers(format)
+    readers = load_readers(format, patterns)
     # What reads the ends of logs needs what reads logs: `load_readers` has said so where it is missing.
     from milepost.histories.finding.joining import Joiner
 
-    places = _joined([_place(path, readers, Joiner(join), forced=format is not None) for path in paths])
+    forced = format is not None or bool(patterns)
+    places = _joined([_place(path, readers, Joiner(join), forced=forced) for path in paths])
     found = matched = 0
     first_fault: str | None = None
     joiner = Joiner(join)

@@ -1,6 +1,6 @@
 """Which readers there are: Milepost's own, and those of other packages."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
 
@@ -17,15 +17,24 @@ GROUP = "milepost.histories"
 _said = Once("histories")
 
 
-def load_readers(format: str | None = None) -> list[Reader]:
-    """Return all readers, the most specific first, or the one of this name.
+def load_readers(format: str | None = None, patterns: Sequence[str] = ()) -> list[Reader]:
+    """Return all readers, the most specific first, or the one of this name; with patterns that of text alone.
 
     Raises:
-        ConfigError: No reader has this name; names the nearest. Or it can't be loaded, and why.
+        ConfigError: No reader has this name; names the nearest. Or it can't be loaded, and why. A pattern is none.
         MissingExtra: Polars is not installed.
     """
     if not find_spec("polars"):
         raise MissingExtra("polars", "replay", "reading logs")
+    if patterns:
+        if format not in (None, "text"):
+            raise ConfigError(
+                f"--pattern: found the format {format!r} beside it, expected text: patterns read lines of text"
+            )
+        from milepost.histories.decoding.text_pattern import checked
+        from milepost.histories.formats.text import TextReader
+
+        return [TextReader(checked(patterns))]
     if format is not None:
         adapter = find_adapter(GROUP, OWN, format)
         return [adapter() if format in OWN else added_reader(_plugins()[format])]

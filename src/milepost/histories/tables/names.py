@@ -55,6 +55,7 @@ STEPS = (
     "time/iterations",  # Stable-Baselines3
     "training_iteration",  # Ray
     "current_steps",  # LLaMA-Factory
+    "num_updates",  # fairseq
     "_step",  # W&B: calls of log, unless the program says otherwise
 )
 """A log's step of unknown meaning: ``global_step`` is environment steps in CleanRL and optimizer steps in Lightning and
@@ -72,19 +73,23 @@ ELAPSED = (
     "overview/uptime",
     "_runtime",  # W&B
     "time_total_s",  # RLlib
+    "train_time",  # modded-nanoGPT
+    "accumulated_submission_time",  # AlgoPerf
     "train_runtime",  # Hugging Face Trainer: of its last row alone, but in TRL
     "elapsed_minutes",
     "elapsed_hours",
     "hours",
     "minutes",
     "time",  # Ultralytics; elsewhere that of an iteration
+    "wall",  # fairseq
+    "since_first_line",  # of text whose time stamps tell no date
 )
 """Time since training began, the first that is there and goes as a clock does."""
 
 WALL = ("wall_time", "_timestamp", "timestamp", "datetime", "wall_clock_time")
 """When a row was written, the first that is there: Unix time or ISO 8601."""
 
-WEAK = frozenset({"hours", "minutes", "elapsed", "time", "datetime"})
+WEAK = frozenset({"hours", "minutes", "elapsed", "time", "datetime", "wall"})
 """Clocks by their whole name alone: as the last piece of another they name any duration (``audio/hours``)."""
 
 ASIDE = frozenset({"eval", "evaluation", "evaluations", "val", "valid", "validation", "test", "testing", "buffer"})
