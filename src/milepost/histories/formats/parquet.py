@@ -237,11 +237,14 @@ def _refusing(file: str) -> Iterator[None]:
     import pyarrow
 
     # Polars panics over some broken files; a panic is no Exception.
-    broken = (polars.exceptions.PolarsError, polars.exceptions.PanicException, pyarrow.ArrowException, OSError)
+    polars_raises = (polars.exceptions.PolarsError, polars.exceptions.PanicException)
+    broken = (*polars_raises, pyarrow.ArrowException, OSError, UnicodeDecodeError)  # the last one of names
     try:
         yield
     except broken as error:
-        raise HistoryError(f"{file}: is no whole Parquet file: {str(error).splitlines()[0]}") from error
+        raise HistoryError(
+            f"{file}: is no whole Parquet file: {(str(error) or type(error).__name__).splitlines()[0]}"
+        ) from error
 
 
 def _scan(file: str) -> polars.LazyFrame:
