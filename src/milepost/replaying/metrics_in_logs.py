@@ -10,6 +10,7 @@ from milepost.histories.finding.discovery import find_logs
 from milepost.histories.history import History, Wanted
 from milepost.log import logger
 from milepost.replaying.collected import Collected
+from milepost.replaying.left_out import line_of
 from milepost.replaying.workers.work import encodable
 from milepost.tracking.smoothing import Smoother
 from milepost.tracking.thresholds import Smoothing
@@ -48,7 +49,8 @@ def metrics_in_logs(paths: Sequence[str], wanted: Wanted | None = None) -> dict[
         HistoryError: Nothing could be read.
     """
     found: dict[str, LoggedMetric] = {}
-    for history in islice(_histories(paths, wanted or Wanted()), MOST_RUNS):
+    collected = Collected(())
+    for history in islice(_histories(paths, wanted or Wanted(), collected), MOST_RUNS):
         smoothers: dict[str, Smoother] = {}
         try:
             for rows in history.rows():
@@ -56,14 +58,16 @@ def metrics_in_logs(paths: Sequence[str], wanted: Wanted | None = None) -> dict[
                     _take(found, smoothers, metric, rows.metrics[metric].drop_nulls().to_list())
         except HistoryError as error:
             logger("replay").warning("%s", error)
+    if line := line_of(collected.left_out.found):
+        logger("replay").warning("%s", line)
     if not found:
         raise HistoryError(f"{', '.join(paths)}: found no metric, expected logs of runs that are over")
     return found
 
 
-def _histories(paths: Sequence[str], wanted: Wanted) -> Iterator[History]:
+def _histories(paths: Sequence[str], wanted: Wanted, collected: Collected) -> Iterator[History]:
     """Yield the histories under paths; logs that can't be read are passed over."""
-    for log in Collected(()).readable(find_logs(paths)):
+    for log in collected.readable(find_logs(paths)):
         try:
             yield from map(encodable, log.reader.histories(log.files, log.run, wanted))
         except HistoryError as error:
