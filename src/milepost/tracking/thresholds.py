@@ -170,7 +170,7 @@ def parse_threshold(expression: str) -> PerformanceThreshold:
             raise ConfigError(f"threshold {expression!r}: found {text!r}, expected a number") from None
     words = [metric, WORDS[comparison], value, *([factor] if factor else [])]
     name = re.sub(r"[^A-Za-z0-9_.-]+", "_", "_".join(words)).strip("_")
-    return PerformanceThreshold(name, metric, numbers[0], comparison, numbers[1])  # type: ignore[arg-type]
+    return PerformanceThreshold(name, metric, numbers[0], comparison, numbers[1])
 
 
 TESTS: dict[str, Callable[[float, float, float], bool]] = {

@@ -20,6 +20,16 @@ OF_LOGS = frozenset(
 )
 """Kinds of files that logs have: one that is empty or is not what its name says is missed."""
 
+OF_TEXT = re.compile(r"^\.(?:log|out|txt|err|stdout|stderr|output|results?|metrics|dat|data|history|o#)$")
+"""Kinds of files that text logs are in, beside those that have no suffix."""
+
+PROJECT = re.compile(r"^[A-Z][A-Za-z_-]+$")
+"""How files of a project are called that have no suffix: ``Makefile``, ``LICENSE``."""
+
+OF_A_JOB = re.compile(r"\.[oe]\d+$")
+"""How schedulers call what a job writes: with its number."""
+
+OF_ROWS = frozenset((".csv", ".tsv", ".jsonl", ".ndjson"))
 BINARY = frozenset((".parquet", ".tfevents", ".wandb"))
 
 KINDS: dict[str, str] = {
@@ -49,6 +59,9 @@ STAMP = re.compile(r"^\W*(?:\d{4}[-/]\d\d[-/]\d\d[T ]?)?(?:\d\d:\d\d(?::\d\d(?:[
 
 NUMBER = re.compile(r"[-+]?\d[\d.,:]*(?:[eE][-+]?\d+)?")
 
+TOLD = re.compile(r"[:,\[]\s*-?\d")
+"""A number in JSON that is no text."""
+
 ALIKE_LINES = 3
 """So many lines of one shape, whose numbers differ, are a log's."""
 
@@ -75,6 +88,8 @@ def kind_of(path: str) -> str:
         return ".tfevents"
     for packed in PACKED:
         name = name.removesuffix(packed) or name
+    if OF_A_JOB.search(name):
+        return ".o#"
     found = SUFFIX.search(name)
     return found[0] if found is not None and found.start() > 0 else UNTOLD
 
@@ -106,11 +121,13 @@ def unread(name: str, head: bytes, end: bytes = b"") -> Unread:
     if stripped.startswith("{"):
         return _object(stripped, kind)
     if stripped.startswith("["):
-        rows = stripped[1:].lstrip().startswith(("{", "[")) and NUMBER.search(stripped) is not None
+        rows = stripped[1:].lstrip().startswith(("{", "[")) and TOLD.search(stripped) is not None
         if rows or kind == ".json":
             return Unread("one array", is_log=rows)
     if kind == ".json":
         return Unread("no rows")
+    if PROJECT.match(name) if kind == UNTOLD else OF_TEXT.match(kind) is None:
+        return Unread("text")
     lines = [*text.split("\n"), *(_text(end) or "").split("\n")[1:]]
     if _tell_numbers(lines):
         return Unread("text: --pattern", is_log=True)
@@ -123,10 +140,10 @@ def _object(text: str, kind: str) -> Unread:
     try:
         told = msgspec.json.decode(first)
     except (msgspec.DecodeError, RecursionError):
-        return Unread("one object, no rows")
+        told = None
     if isinstance(told, dict) and all(key in told for key in PROGRAM_LOG):
         return Unread("a program's own log")
-    return Unread("one object, no rows", is_log=kind in OF_LOGS)
+    return Unread("one object, no rows", is_log=kind in OF_ROWS)
 
 
 def _text(head: bytes) -> str | None:
