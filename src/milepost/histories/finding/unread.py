@@ -1,7 +1,7 @@
 """What a file is that no reader takes: why it is left out, and whether it looks like a log."""
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -57,10 +57,14 @@ SUFFIX = re.compile(r"\.[a-z][a-z0-9_-]{0,11}$")
 STAMP = re.compile(r"^\W*(?:\d{4}[-/]\d\d[-/]\d\d[T ]?)?(?:\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)?\S*")
 """The time stamp that a line of a program's own log begins with."""
 
+LETTER = re.compile(r"[A-Za-z]")
 NUMBER = re.compile(r"[-+]?\d[\d.,:]*(?:[eE][-+]?\d+)?")
 
 TOLD = re.compile(r"[:,\[]\s*-?\d")
 """A number in JSON that is no text."""
+
+ODD = re.compile("[\x00-\x07\x0e-\x1a\x1c-\x1f\ufffd]")
+"""Characters that text has few of."""
 
 ALIKE_LINES = 3
 """So many lines of one shape, whose numbers differ, are a log's."""
@@ -128,8 +132,7 @@ def unread(name: str, head: bytes, end: bytes = b"") -> Unread:
         return Unread("no rows")
     if PROJECT.match(name) if kind == UNTOLD else OF_TEXT.match(kind) is None:
         return Unread("text")
-    lines = [*text.split("\n"), *(_text(end) or "").split("\n")[1:]]
-    if _tell_numbers(lines):
+    if _tell_numbers(text.split("\n")) or _tell_numbers((_text(end) or "").split("\n")[1:]):
         return Unread("text: --pattern", is_log=True)
     return Unread("text without rows of numbers")
 
@@ -153,13 +156,12 @@ def _text(head: bytes) -> str | None:
     if b"\0" in head:
         return None
     text = head.removeprefix(BOM).decode("utf-8", "replace")
-    odd = sum(each == "\ufffd" or (each < " " and each not in "\t\n\r\x0b\x0c\x1b\x08") for each in text)
+    odd = len(ODD.findall(text))
     return None if odd * 10 > len(text) else text
 
 
 def _tell_numbers(lines: Iterable[str]) -> bool:
     """Say whether some lines differ in their numbers alone, as those of a log do."""
-    shapes = Counter[str]()
     numbers: dict[str, set[str]] = defaultdict(set)
     for line in lines:
         told = STAMP.sub("", line, count=1) if line[:1] in "0123456789[(" and ":" in line[:30] else line
@@ -167,7 +169,8 @@ def _tell_numbers(lines: Iterable[str]) -> bool:
         if not found:
             continue
         shape = " ".join(NUMBER.sub("#", told).split())
-        if len(found) > 1 or re.search(r"[A-Za-z]", shape):
-            shapes[shape] += 1
+        if len(found) > 1 or LETTER.search(shape):
             numbers[shape].add(" ".join(found))
-    return any(count >= ALIKE_LINES and len(numbers[shape]) >= ALIKE_LINES for shape, count in shapes.items())
+            if len(numbers[shape]) >= ALIKE_LINES:
+                return True
+    return False
