@@ -102,7 +102,7 @@ def gathered() -> Iterator[None]:
 
     class Gathering(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if record.levelno != logging.WARNING or record.exc_info:
+            if record.levelno != logging.WARNING:
                 _to(shown, record)
                 return
             key = record.name, cause_of_record(record)

@@ -117,11 +117,11 @@ def _write(out: Path, content: bytes) -> Path:
     return out
 
 
-def _say(written: Sequence[Path], runs: int, left_out: Sequence[LeftOutFiles], *, as_json: bool) -> None:
-    left = [each._asdict() for each in left_out]
+def _say(written: Sequence[Path], runs: int, left_out: Sequence[LeftOutFiles] | None, *, as_json: bool) -> None:
+    of_logs = {} if left_out is None else {"left_out": [each._asdict() for each in left_out]}
     for file in written:
         size = file.stat().st_size
         if as_json:
-            typer.echo(json.dumps({"file": str(file), "bytes": size, "runs": runs, "left_out": left}))
+            typer.echo(json.dumps({"file": str(file), "bytes": size, "runs": runs} | of_logs))
         else:
             open_console().print(Text(f"wrote {file} ({runs:,} run{'s' * (runs != 1)}, {size / 1e6:.1f} MB)"))

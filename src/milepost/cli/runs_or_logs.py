@@ -24,8 +24,8 @@ RunsOrLogs = Annotated[
 
 def load_runs(
     what: Sequence[str], groups: Sequence[str], store: str | None, logs: LogOptions
-) -> tuple[list[RunRecord], tuple[LeftOutFiles, ...]]:
-    """Return all that is known of runs, their curves included, and what of the logs was left out.
+) -> tuple[list[RunRecord], tuple[LeftOutFiles, ...] | None]:
+    """Return all that is known of runs, their curves included, and what of logs was left out (None: no logs).
 
     Args:
         what: Kept runs, or logs, which are replayed; every kept run where nothing is named.
@@ -42,7 +42,7 @@ def load_runs(
     with Console(stderr=True).status("reading …"):
         every = _runs_of_store(runs, groups, store, is_all=not paths)
     if not paths:
-        return every, ()
+        return every, None
     summarise(results := replay_shown(paths, logs, on_kept=every.append))
     return every, results.left_out
 
