@@ -1,6 +1,9 @@
 """Loggers: ``milepost.<module>``, silent until asked; ``MILEPOST_LOG=debug`` asks."""
 
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -8,6 +11,7 @@ if TYPE_CHECKING:
     from collections import Counter
 
 _configured = False
+_is_gathering = False
 
 
 def logger(module: str) -> "logging.Logger":
@@ -28,6 +32,8 @@ def logger(module: str) -> "logging.Logger":
 
 MOST_RUNS = 10
 """Of so many runs the same is said, where many are told of."""
+
+NO_MORE = " (so of further runs: no more is said)"
 
 
 class Once:
@@ -56,13 +62,74 @@ class Once:
         self._said.add(about)
         if self._counts is not None:
             self._counts[about] += 1
-            if self._counts[about] > MOST_RUNS:
+            if self._counts[about] > MOST_RUNS and not _is_gathering:
                 return
-            message += " (so of further runs: no more is said)" if self._counts[about] == MOST_RUNS else ""
+            message += NO_MORE if self._counts[about] == MOST_RUNS and not _is_gathering else ""
         if self._run is None:
             logger(self._module).warning(message, *values)
         else:
             logger(self._module).warning(f"%s: {message}", self._run, *values)
+
+
+def cause_of(text: str, of: str = "") -> str:
+    """Return what a message has in common with those that say the same of others.
+
+    Args:
+        text: The message.
+        of: What it is said of, such as a path.
+    """
+    text = text.replace(of, "") if of else text
+    before, colon, rest = text.partition(": ")
+    text = rest if colon and ("/" in before or " " not in before) else text
+    return re.sub(r"'[^']*'|\"[^\"]*\"|\d[\d.,]*", "#", text.removesuffix(NO_MORE))
+
+
+def cause_of_record(record: "logging.LogRecord") -> str:
+    """Return what a record has in common with those that say the same of others."""
+    known: str | None = getattr(record, "cause", None)
+    if known is not None:
+        return known
+    of = record.args[0] if isinstance(record.args, tuple) and record.args and record.msg != "%s" else ""
+    return cause_of(record.getMessage(), of if isinstance(of, str) else "")
+
+
+@contextmanager
+def gathered() -> Iterator[None]:
+    """Hold back the warnings that are shown, and show those that say the same of many as one, with their count."""
+    import logging
+
+    global _is_gathering
+    root = logging.getLogger("milepost")
+    shown = root.handlers[:]
+    first: dict[tuple[str, str], logging.LogRecord] = {}
+    counts: dict[tuple[str, str], int] = {}
+
+    class Gathering(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.levelno != logging.WARNING:
+                _to(shown, record)
+                return
+            key = record.name, cause_of_record(record)
+            first.setdefault(key, record)
+            counts[key] = counts.get(key, 0) + 1
+
+    root.handlers[:] = [Gathering()]
+    before, _is_gathering = _is_gathering, True
+    try:
+        yield
+    finally:
+        root.handlers[:] = shown
+        _is_gathering = before
+        for key, record in first.items():
+            if (more := counts[key] - 1) > 0:
+                record.msg, record.args = f"{record.getMessage().removesuffix(NO_MORE)} (likewise {more:,} more)", ()
+            _to(shown, record)
+
+
+def _to(handlers: "list[logging.Handler]", record: "logging.LogRecord") -> None:
+    for handler in handlers:
+        if record.levelno >= handler.level:
+            handler.handle(record)
 
 
 def show_warnings() -> None:

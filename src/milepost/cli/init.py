@@ -13,6 +13,7 @@ import typer
 from milepost.config import FOLDER, Config
 from milepost.errors import ConfigError
 from milepost.files import write_whole
+from milepost.log import gathered
 from milepost.replaying.metrics_in_logs import metrics_in_logs
 from milepost.tracking.thresholds import PerformanceThreshold
 
@@ -94,7 +95,9 @@ def _from_logs(path: Path, logs: list[str], patterns: Sequence[str]) -> str:
     """Return a file with a threshold for each metric of logs, at the best that they reached."""
     entries = []
     names: set[str] = set()
-    for seen in list(metrics_in_logs(logs, patterns=patterns).values())[:MOST_METRICS]:
+    with gathered():
+        every = list(metrics_in_logs(logs, patterns=patterns).values())
+    for seen in every[:MOST_METRICS]:
         falls = seen.last < seen.first
         target = _rounded(seen.lowest, math.ceil) if falls else _rounded(seen.highest, math.floor)
         name = _name(seen.metric, target)

@@ -1,6 +1,7 @@
 """Replays logs for a command: shows how far that has come, and says what was read and what was not."""
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,11 +11,13 @@ from rich.text import Text
 
 from milepost.cli import interrupts
 from milepost.cli.log_options import LogOptions
+from milepost.log import gathered
+from milepost.replaying.left_out import line_of
 from milepost.replaying.replay import ReplayProgress, replay
 from milepost.replaying.results import Results
 
 SKIPPED_SHOWN = 10
-"""So many of what was skipped are named with their reasons; the rest are counted."""
+"""So many reasons are given why something was skipped, each with the first that has it; the rest are counted."""
 
 
 def replay_shown(paths: Sequence[str], logs: LogOptions, **more: Any) -> Results:
@@ -34,7 +37,8 @@ def replay_shown(paths: Sequence[str], logs: LogOptions, **more: Any) -> Results
             skipped = f", {so_far.skipped:,} skipped" if so_far.skipped else ""
             bar.update(task, description=f"{so_far.runs:,} runs read{skipped}  {so_far.run}".replace("[", r"\["))
 
-        return replay(paths, **logs.keywords(), **more, on_progress=on_progress)
+        with gathered():
+            return replay(paths, **logs.keywords(), **more, on_progress=on_progress)
 
 
 def summarise(results: Results, *, saved: bool = False) -> None:
@@ -48,7 +52,12 @@ def summarise(results: Results, *, saved: bool = False) -> None:
     if broken:
         parts.append(f"{len(broken):,} read in part")
     console.print(Text(", ".join(parts) + (", kept in the store" if saved else "")))
-    for skipped in results.skipped[:SKIPPED_SHOWN]:
-        console.print(Text(f"  {skipped.shown}", "yellow"), soft_wrap=True)
-    if (more := len(results.skipped) - SKIPPED_SHOWN) > 0:
-        console.print(Text(f"  and {more:,} more", "yellow"))
+    causes = Counter(skipped.cause for skipped in results.skipped)
+    firsts = {skipped.cause: skipped for skipped in reversed(results.skipped)}
+    for cause, count in list(causes.items())[:SKIPPED_SHOWN]:
+        more = f" (likewise {count - 1:,} more)" if count > 1 else ""
+        console.print(Text(f"  {firsts[cause].shown}{more}", "yellow"), soft_wrap=True)
+    if (rest := sum(list(causes.values())[SKIPPED_SHOWN:])) > 0:
+        console.print(Text(f"  and {rest:,} more", "yellow"))
+    if line := line_of(results.left_out):
+        console.print(Text(line, "yellow" if any(each.is_log for each in results.left_out) else ""), soft_wrap=True)

@@ -1,6 +1,6 @@
 """``milepost replay``: results from the logs of runs that are over."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -12,6 +12,7 @@ from milepost.errors import ConfigError
 from milepost.replaying.replayed import Replayed
 from milepost.report.exports import FORMATS, Format, as_json, as_text
 from milepost.report.terminal import open_console, runs_results_table
+from milepost.tracking.result import ThresholdResult
 
 
 @with_options
@@ -35,14 +36,20 @@ def replay(
         raise ConfigError("replay: expected either --json or --format csv, markdown or latex")
     if logs.config is None and not logs.threshold:
         raise ConfigError("replay: found no threshold, expected --threshold 'METRIC >= VALUE' or --config FILE")
-    results = replay_shown(
-        paths,
-        msgspec.structs.replace(logs, log_format=log_format),
-        group=group,
-        save=save,
-        store=store,
-        on_result=_print_json if as_json_lines else None,
-    )
+    lines = _JsonLines()
+    try:
+        results = replay_shown(
+            paths,
+            msgspec.structs.replace(logs, log_format=log_format),
+            group=group,
+            save=save,
+            store=store,
+            on_result=lines.take if as_json_lines else None,
+        )
+    except BaseException:
+        lines.print()
+        raise
+    lines.print(left_out=[each._asdict() for each in results.left_out])
     if shown_as is not None:
         typer.echo(as_text(results, shown_as), nl=False)
     elif not as_json_lines:
@@ -59,6 +66,20 @@ def _formats(named: list[str], log_format: str | None) -> tuple[Format | None, s
     return next(iter(of_results), None), of_logs[0] if of_logs else None
 
 
-def _print_json(done: Replayed) -> None:
-    for result in done.results:
-        typer.echo(as_json(result))
+class _JsonLines:
+    """Prints results as they come, a line each; the last one waits for what is known at the end alone."""
+
+    def __init__(self) -> None:
+        self._last: ThresholdResult | None = None
+
+    def take(self, done: Replayed) -> None:
+        """Print the results of a run, but for the last."""
+        for result in done.results:
+            self.print()
+            self._last = result
+
+    def print(self, **more: Any) -> None:
+        """Print the last result, with what else is to be told."""
+        if self._last is not None:
+            typer.echo(as_json(self._last, **more))
+        self._last = None

@@ -16,6 +16,7 @@ from milepost.cli.signature import with_options
 from milepost.cli.stores import StoreOption
 from milepost.errors import ConfigError
 from milepost.files import write_whole
+from milepost.replaying.left_out import LeftOutFiles
 from milepost.report.figures import NAMES, chart_of, draw
 from milepost.report.terminal import open_console
 from milepost.report.vega import image, require_altair
@@ -49,14 +50,14 @@ def report(
     require_altair()
     if out is not None and out.is_dir():
         raise ConfigError(f"-o {out}: found a folder, expected a file")
-    every = load_runs(what or [], group or [], store, logs)
+    every, left_out = load_runs(what or [], group or [], store, logs)
     with Console(stderr=True).status("drawing …"):
         if format == "html":
             written = [_write_page(every, out or Path("report.html"))]
         else:
             chosen = {"over": over, "metric": metric}
             written = _write_images(every, picture, chosen, theme or "light", format, out or Path(f"report.{format}"))
-    _say(written, len(every), as_json=as_json_lines)
+    _say(written, len(every), left_out, as_json=as_json_lines)
 
 
 def _check(format: Format, picture: str | None, over: str | None, metric: str | None, theme: str | None) -> None:
@@ -116,10 +117,11 @@ def _write(out: Path, content: bytes) -> Path:
     return out
 
 
-def _say(written: Sequence[Path], runs: int, *, as_json: bool) -> None:
+def _say(written: Sequence[Path], runs: int, left_out: Sequence[LeftOutFiles] | None, *, as_json: bool) -> None:
+    of_logs = {} if left_out is None else {"left_out": [each._asdict() for each in left_out]}
     for file in written:
         size = file.stat().st_size
         if as_json:
-            typer.echo(json.dumps({"file": str(file), "bytes": size, "runs": runs}))
+            typer.echo(json.dumps({"file": str(file), "bytes": size, "runs": runs} | of_logs))
         else:
             open_console().print(Text(f"wrote {file} ({runs:,} run{'s' * (runs != 1)}, {size / 1e6:.1f} MB)"))

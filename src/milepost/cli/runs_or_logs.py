@@ -13,6 +13,7 @@ from milepost.cli.log_options import LogOptions
 from milepost.cli.logs import replay_shown, summarise
 from milepost.cli.stores import find_runs, has_store, open_store
 from milepost.errors import ConfigError
+from milepost.replaying.left_out import LeftOutFiles
 from milepost.runs.record import RunRecord
 
 RunsOrLogs = Annotated[
@@ -21,8 +22,10 @@ RunsOrLogs = Annotated[
 ]
 
 
-def load_runs(what: Sequence[str], groups: Sequence[str], store: str | None, logs: LogOptions) -> list[RunRecord]:
-    """Return all that is known of runs, their curves included.
+def load_runs(
+    what: Sequence[str], groups: Sequence[str], store: str | None, logs: LogOptions
+) -> tuple[list[RunRecord], tuple[LeftOutFiles, ...] | None]:
+    """Return all that is known of runs, their curves included, and what of logs was left out (None: no logs).
 
     Args:
         what: Kept runs, or logs, which are replayed; every kept run where nothing is named.
@@ -38,9 +41,10 @@ def load_runs(what: Sequence[str], groups: Sequence[str], store: str | None, log
         _refuse_log_options(logs)
     with Console(stderr=True).status("reading …"):
         every = _runs_of_store(runs, groups, store, is_all=not paths)
-    if paths:
-        summarise(replay_shown(paths, logs, on_kept=every.append))
-    return every
+    if not paths:
+        return every, None
+    summarise(results := replay_shown(paths, logs, on_kept=every.append))
+    return every, results.left_out
 
 
 def _refuse_log_options(logs: LogOptions) -> None:

@@ -9,6 +9,7 @@ from milepost.config import Config
 from milepost.doctor import clock, logs as earlier_logs, machine, prices, sinks, store, thresholds
 from milepost.doctor.finding import SEVERITIES, Case, Check, Finding
 from milepost.instances.detect import Detection
+from milepost.log import gathered
 from milepost.money.instance import Instance
 from milepost.money.quote import Quote
 from milepost.pricing import Pricer, detect_for
@@ -44,7 +45,8 @@ def examine(
         ConfigError: The configuration's prices are wrong.
         HistoryError: Nothing could be read of the logs.
     """
-    known = metrics_in_logs(logs) if logs else None
+    with gathered():
+        known = metrics_in_logs(logs) if logs else None
     checks = CHECKS if settings is not None else [check for check in CHECKS if check is not thresholds.check]
     settings = settings or Config(thresholds=())
     pricer = Pricer(settings)

@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from milepost.errors import HistoryError, nearest
 from milepost.histories.finding.log import LeftOut, Log
+from milepost.histories.history import Wanted
 from milepost.log import logger
+from milepost.replaying.left_out import LeftOutCount, line_of
+from milepost.replaying.metric_names import metric_names
 from milepost.replaying.record import record_of
 from milepost.replaying.replayed import Replayed
 from milepost.replaying.results import Skipped
@@ -15,6 +18,9 @@ from milepost.tracking.thresholds import PerformanceThreshold
 
 MOST_REASONS = 3
 """So many are given where nothing could be read."""
+
+MOST_KEPT = 2
+"""Of each format so many logs are kept in mind, to look into again where a metric is found nowhere."""
 
 
 class Collected:
@@ -29,6 +35,7 @@ class Collected:
     Attributes:
         results: The results of all runs.
         skipped: What was not read, or not to its end.
+        left_out: What is no log, as far as can be told, or tells of a run that another log tells of: counted.
         runs: How many runs were read.
     """
 
@@ -42,18 +49,30 @@ class Collected:
     ) -> None:
         self.results: list[ThresholdResult] = []
         self.skipped: list[Skipped] = []
+        self.left_out = LeftOutCount()
         self.runs = 0
         self._thresholds, self._strict, self._saved, self._keepers = thresholds, strict, saved, keepers
         self._ids: set[str] = set()
         self._metrics: set[str] = set()
+        self._logs: dict[str, list[Log]] = {}
 
     def readable(self, found: Iterable[Log | LeftOut]) -> Iterator[Log]:
-        """Yield the logs; what can't be looked into is skipped."""
+        """Yield the logs; what can't be looked into is skipped, what is none is counted.
+
+        Raises:
+            HistoryError: What is none looks like one, and the call is strict.
+        """
         for log in found:
             if isinstance(log, Log):
+                if len(same := self._logs.setdefault(log.reader.name, [])) < MOST_KEPT:
+                    same.append(log)
                 yield log
             elif log.broken:
                 self._skip(Skipped(log.path, log.reason))
+            else:
+                if self._strict and log.is_log:
+                    raise HistoryError(f"{log.path}: looks like a log, and is not read: {log.brief} (--strict)")
+                self.left_out.note(log)
 
     def take(self, done: Outcome) -> Replayed | None:
         """Take what came of a run, and return it if it was read.
@@ -92,19 +111,31 @@ class Collected:
         """
         if self.runs:
             return
-        reasons = {one.reason.replace(one.what, ""): one.shown for one in reversed(self.skipped)}
+        reasons = {one.cause: one.shown for one in reversed(self.skipped)}
         shown = list(reversed(reasons.values()))
         more = f"; and {len(shown) - MOST_REASONS} more reasons" if len(shown) > MOST_REASONS else ""
-        raise HistoryError(f"nothing could be read of {', '.join(paths)}: {'; '.join(shown[:MOST_REASONS])}{more}")
+        left = f"; {line}" if (line := line_of(self.left_out.found)) else ""
+        raise HistoryError(
+            f"nothing could be read of {', '.join(paths)}: {'; '.join(shown[:MOST_REASONS])}{more}{left}"
+        )
 
-    def warn_of_unobserved(self) -> None:
-        """Warn of each metric that no run observed, with the nearest names of those that their logs tell."""
+    def warn_of_unobserved(self, wanted: Wanted) -> None:
+        """Warn of each metric that no run observed, with the nearest names of those that their logs tell.
+
+        Args:
+            wanted: How the columns of the logs are to be understood.
+        """
         observed = {result.metric for result in self.results if result.status != "never_observed"}
-        for metric in dict.fromkeys(threshold.metric for threshold in self._thresholds):
-            if metric not in observed:
-                is_told = metric in self._metrics
-                hint = "; the logs have it, and never a number" if is_told else nearest(metric, self._metrics, most=3)
-                logger("replay").warning("no run observed the metric %r%s", metric, hint)
+        missing = [
+            metric for metric in dict.fromkeys(each.metric for each in self._thresholds) if metric not in observed
+        ]
+        if not missing:
+            return
+        told = self._metrics | metric_names([log for logs in self._logs.values() for log in logs], wanted)
+        have = "the log has it" if self.runs == 1 else "the logs have it"
+        for metric in missing:
+            hint = f"; {have}, and never a number" if metric in told else nearest(metric, told, most=3)
+            logger("replay").warning("no run observed the metric %r%s", metric, hint)
 
     def _note_id(self, run: str) -> None:
         """Take note of a run's id; of a second run of the same id in one call, say so.

@@ -119,7 +119,7 @@ def replay_history(
     except HistoryError as error:
         fault = str(error)
     if feed is None:
-        raise HistoryError(fault or f"{history.run}: found no row that tells a position, expected one an update")
+        raise HistoryError(fault or f"{history.run}: {_no_row(history, clocks)}")
     tracker = feed.tracker
     tracker.close()
     tracker.mark("end", ENDED)
@@ -129,6 +129,16 @@ def replay_history(
         crossings = {name: msgspec.structs.replace(each, elapsed_source=None) for name, each in crossings.items()}
     curves = tuple(curve.taken() for curve in feed.curves)
     return Replayed(history, results, crossings, tracker.ledger, curves, fault, skipped_rows)
+
+
+def _no_row(history: History, clocks: Clocks) -> str:
+    """Say what is wrong with a log of which nothing is an update."""
+    if history.samples_unit is None and not clocks.has_time:
+        return (
+            "tells none of the metrics, and no column is known to count or to tell time: no log of a training, as it "
+            "seems (--samples-column, --time-column)"
+        )
+    return "found no row that tells a position, expected one an update"
 
 
 def _begin(

@@ -10,6 +10,7 @@ from milepost.histories.finding.discovery import find_logs
 from milepost.histories.history import History, Wanted
 from milepost.log import logger
 from milepost.replaying.collected import Collected
+from milepost.replaying.left_out import line_of
 from milepost.replaying.workers.work import encodable
 from milepost.tracking.smoothing import Smoother
 from milepost.tracking.thresholds import Smoothing
@@ -51,7 +52,8 @@ def metrics_in_logs(
         HistoryError: Nothing could be read.
     """
     found: dict[str, LoggedMetric] = {}
-    for history in islice(_histories(paths, wanted or Wanted(), patterns), MOST_RUNS):
+    collected = Collected(())
+    for history in islice(_histories(paths, wanted or Wanted(), patterns, collected), MOST_RUNS):
         smoothers: dict[str, Smoother] = {}
         try:
             for rows in history.rows():
@@ -59,14 +61,18 @@ def metrics_in_logs(
                     _take(found, smoothers, metric, rows.metrics[metric].drop_nulls().to_list())
         except HistoryError as error:
             logger("replay").warning("%s", error)
+    if line := line_of(collected.left_out.found):
+        logger("replay").warning("%s", line)
     if not found:
         raise HistoryError(f"{', '.join(paths)}: found no metric, expected logs of runs that are over")
     return found
 
 
-def _histories(paths: Sequence[str], wanted: Wanted, patterns: Sequence[str]) -> Iterator[History]:
+def _histories(
+    paths: Sequence[str], wanted: Wanted, patterns: Sequence[str], collected: Collected
+) -> Iterator[History]:
     """Yield the histories under paths; logs that can't be read are passed over."""
-    for log in Collected(()).readable(find_logs(paths, patterns=patterns)):
+    for log in collected.readable(find_logs(paths, patterns=patterns)):
         try:
             yield from map(encodable, log.reader.histories(log.files, log.run, wanted))
         except HistoryError as error:

@@ -95,7 +95,7 @@ def replay(
         source: Name of the one price source to ask.
         save: Keep the runs in the store; a run that was replayed before is written anew.
         store: Which store, for ``save``; else as for `track`.
-        strict: Stop at the first log that can't be read.
+        strict: Stop at the first log that can't be read, or that looks like one and is of no known format.
         final: Whether it matters how runs ended. Where it does not, ``final_smoothed_value``, ``retained``,
             ``observations`` and ``skipped`` are None, and no more is read than the crossings need.
         engine: ``here`` in this process, ``processes``, ``ray`` (the cluster of ``RAY_ADDRESS``, else one of this
@@ -158,7 +158,7 @@ def replay(
                 run = done.what if isinstance(done, Skipped) else done.history.run
                 on_progress(ReplayProgress(collected.runs, len(collected.skipped), run))
     collected.require_runs(named)
-    collected.warn_of_unobserved()
+    collected.warn_of_unobserved(job.wanted)
 
     def load() -> list[RunRecord]:
         every: list[RunRecord] = []
@@ -169,7 +169,7 @@ def replay(
         again.require_runs(named)
         return every
 
-    return Results(collected.results, collected.runs, collected.skipped, load)
+    return Results(collected.results, collected.runs, collected.skipped, load, collected.left_out.found)
 
 
 def _settings(config: Config | str | Path | None, thresholds: Iterable[PerformanceThreshold | str] | None) -> Config:
@@ -183,6 +183,12 @@ def _settings(config: Config | str | Path | None, thresholds: Iterable[Performan
         given = (thresholds,) if isinstance(thresholds, str | PerformanceThreshold) else thresholds
         own = tuple(parse_threshold(each) if isinstance(each, str) else each for each in given)
         require_unique_names(own)
+        for each in own:
+            if each.comparison == "==" and not each.tolerance and not each.target_value.is_integer():
+                logger("replay").warning(
+                    "%s == %r: a float is hardly ever exactly that; nearest: >= and <=, or give a tolerance (--config)",
+                    *(each.metric, each.target_value),
+                )
         settings = msgspec.structs.replace(settings, thresholds=own)
     if not settings.thresholds:
         raise ConfigError("replay: found no threshold, expected some (--threshold 'METRIC >= VALUE', or --config FILE)")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 import msgspec
 
 from milepost.errors import MissingExtra
+from milepost.log import cause_of
+from milepost.replaying.left_out import LeftOutFiles
 from milepost.runs.record import RunRecord
 from milepost.tracking.result import ThresholdResult
 
@@ -32,6 +34,11 @@ class Skipped(NamedTuple):
         """What was not read and why, in one line."""
         return self.reason if self.what in self.reason else f"{self.what}: {self.reason}"
 
+    @property
+    def cause(self) -> str:
+        """The reason as others have it too, without what it names."""
+        return cause_of(self.reason, self.what)
+
 
 class Results(Sequence[ThresholdResult]):
     """Results, one a run and threshold, in the order in which the logs were found.
@@ -39,6 +46,7 @@ class Results(Sequence[ThresholdResult]):
     Attributes:
         runs: How many runs were read.
         skipped: What was not read, or not to its end.
+        left_out: What else lies there and was not read, counted by kind and reason.
     """
 
     def __init__(
@@ -47,10 +55,12 @@ class Results(Sequence[ThresholdResult]):
         runs: int = 0,
         skipped: Sequence[Skipped] = (),
         load: Callable[[], list[RunRecord]] = list,
+        left_out: Sequence[LeftOutFiles] = (),
     ) -> None:
         self._results = tuple(results)
         self.runs = runs
         self.skipped = tuple(skipped)
+        self.left_out = tuple(left_out)
         self._load = load
 
     @overload

@@ -34,9 +34,9 @@ LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
 }
 
 
-def as_json(result: ThresholdResult) -> str:
-    """Return a result as one line of JSON."""
-    return msgspec.json.encode(_keyed(result)).decode()
+def as_json(result: ThresholdResult, **more: Any) -> str:
+    """Return a result as one line of JSON, with what else is to be told."""
+    return msgspec.json.encode(_keyed(result) | more).decode()
 
 
 def as_text(results: Iterable[ThresholdResult], format: Format) -> str:

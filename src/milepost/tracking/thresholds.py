@@ -125,9 +125,21 @@ class PerformanceThreshold(msgspec.Struct, frozen=True, omit_defaults=True, forb
         return TESTS[self.comparison](value, self.target_value, self.tolerance)
 
 
+SIGNS = "=<>!~≥≤≠≈⩾⩽≧≦＝＞＜"
+"""What operators are made of, here and in other languages."""
+
 EXPRESSION = re.compile(
-    r"\s*(?P<metric>.+?)\s*(?P<comparison>>=|<=|==|>|<)\s*(?P<value>[^@\s]+)\s*(@\s*(?P<factor>\S+)\s*)?"
+    rf"\s*(?P<metric>.*?[^\s{SIGNS}])\s*(?P<comparison>[{SIGNS}]+(?:\s+[{SIGNS}]+)*)\s*"
+    rf"(?P<value>[^@\s{SIGNS}]+)\s*(@\s*(?P<factor>\S+)\s*)?"
 )
+
+MEANT = {
+    **dict.fromkeys(("=>", "> =", ">==", "≥", "⩾", "≧", ">>", ">>=", "＞", "!<"), ">="),
+    **dict.fromkeys(("=<", "< =", "<==", "≤", "⩽", "≦", "<<", "<<=", "＜", "!>"), "<="),
+    **dict.fromkeys(("=", "===", "= =", "≈", "~", "~=", "＝"), "=="),
+}
+"""Operators that are none here, and which of ours is nearest."""
+
 WORDS: dict[str, str] = {">=": "ge", ">": "gt", "<=": "le", "<": "lt", "==": "eq"}
 
 
@@ -145,6 +157,11 @@ def parse_threshold(expression: str) -> PerformanceThreshold:
             f"threshold: found {expression!r}, expected METRIC OP VALUE [@ALPHA], quoted, such as 'loss <= 0.4 @ 0.1'"
         )
     metric, comparison, value, factor = (found[name] for name in ("metric", "comparison", "value", "factor"))
+    if comparison not in COMPARISONS:
+        meant = MEANT.get(comparison) or MEANT.get("".join(comparison.split()))
+        near = f"; nearest: {meant}" if meant else ""
+        ours = " ".join(COMPARISONS)
+        raise ConfigError(f"threshold {expression!r}: found the operator {comparison!r}, expected one of {ours}{near}")
     numbers = []
     for text in (value, factor or "1"):
         try:
@@ -153,7 +170,7 @@ def parse_threshold(expression: str) -> PerformanceThreshold:
             raise ConfigError(f"threshold {expression!r}: found {text!r}, expected a number") from None
     words = [metric, WORDS[comparison], value, *([factor] if factor else [])]
     name = re.sub(r"[^A-Za-z0-9_.-]+", "_", "_".join(words)).strip("_")
-    return PerformanceThreshold(name, metric, numbers[0], comparison, numbers[1])  # type: ignore[arg-type]
+    return PerformanceThreshold(name, metric, numbers[0], comparison, numbers[1])
 
 
 TESTS: dict[str, Callable[[float, float, float], bool]] = {

@@ -12,6 +12,7 @@ from milepost.log import logger
 
 RELEASE_06 = re.compile(r":::MLL (\d+(?:\.\d*)?) (\w+): (\{.*)")
 RELEASE_05 = re.compile(r":::MLPv0\.5\.\d+ \S+ (\d+(?:\.\d*)?) \([^)]*\) (\w+)(?:: *(.*))?")
+MARK = b":::MLLOG"
 SYSTEM = ":::SYSJSON"
 UNUSED = ("weights_initialization", "data_file")
 """Keys that are logged by the thousand and say nothing of time, samples or metrics."""
@@ -45,7 +46,10 @@ def lines_of(file: str) -> Iterator[MLPerfLine]:
     """
     broken = 0
     for block in blocks(file):
-        for text in block.data.split(b"\n"):
+        lines = block.data.split(b"\n")
+        if not block.whole and lines[-1] and MARK.startswith(lines[-1]):
+            broken += 1  # cut off within the mark itself
+        for text in lines:
             if b":::MLL" in text or b":::MLPv0.5" in text:
                 for line in _lines(text.decode("utf-8", "replace")):
                     if line is None:

@@ -12,6 +12,7 @@ from milepost.histories.finding.folders import Folder, RemoteFolder, nearest_nam
 from milepost.histories.finding.log import OF_WANDB, VERSION, LeftOut, Log
 from milepost.histories.finding.logs import FolderLogs
 from milepost.histories.finding.readers import load_readers
+from milepost.histories.finding.unread import kind_of
 from milepost.histories.reader import Reader
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ def find_logs(
         if match is None or fnmatchcase(log.run, match):
             matched += 1
             yield log
+        else:
+            yield from (
+                LeftOut(path, f"no part of a run whose id matches {match!r}", False, "--match") for path in log.files
+            )
     if first_fault is not None and not found:
         raise HistoryError(first_fault)
     if found and not matched:
@@ -113,8 +118,7 @@ class _Path:
             if isinstance(log, Log):
                 count += 1
             else:
-                name = log.path.rpartition("/")[2]
-                kind = f".{name.rpartition('.')[2]}" if "." in name else name
+                kind = kind_of(log.path)
                 kinds[kind if kind in kinds or len(kinds) < MAX_KINDS else "others"] += 1
             yield log
         if not count:

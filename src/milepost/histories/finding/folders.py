@@ -64,6 +64,15 @@ class Folder:
         with open(path, "rb") as file:
             return unpacked(file.read(HEAD_BYTES))
 
+    def tail(self, path: str) -> bytes:
+        """Return the last `HEAD_BYTES` bytes of a file as they are; nothing where they can't be read."""
+        try:
+            with open(path, "rb") as file:
+                file.seek(-HEAD_BYTES, os.SEEK_END)
+                return file.read()
+        except OSError:
+            return b""
+
     def name(self, path: str) -> str:
         """Return what a folder is called."""
         return os.path.basename(os.path.abspath(path)) or "/"
@@ -133,6 +142,10 @@ class RemoteFolder(Folder):
         """Return the first bytes of a file, unpacked."""
         with opened(path) as file:
             return file.read(HEAD_BYTES)
+
+    def tail(self, path: str) -> bytes:
+        """Return nothing: what is asked of a network is worth more than that."""
+        return b""
 
     def name(self, path: str) -> str:
         """Return what a folder is called."""

@@ -30,6 +30,8 @@ ALIKE = 0.1
 """By so much of the later one the last counts of ranks differ at most, since a killed one writes less; those of ranks
 that log the same keys at the same time differ by any."""
 
+ANOTHER_RANK = "another rank of a run that is read"
+
 UNWRITTEN = 2
 """By so many distances between rows a resumed run may begin after what the earlier process wrote last."""
 
@@ -136,7 +138,7 @@ class Joiner:
                     process = _folder_of(log).removeprefix("offline-")  # its date, and the id
                     if (known := by_process.setdefault(process, log)) is not log:
                         reason = f"is of the same process as {known.files[0]}: a copy of it"
-                        yield from (LeftOut(path, reason, broken=False) for path in log.files)
+                        yield from (LeftOut(path, reason, False, "a copy") for path in log.files)
                 yield reduce(_joined, (by_process[process] for process in sorted(by_process)))
 
     def _identity(self, log: Log) -> str | None:
@@ -170,7 +172,7 @@ class Joiner:
             return
         runs, ranks, rest = _stretches(log)
         for rank, of in ranks:
-            yield LeftOut(rank.path, _rank_of(of.name), broken=False)
+            yield LeftOut(rank.path, _rank_of(of.name), False, ANOTHER_RANK)
         if not runs:
             yield log
             return
@@ -212,7 +214,7 @@ class Joiner:
                     continue
                 if len(run.files) == 1 and _are_ranks(begin, ends):
                     name = run.files[0].rpartition("/")[2]
-                    yield LeftOut(log.files[0], _rank_of(name), broken=False)
+                    yield LeftOut(log.files[0], _rank_of(name), False, ANOTHER_RANK)
                     runs[at] = run._replace(notes=(_first_rank(name),))
                     break
                 if not _overlap(last, ends) and not _begins_anew(begin, ends):

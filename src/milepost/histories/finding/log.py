@@ -33,11 +33,15 @@ class LeftOut(NamedTuple):
 
     Attributes:
         path: Which one.
-        reason: Why.
+        reason: Why, in full.
         broken: Whether that is a fault: it can't be read. Else it is of no known format, as files beside logs are, or
             tells of a run that another log tells of.
+        brief: Why, in a few words that many files may have in common.
+        is_log: Whether it looks like a log all the same, and of no run that was read: it is missed.
     """
 
     path: str
     reason: str
     broken: bool
+    brief: str = ""
+    is_log: bool = False

@@ -1,5 +1,6 @@
 """Logs: which files of a folder belong together, of which format they are, and what their runs are called."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -7,11 +8,15 @@ from typing import TYPE_CHECKING
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import stem, why
 from milepost.histories.finding.folders import Folder
-from milepost.histories.finding.log import LeftOut, Log
-from milepost.histories.reader import File, NotRead, Reader
+from milepost.histories.finding.log import OF_WANDB, LeftOut, Log
+from milepost.histories.finding.unread import kind_of, unread
+from milepost.histories.reader import HEAD_BYTES, File, NotRead, Reader
 
 if TYPE_CHECKING:
     from milepost.histories.finding.joining import Joiner
+
+
+DIGITS = re.compile(r"\d+")
 
 
 class FolderLogs:
@@ -51,6 +56,7 @@ class FolderLogs:
         around = self.folder.entries(folder)[0] if named else files
         names = frozenset(_name(path) for path in around)
         groups: dict[tuple[int, str], list[str]] = {}
+        left: list[LeftOut] = []
         for path in files:
             try:
                 head = self.folder.head(path)
@@ -63,13 +69,15 @@ class FolderLogs:
                 yield LeftOut(path, f"can't be read: {reason}", broken=True)
                 continue
             if claim is None:
-                yield LeftOut(path, self._why_not(head), broken=named)
+                left.append(self._left_out(path, head, broken=named))
             else:
                 groups.setdefault(claim, []).append(path)
         if named:
             self._add_siblings(groups, around, names)
         inside = (folder.removeprefix(below) if folder != below else "").strip("/")
         logs = list(self._named_runs(groups, folder, inside))
+        beside = _Beside(folder, logs, {part for _, part in groups})
+        yield from (each._replace(is_log=each.is_log and not beside.tells_of_a_run(each.path)) for each in left)
         yield from self.joiner.in_folder(logs, inside or self.folder.name(folder))
 
     def _claim(self, file: File, *, forced: bool) -> tuple[int, str] | None:
@@ -120,14 +128,44 @@ class FolderLogs:
             run = "/".join(each for each in (inside, name) if each) or self.folder.name(folder)
             yield Log(reader, tuple(files), run)
 
-    def _why_not(self, head: bytes) -> str:
+    def _left_out(self, path: str, head: bytes, *, broken: bool) -> LeftOut:
         """Say why no reader takes a file."""
-        return f"found none of the known formats ({self.known}); --format says which it is" if head else "is empty"
+        end = self.folder.tail(path) if len(head) >= HEAD_BYTES else b""
+        brief, is_log = unread(_name(path), head, end)
+        reason = f"found none of the known formats ({self.known}); --format says which it is" if head else "is empty"
+        return LeftOut(path, reason, broken, brief, is_log)
 
     @property
     def known(self) -> str:
         """Names of the formats that are looked for, as a message shows them."""
         return ", ".join(reader.name for reader in self.readers)
+
+
+class _Beside:
+    """Tells what lies in a folder as another format of a run that is read.
+
+    Args:
+        folder: The folder.
+        logs: Its logs.
+        parts: What the readers say that they are parts of: ``""`` is the whole folder.
+    """
+
+    def __init__(self, folder: str, logs: Sequence[Log], parts: set[str]) -> None:
+        self._is_of_one_run = "" in parts or OF_WANDB.match(folder.rpartition("/")[0].rpartition("/")[2]) is not None
+        self._stems = {stem(_name(path)) for log in logs for path in log.files}
+        self._only = logs[0].files[0] if len(logs) == 1 else None
+
+    def tells_of_a_run(self, path: str) -> bool:
+        """Say whether a file tells of a run that is read: by its name, or since its folder is of that run alone.
+
+        A file that is called as the only log is, but for a number or the like of it, is another run's.
+        """
+        if self._is_of_one_run or stem(_name(path)) in self._stems:
+            return True
+        if self._only is None or kind_of(path) == kind_of(self._only):
+            return False
+        mine, other = (DIGITS.sub("", stem(_name(each))) for each in (path, self._only))
+        return mine != other
 
 
 def _name(path: str) -> str:

@@ -59,7 +59,9 @@ def in_one_trial(logs: Sequence[Log], folder: str) -> Iterator[Log | LeftOut]:
             # Several trainings: their event files tell them apart.
             yield from (*events, *others)
             reason = f"tells of the same trainings as the event files of its folder ({kind.writer})"
-            yield from (LeftOut(path, reason, broken=False) for log in own for path in log.files)
+            yield from (
+                LeftOut(path, reason, False, "tells of runs that event files tell") for log in own for path in log.files
+            )
             return
         parts = (*own, *events)
         note = f"read as one run: {', '.join(map(_name, own))}{' and event files' * bool(events)} of one trial"

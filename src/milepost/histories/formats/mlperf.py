@@ -142,7 +142,8 @@ def _history(lines: list[MLPerfLine], run: str, file: str, wanted: Wanted, fault
         observations = [Observation(last, {}, {"samples_count": max(told, default=0)}, Trained(last))]
     boundaries = _boundaries([each.time_ms for each in observations], starts)
     counts = counting(lines, [each.metadata for each in observations if "epoch_num" in each.metadata], config)
-    names = tuple(dict.fromkeys(name for each in observations for name in each.metrics))
+    text = [line.key for line in lines if isinstance(line.value, str) and _is_metric(line)]
+    names = tuple(dict.fromkeys([*(name for each in observations for name in each.metrics), *text]))
     if start is None:
         logger("histories").warning("%s: has no run_start, from which minutes are counted", file)
     seeds = {seed for line in lines if line.key == "seed" and (seed := _whole(line.value)) is not None}

@@ -16,6 +16,7 @@ import polars
 
 from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.decoding.files import BLOCK_BYTES, as_unicode, is_url, opened, stem
+from milepost.histories.decoding.parquet_footer import is_sound
 from milepost.histories.history import History, Range, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.histories import histories_of
@@ -31,6 +32,10 @@ TELLING = ("seed", "group", *RUN_COLUMNS)
 
 PART = re.compile(r"^(?:part[-.].*|(?P<name>.*)-\d{5}-of-\d{5})\.parquet$")
 """Parts of one table: ``part-00000-….parquet`` as Spark and Dask write them, ``name-00000-of-00002.parquet``."""
+
+
+MOST_CHECKED = 20_000
+"""Chunks of columns: a footer of more takes longer to check than is worth it."""
 
 
 class ParquetReader(Reader):
@@ -237,11 +242,14 @@ def _refusing(file: str) -> Iterator[None]:
     import pyarrow
 
     # Polars panics over some broken files; a panic is no Exception.
-    broken = (polars.exceptions.PolarsError, polars.exceptions.PanicException, pyarrow.ArrowException, OSError)
+    polars_raises = (polars.exceptions.PolarsError, polars.exceptions.PanicException)
+    broken = (*polars_raises, pyarrow.ArrowException, OSError, UnicodeDecodeError)  # the last one of names
     try:
         yield
     except broken as error:
-        raise HistoryError(f"{file}: is no whole Parquet file: {str(error).splitlines()[0]}") from error
+        raise HistoryError(
+            f"{file}: is no whole Parquet file: {(str(error) or type(error).__name__).splitlines()[0]}"
+        ) from error
 
 
 def _scan(file: str) -> polars.LazyFrame:
@@ -256,4 +264,7 @@ def _footer(file: str) -> Any:
     if (shown := as_unicode(file)) != file:
         raise HistoryError(f"{shown}: has a name that is no UTF-8, which Polars can't open; rename it")
     with open(file, "rb") as opened_file:
-        return parquet.read_metadata(opened_file)
+        footer = parquet.read_metadata(opened_file)
+        if footer.num_row_groups * footer.num_columns <= MOST_CHECKED and not is_sound(opened_file):
+            raise HistoryError(f"{file}: is no whole Parquet file: its footer contradicts itself")
+        return footer

@@ -98,7 +98,7 @@ class Monitor:
         try:
             told = json.loads(comment.lstrip("# "))
             self.started_at = float(told["t_start"])
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise HistoryError(f"{path}: found {comment[:80]!r}, expected a comment with t_start") from error
         self.told: dict[str, Any] = told
         self.names = next(_fields(path, iter([header])), [])

@@ -54,7 +54,7 @@ class TrackioReader(Reader):
                 with closing(_open(path)) as connection:
                     runs = _runs(connection)
                     configs = _configs(connection)
-            except (sqlite3.Error, ValueError) as error:
+            except (sqlite3.Error, ValueError, TypeError) as error:
                 raise HistoryError(f"{path}: can't be read: {error}") from error
             named = [name for _, name in runs]
             for key, name in runs:
@@ -88,7 +88,7 @@ class TrackioRun(RowTable):
                     told = {name: number_in(value) for name, value in json.loads(metrics).items()}
                     flatten(told, "", row, wanted, MAX_DEPTH)
                     yield row
-        except (sqlite3.Error, ValueError, AttributeError) as error:
+        except (sqlite3.Error, ValueError, AttributeError, TypeError) as error:
             raise HistoryError(f"{self.where}: can't be read: {error}") from error
 
 

@@ -13,7 +13,7 @@ from milepost.errors import ConfigError, HistoryError
 from milepost.histories.decoding.files import as_unicode
 from milepost.histories.finding.log import Log
 from milepost.histories.history import History, Rows, Wanted
-from milepost.log import Once
+from milepost.log import Once, cause_of_record
 from milepost.money.instance import Instance
 from milepost.replaying.engine import replay_history
 from milepost.replaying.pricing import ReplayPricer
@@ -59,10 +59,10 @@ class Task(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What a worker sends back: what came of each run, and what was logged meanwhile (logger, level, text)."""
+    """What a worker sends back: what came of each run, and what was logged meanwhile (logger, level, text, cause)."""
 
     outcomes: list[Outcome]
-    messages: list[tuple[str, int, str]]
+    messages: list[tuple[str, int, str, str]]
 
 
 class Worker:
@@ -133,16 +133,16 @@ class _Collected(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.messages: list[tuple[str, int, str]] = []
+        self.messages: list[tuple[str, int, str, str]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.messages.append((record.name, record.levelno, record.getMessage()))
+        self.messages.append((record.name, record.levelno, record.getMessage(), cause_of_record(record)))
 
 
 def received(done: Done) -> list[Outcome]:
     """Log what a worker logged, and return what it found."""
-    for name, level, text in done.messages:
-        logging.getLogger(name).log(level, "%s", text)
+    for name, level, text, cause in done.messages:
+        logging.getLogger(name).log(level, "%s", text, extra={"cause": cause})
     return done.outcomes
 
 
