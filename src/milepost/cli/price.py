@@ -1,6 +1,8 @@
 """``milepost price``: one quote, all of them, how a spot price moved, or fresh catalogs."""
 
+import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -14,7 +16,7 @@ from rich.text import Text
 from milepost.cli.options import Provider, Region
 from milepost.cli.printing import print_json
 from milepost.errors import ConfigError
-from milepost.money.instance import Instance, Market
+from milepost.money.instance import Instance, Market, same_gpus
 from milepost.money.quote import PriceStep, Quote
 from milepost.prices.book import FetchProgress, PriceBook, fetch_catalogs
 from milepost.report.prices import quotes_table, spot_plot, spot_table
@@ -80,13 +82,16 @@ def price(
 def _fits(quote: Quote, where: Instance, gpu: str | None, max_usd: float | None) -> bool:
     """Say whether a quote is one of those asked for; one of no region or zone holds in all."""
     model, _, count = (gpu or "").partition(":")
+    number = math.nan
+    with suppress(ValueError):
+        number = float(count)
     return (
         quote.market == where.market
         and where.provider in (None, quote.provider)
         and (where.region is None or quote.region in (None, where.region))
         and (where.zone is None or quote.zone in (None, where.zone))
         and (not model or (quote.gpu or "").casefold() == model.casefold())
-        and (not count or str(quote.gpus) == count)
+        and (not count or same_gpus(number, quote.gpus))
         and (max_usd is None or quote.usd_per_hour <= max_usd)
     )
 

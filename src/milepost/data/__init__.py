@@ -17,13 +17,13 @@ class Machine(msgspec.Struct, frozen=True):
         instance_type: The provider's name for it.
         provider: ``aws``, ``gcp``, ``azure`` or ``lambda``.
         gpu: Model of its accelerators, such as ``A100-80GB``.
-        gpus: How many it has.
+        gpus: How many it has; a fraction where it has a part of one.
     """
 
     instance_type: str
     provider: str
     gpu: str
-    gpus: int
+    gpus: int | float
 
 
 class ListPrice(msgspec.Struct, frozen=True):

@@ -189,7 +189,7 @@ def _share_of_gpus(found: Instance, environ: Mapping[str, str], gpus: Instance |
     if number is None:
         number, source = read_number(environ, "SKYPILOT_NUM_GPUS_PER_NODE", least=0)
     if number is None and gpus is not None:
-        source, number = gpus.sources["gpus"], gpus.gpus
+        source, number = gpus.sources["gpus"], int(gpus.gpus or 0)
     machine = machines().get(found.instance_type or "")
     whole_machine = machine.gpus if machine else found.gpus
     if not number or not whole_machine or number > whole_machine:

@@ -60,6 +60,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         assumed_because: What was substituted by what, in a sentence.
         provisional: Whether it stands in for a live answer that is under way.
         steps: Price changes in order of time.
+        gpus: Accelerators of the instance; a fraction where it has a part of one.
         vcpus: Virtual CPUs of the instance, where the source tells.
     """
 
@@ -76,7 +77,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     region: str | None = None
     zone: str | None = None
     market: Market | None = None
-    gpus: int | None = None
+    gpus: int | float | None = None
     gpu: str | None = None
     vcpus: float | None = None
 

@@ -73,7 +73,7 @@ class LivePriceSource(ABC):
         raise PriceUnavailable("it keeps no history of spot prices")
 
 
-def gpus_of(instance_type: str | None) -> dict[str, int | str]:
+def gpus_of(instance_type: str | None) -> dict[str, float | str]:
     """Return ``gpus`` and ``gpu`` of a type for a quote, where they are known."""
     machine = machines().get(instance_type or "")
     return {} if machine is None else {"gpus": machine.gpus, "gpu": machine.gpu}

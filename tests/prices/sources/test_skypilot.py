@@ -264,9 +264,9 @@ def test_dearest_region_stands_in_where_prices_differ() -> None:
     assert usd("t", region="japan, jp, as") == (1.25, False)
 
 
-def test_part_of_a_gpu_is_no_number_of_gpus() -> None:
+def test_part_of_a_gpu_is_a_fraction() -> None:
     lay("verda", "half,A100,0.5,,1.0,,r,", "two,A100,2.0,,3.0,,r,")
-    assert (ask("half").gpus, ask("half").gpu) == (None, "A100")
+    assert (ask("half").gpus, ask("half").gpu) == (0.5, "A100")
     assert (ask("two").gpus, ask("two").gpu) == (2, "A100")
     assert [quote.instance_type for quote in SkyPilotCatalog().offers("A100", 2)] == ["two"]
 

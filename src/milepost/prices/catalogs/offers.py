@@ -46,7 +46,7 @@ def offers_of(
     return together, None
 
 
-def _gpus_of(kind: str, instance: Instance, provider: Provider, apart: GPUsApart) -> tuple[str, int | None]:
+def _gpus_of(kind: str, instance: Instance, provider: Provider, apart: GPUsApart) -> tuple[str, float | None]:
     """Return model and number of a machine's GPUs that are priced apart; a number of None where it may have some."""
     machine = machines().get(kind)
     if machine is not None and machine.provider == provider.name:
@@ -188,11 +188,13 @@ def _in_region(file: CatalogFile, kind: str, offers: Sequence[Row], market: Mark
     )
 
 
-def _gpus(kind: str, offer: Row) -> dict[str, int | str]:
+def _gpus(kind: str, offer: Row) -> dict[str, float | str]:
     if not offer.gpu:
         return gpus_of(kind)
-    whole = offer.gpus is not None and offer.gpus.is_integer()
-    return {"gpu": offer.gpu, **({"gpus": int(offer.gpus or 0)} if whole else {})}
+    number = offer.gpus
+    if number is None:
+        return {"gpu": offer.gpu}
+    return {"gpu": offer.gpu, "gpus": int(number) if number.is_integer() else number}
 
 
 def assumed(quote: Quote, because: str) -> Quote:

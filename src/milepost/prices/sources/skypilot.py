@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from milepost.data import machines
 from milepost.errors import PriceUnavailable
 from milepost.log import logger
-from milepost.money.instance import Instance, Market
+from milepost.money.instance import Instance, Market, same_gpus
 from milepost.money.quote import Quote
 from milepost.prices.catalogs.catalog import Catalog, Row, load, shown
 from milepost.prices.catalogs.copies import CatalogFile, fetched_folder, find_catalog, find_catalogs, skypilot_folder
@@ -47,7 +47,7 @@ class SkyPilotCatalog(PriceSource):
     def offers(
         self,
         gpu: str,
-        gpus: int | None = None,
+        gpus: float | None = None,
         *,
         provider: str | None = None,
         region: str | None = None,
@@ -68,7 +68,7 @@ class SkyPilotCatalog(PriceSource):
                 quotes += _offered(file, catalog, gpu, market, asked)
             except PriceUnavailable as error:
                 logger("prices.skypilot").warning("%s; it is passed over", error)
-        quotes = [quote for quote in quotes if gpus in (None, quote.gpus)]
+        quotes = [quote for quote in quotes if gpus is None or same_gpus(gpus, quote.gpus)]
         return sorted(
             quotes, key=lambda each: (each.usd_per_hour, each.provider, each.instance_type, each.region or "")
         )
