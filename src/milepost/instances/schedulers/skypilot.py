@@ -5,11 +5,13 @@ sets ``SKYPILOT_INSTANCE_TYPE`` and ``SKYPILOT_USE_SPOT``.
 """
 
 import json
+import math
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from milepost.errors import ConfigError
 from milepost.instances.environment import read, read_number, text, truth, warn, whole
@@ -35,6 +37,9 @@ class SkyPilotInstanceInfo:
     def get_instance_info(environ: Mapping[str, str] | None = None) -> Instance:
         """Return what the environment tells: variables first, then cluster info, then the task file.
 
+        ``SKYPILOT_NUM_GPUS_PER_NODE`` is rounded up, and 0 where accelerators are no GPUs, as TPUs, Trainium and
+        Inferentia are (``sky/backends/task_codegen.py``): there the task's number stands.
+
         Nothing in it raises: what is malformed is warned about, by the variable's name, and passed over.
 
         Args:
@@ -42,7 +47,10 @@ class SkyPilotInstanceInfo:
         """
         variables = os.environ if environ is None else environ
         told = _from_variables(variables).completed_by(_from_cluster_info(variables))
-        return told.completed_by(_from_task_variable(variables))
+        task = _from_task_variable(variables)
+        if task.gpus is not None and told.gpus in (0, math.ceil(task.gpus)):
+            told = msgspec.structs.replace(told, gpus=None)
+        return told.completed_by(task)
 
     @staticmethod
     def get_instance_info_from_task(path: str | Path, *, task_index: int = 0) -> Instance:
@@ -97,11 +105,8 @@ def _from_task_variable(environ: Mapping[str, str]) -> Instance:
     path = environ.get(TASK_FILE)
     if not path:
         return Instance()
-    # Managed jobs: sky-managed-<time>_<name>_<job id>-<task index>
-    managed = re.fullmatch(r"sky-managed-.*-(\d{1,6})", environ.get("SKYPILOT_TASK_ID", ""))
-    index = int(managed[1]) if managed else 0
     try:
-        found = SkyPilotInstanceInfo.get_instance_info_from_task(path, task_index=index)
+        found = from_task_file(Path(path), task_id=environ.get("SKYPILOT_TASK_ID", ""))
     except ConfigError as error:
         logger("instances").warning("%s: %s; it is passed over", TASK_FILE, error)
         return Instance()
