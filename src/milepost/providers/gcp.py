@@ -3,7 +3,7 @@
 import re
 
 from milepost.money.quote import BillingRule
-from milepost.providers.provider import PER_SECOND_FROM_A_MINUTE, GPUsApart, Provider
+from milepost.providers.provider import PER_SECOND_FROM_A_MINUTE, GPUsApart, Provider, Slices
 
 GCP = Provider(
     name="gcp",
@@ -29,5 +29,23 @@ GCP = Provider(
         # catalog they cost up to 51 %, and then 76 % and more: of rates of commitments and flex-start that it took for
         # on-demand ones (see ``milepost/data/README.md``).
         highest_spot_share=2 / 3,
+        # The host that SkyPilot 0.14 chooses (``sky/catalog/gcp_catalog.py``); how many can be attached:
+        # https://cloud.google.com/compute/docs/gpus#n1-gpus
+        attached={
+            "K80": {1: 4, 2: 8, 4: 16, 8: 32},
+            "P100": {1: 8, 2: 16, 4: 32},
+            "P4": {1: 8, 2: 16, 4: 32},
+            "T4": {1: 4, 2: 8, 4: 48},
+            "V100": {1: 8, 2: 16, 4: 32, 8: 64},
+        },
+        gib_per_vcpu=4,
+    ),
+    # TPU VMs cost what their TPUs do. A name counts cores (v2 to v4, v5p: two a chip) or chips (v5e, v6e); a host has
+    # four chips, or all eight of a v5e or v6e slice that has no more.
+    # https://cloud.google.com/tpu/docs/system-architecture-tpu-vm, https://cloud.google.com/tpu/docs/v5e,
+    # https://cloud.google.com/tpu/docs/v6e
+    slices=Slices(
+        named=re.compile(r"tpu-(?P<kind>v\d+[a-z]*)-(?P<size>\d{1,6})", re.IGNORECASE),
+        on_a_host={"v2": (8, 8), "v3": (8, 8), "v4": (8, 8), "v5p": (8, 8), "v5litepod": (8, 4), "v6e": (8, 4)},
     ),
 )

@@ -118,7 +118,8 @@ class TestRealCatalog:
             for quote in SkyPilotCatalog().every_quote()
             if quote.provider == "gcp" and quote.market == "on_demand" and quote.gpus
         }
-        sound = {key for key, quote in priced.items() if not quote.assumed}
+        tpus = {key for key, quote in priced.items() if (quote.gpu or "").startswith("tpu-")}  # the list has none
+        sound = {key for key, quote in priced.items() if not quote.assumed} - tpus
         assert sound == {key for key, row in listed.items() if row.provider == "gcp"}
         for key, row in listed.items():
             if row.provider == "gcp":
@@ -158,14 +159,18 @@ class TestRealCatalog:
 
     def test_every_quote_is_what_asking_gives(self) -> None:
         quotes = list(SkyPilotCatalog().every_quote())
-        assert len(quotes) == len({(q.provider, q.instance_type, q.region, q.market) for q in quotes}) > 300
+        kinds = {(q.provider, q.instance_type, q.region, q.market, q.gpu) for q in quotes if q.gpu}
+        assert len([quote for quote in quotes if quote.gpu]) > len(kinds) > 300  # T4:1 and T4:2 on the same host
+        assert len({(q.provider, q.instance_type, q.region, q.market, q.gpu, q.gpus) for q in quotes}) == len(quotes)
         assert not [quote for quote in quotes if not quote.instance_type]
         for quote in quotes[::7]:
-            gpus = 0 if quote.instance_type == "n1-standard-8" else None
-            again = ask(
-                quote.instance_type, provider=quote.provider, region=quote.region, market=quote.market, gpus=gpus
-            )
-            assert again == quote
+            place = {"provider": quote.provider, "region": quote.region, "market": quote.market}
+            on_n1 = {"gpu": quote.gpu, "gpus": quote.gpus or 0} if quote.instance_type == "n1-standard-8" else {}
+            again = ask(quote.instance_type, **place, **on_n1)
+            if on_n1 and quote.gpu:  # the type is told, so no host stands in
+                assert (quote.assumed, again.assumed, again.usd_per_hour) == (True, False, quote.usd_per_hour)
+            else:
+                assert again == quote
 
 
 def test_columns_are_joined_by_name_in_any_order() -> None:

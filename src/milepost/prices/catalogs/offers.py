@@ -14,7 +14,7 @@ from milepost.money.quote import Quote
 from milepost.prices.catalogs.catalog import Catalog, Row
 from milepost.prices.catalogs.copies import CatalogFile, zone_id
 from milepost.prices.source import gpus_of
-from milepost.providers import GPUsApart, Provider, find_provider
+from milepost.providers import GPUsApart, Provider, find_provider, find_slice
 
 
 def offers_of(
@@ -31,6 +31,8 @@ def offers_of(
     if (apart := provider.gpus_apart) is None:
         return rows, None
     kind = rows[0].instance_type
+    if find_slice(kind, provider.name):
+        return [row._replace(is_suspect=_is_suspect(row, apart)) for row in rows], None
     gpu, gpus = _gpus_of(kind, instance, provider, apart)
     if not gpus:
         because = None
@@ -59,19 +61,18 @@ def _gpus_of(kind: str, instance: Instance, provider: Provider, apart: GPUsApart
 
 
 def _together(host: Row, gpus: Row, apart: GPUsApart) -> Row:
-    is_suspect = any(
-        part.usd_per_hour is not None
-        and part.spot_usd_per_hour is not None
-        and part.spot_usd_per_hour > apart.highest_spot_share * part.usd_per_hour
-        for part in (host, gpus)
-    )
     return host._replace(
         usd_per_hour=_sum(host.usd_per_hour, gpus.usd_per_hour),
         spot_usd_per_hour=_sum(host.spot_usd_per_hour, gpus.spot_usd_per_hour),
         gpu=gpus.gpu,
         gpus=gpus.gpus,
-        is_suspect=is_suspect,
+        is_suspect=any(_is_suspect(part, apart) for part in (host, gpus)),
     )
+
+
+def _is_suspect(part: Row, apart: GPUsApart) -> bool:
+    usd, spot_usd = part.usd_per_hour, part.spot_usd_per_hour
+    return usd is not None and spot_usd is not None and spot_usd > apart.highest_spot_share * usd
 
 
 def _sum(host: float | None, gpus: float | None) -> float | None:

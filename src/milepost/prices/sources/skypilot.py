@@ -12,6 +12,7 @@ from milepost.errors import PriceUnavailable
 from milepost.log import logger
 from milepost.money.instance import Instance, Market, same_gpus
 from milepost.money.quote import Quote
+from milepost.prices.catalogs.apart import Sold, rows_of, sold_apart
 from milepost.prices.catalogs.catalog import Catalog, Row, load, shown
 from milepost.prices.catalogs.copies import CatalogFile, fetched_folder, find_catalog, find_catalogs, skypilot_folder
 from milepost.prices.catalogs.offers import assumed, offers_of, quote_of
@@ -40,8 +41,8 @@ class SkyPilotCatalog(PriceSource):
         if kind is None:
             return self._of_accelerators(instance)
         file, catalog = _with_type(kind, instance.provider)
-        offers, because = offers_of(catalog, file.cloud, catalog.of_type(kind), instance)
-        quote = quote_of(file, kind, offers, instance)
+        offers, because = offers_of(catalog, file.cloud, rows_of(catalog, file.cloud, kind), instance)
+        quote = quote_of(file, offers[0].instance_type, offers, instance)
         return assumed(quote, because) if because else quote
 
     def offers(
@@ -79,7 +80,9 @@ class SkyPilotCatalog(PriceSource):
             try:
                 catalog = load(file.path)
                 for rows in catalog.every_type():
-                    yield from _by_region(file, catalog, rows, MARKETS)
+                    is_apart = not rows[0].instance_type
+                    for sold in sold_apart(catalog, file.cloud, rows) if is_apart else (Sold(rows),):
+                        yield from _by_region(file, catalog, sold, MARKETS)
             except PriceUnavailable as error:
                 logger("prices.skypilot").warning("%s; it is passed over", error)
 
@@ -114,8 +117,8 @@ def _with_type(kind: str, provider: str | None) -> tuple[CatalogFile, Catalog]:
     """
     machine = machines().get(kind)
     if provider is None and machine is not None and (file := find_catalog(machine.provider)):
-        provider = machine.provider if load(file.path).of_type(kind) else None
-    with_it = [(file, catalog) for file, catalog in _catalogs(provider) if _has_type(catalog, kind, provider)]
+        provider = machine.provider if rows_of(load(file.path), machine.provider, kind) else None
+    with_it = [(file, catalog) for file, catalog in _catalogs(provider) if _has_type(file, catalog, kind, provider)]
     if not with_it:
         raise PriceUnavailable(f"it does not know {kind!r}{f' of {provider}' if provider else ''}")
     if len(with_it) > 1:
@@ -124,10 +127,10 @@ def _with_type(kind: str, provider: str | None) -> tuple[CatalogFile, Catalog]:
     return with_it[0]
 
 
-def _has_type(catalog: Catalog, kind: str, provider: str | None) -> bool:
+def _has_type(file: CatalogFile, catalog: Catalog, kind: str, provider: str | None) -> bool:
     """Say whether a catalog prices a type. One that can't be read counts where it is the only one that may."""
     try:
-        return bool(catalog.of_type(kind))
+        return bool(rows_of(catalog, file.cloud, kind))
     except PriceUnavailable:
         if provider is not None:
             raise
@@ -170,31 +173,32 @@ def _offered(file: CatalogFile, catalog: Catalog, gpu: str, market: Market, regi
     kept, question = _kept.setdefault(catalog, {}), (gpu.casefold(), market, region, file.as_of)
     if question not in kept:
         types = _types_with(catalog, file.cloud, gpu)
-        kept[question] = [each for rows in types for each in _by_region(file, catalog, rows, (market,), region)]
+        kept[question] = [each for sold in types for each in _by_region(file, catalog, sold, (market,), region)]
     return kept[question]
 
 
-def _types_with(catalog: Catalog, cloud: str, gpu: str) -> Iterator[list[Row]]:
-    """Yield the rows of each type that has these accelerators, one type at a time."""
+def _types_with(catalog: Catalog, cloud: str, gpu: str) -> Iterator[Sold]:
+    """Yield each type that has these accelerators."""
     if find_provider(cloud).gpus_apart is not None:
         for machine in machines().values():
             if machine.provider == cloud and machine.gpu.casefold() == gpu.casefold():
-                yield from filter(None, [catalog.of_type(machine.instance_type)])
+                yield from map(Sold, filter(None, [catalog.of_type(machine.instance_type)]))
+        yield from sold_apart(catalog, cloud, catalog.of_accelerator(gpu))
         return
     by_type: dict[str, list[Row]] = {}
     for row in catalog.of_accelerator(gpu):
         by_type.setdefault(row.instance_type, []).append(row)
-    yield from by_type.values()
+    yield from map(Sold, by_type.values())
 
 
 def _by_region(
-    file: CatalogFile, catalog: Catalog, rows: list[Row], markets: Iterable[Market], region: str | None = None
+    file: CatalogFile, catalog: Catalog, sold: Sold, markets: Iterable[Market], region: str | None = None
 ) -> Iterator[Quote]:
     """Yield the prices of one type, in every region or in one, in these markets; what has none is passed over."""
-    kind = rows[0].instance_type
-    rows = [row for row in rows if region in (None, row.region.casefold())]
+    kind = sold.rows[0].instance_type
+    rows = [row for row in sold.rows if region in (None, row.region.casefold())]
     try:
-        offers, _ = offers_of(catalog, file.cloud, rows, Instance(gpus=0)) if kind and rows else ([], None)
+        offers, _ = offers_of(catalog, file.cloud, rows, sold.node) if kind and rows else ([], None)
     except PriceUnavailable:
         return
     by_region: dict[str, list[Row]] = {}
@@ -203,6 +207,7 @@ def _by_region(
     for name, there in by_region.items():
         for market in markets:
             try:
-                yield quote_of(file, kind, there, Instance(region=name, market=market))
+                quote = quote_of(file, kind, there, Instance(region=name, market=market))
             except PriceUnavailable:
                 continue
+            yield assumed(quote, sold.because) if sold.because else quote
