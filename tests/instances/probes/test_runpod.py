@@ -19,7 +19,7 @@ def test_place_and_gpus() -> None:
     found = from_runpod(POD).instance
     assert (found.provider, found.region, found.zone, found.gpus, found.gpu) == (
         "runpod",
-        "CA-MTL-1",
+        "CA",
         "CA-MTL-1",
         2,
         "A40",
@@ -27,6 +27,24 @@ def test_place_and_gpus() -> None:
     assert (found.market, found.instance_type) == (None, None)
     assert found.sources["gpus"] == "RUNPOD_GPU_COUNT"
     assert found.sources["provider"] == "RUNPOD_POD_ID"
+
+
+@pytest.mark.parametrize(
+    ("data_centre", "country"),
+    [
+        ("US-KS-2", "US"),
+        ("CA-MTL-4", "CA"),
+        ("EU-RO-1", "RO"),
+        ("EUR-IS-1", "IS"),
+        ("SEA-SG-1", "SG"),
+        ("OC-AU-1", "AU"),
+        ("AP-JP-1", "JP"),
+        ("MOON-1", None),
+    ],
+)
+def test_data_centre_tells_its_country(data_centre: str, country: str | None) -> None:
+    found = from_runpod({**POD, "RUNPOD_DC_ID": data_centre}).instance
+    assert (found.region, found.zone) == (country, data_centre)
 
 
 @pytest.mark.parametrize("pod", [None, "", " "])
