@@ -20,7 +20,7 @@ from milepost.money.instance import FIELDS, Instance
 from milepost.money.ledger import Ledger
 from milepost.money.quote import Quote
 from milepost.prices.book import SPOT_REFRESH_SECONDS, PriceBook
-from milepost.providers import provider_of
+from milepost.providers import find_slice, provider_of
 
 Share = float | Literal["gpus"] | None
 
@@ -135,14 +135,16 @@ class Terms:
             quote = self.book.quote(node, since) if at_once else self.book.ask(node, since, stand_in=stand_in)
         except PriceUnavailable as error:
             return Priced(instance, None, str(error), waiting=error.waiting)
-        unknown = unknown_of(node)
-        if quote.source == "user" or not unknown:
+        if quote.source == "user":
             return Priced(instance, quote, None)
+        unknown = unknown_of(node)
         if self._prices.strict_pricing and "instance_type" in unknown and node.instance_type is not None:
             return Priced(instance, None, assumption_of(node))
         same_everywhere = unknown == ("region",) and quote.region is None
-        if not quote.assumed and not same_everywhere:
-            quote = msgspec.structs.replace(quote, assumed=True, assumed_because=assumption_of(node))
+        because = None if quote.assumed or same_everywhere else assumption_of(node)
+        reasons = [quote.assumed_because, because, node.assumed_because]
+        if any(reasons[1:]):
+            quote = msgspec.structs.replace(quote, assumed=True, assumed_because="; ".join(filter(None, reasons)))
         return Priced(instance, quote, None)
 
     def users_quote(self, instance: Instance) -> Quote | None:
@@ -283,7 +285,12 @@ def fleet_of(
     market = None if use_spot is None else "spot" if use_spot else "on_demand"
     said = Instance.known("argument", instance_type=instance_type, market=market, num_nodes=num_nodes, region=region)
     here = detect().instance
-    names = set(FIELDS) if instance_type is None else {"market", "num_nodes", "share"}
+    if find_slice(instance_type):  # launchers count its hosts, and it is paid for whole
+        of_slices = detect(Instance.known("argument", instance_type=instance_type)).instance
+        here = msgspec.structs.replace(here, num_nodes=of_slices.num_nodes, assumed_because=of_slices.assumed_because)
+    names = set(FIELDS) if instance_type is None else {"market", "num_nodes", "share", "assumed_because"}
+    if num_nodes is not None:
+        names -= {"assumed_because"}
     if instance_type is not None and provider_of(instance_type) == here.provider:
         names |= {"region", "zone"}
     if region is not None:

@@ -45,6 +45,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         gpu: Model of those GPUs, such as ``A10G``.
         num_nodes: Nodes in the fleet.
         share: Part of each node that the run is charged for, above 0 and up to 1.
+        assumed_because: What of its number, or of its share, was taken for something that nobody told, in a sentence.
         sources: For each known field, where it came from, such as ``SKYPILOT_USE_SPOT``.
 
     Raises:
@@ -61,6 +62,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     gpu: str | None = None
     num_nodes: int | None = None
     share: float | None = None
+    assumed_because: str | None = None
     sources: dict[str, str] = {}
 
     def __post_init__(self) -> None:
