@@ -58,6 +58,8 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         cached: Whether it comes from a cache of earlier answers.
         assumed: Whether type, market or region was substituted, or the source is one of last resort.
         assumed_because: What was substituted by what, in a sentence.
+        suspect: Whether it is so near to the spot price that it can hardly be what it is said to be: no estimate is to
+            rest on it.
         provisional: Whether it stands in for a live answer that is under way.
         steps: Price changes in order of time.
         gpus: Accelerators of the instance; a fraction where it has a part of one.
@@ -70,6 +72,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cached: bool = False
     assumed: bool = False
     assumed_because: str | None = None
+    suspect: bool = False
     provisional: bool = False
     steps: tuple[PriceStep, ...] = ()
     provider: str | None = None

@@ -172,6 +172,12 @@ class PriceBook:
             yield from (self._discounted(each) for each in quotes if _kind(each) not in known)
             known.update(_kind(each) for each in quotes)
 
+    def listed(
+        self, *, instance_type: str | None = None, gpu: str | None = None, provider: str | None = None
+    ) -> list[Instance]:
+        """Return where the catalogs that lie here have such a type, or accelerators and how many, priced or not."""
+        return SkyPilotCatalog().listed(instance_type=instance_type, gpu=gpu, provider=provider)
+
     def close(self) -> None:
         """Give up what is being asked."""
         if self._apart is not None:

@@ -179,6 +179,7 @@ def _in_region(file: CatalogFile, kind: str, offers: Sequence[Row], market: Mark
         as_of=file.as_of,
         assumed=bool(because),
         assumed_because="; ".join(because) or None,
+        suspect=market == "on_demand" and any(offer.is_suspect for _, offer in priced),
         provider=file.cloud,
         instance_type=kind,
         region=region or None,

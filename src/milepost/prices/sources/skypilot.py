@@ -5,6 +5,7 @@ V8) and SkyPilot 0.14's ``sky/catalog/``.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from weakref import WeakKeyDictionary
 
 from milepost.data import machines
@@ -73,6 +74,31 @@ class SkyPilotCatalog(PriceSource):
         return sorted(
             quotes, key=lambda each: (each.usd_per_hour, each.provider, each.instance_type, each.region or "")
         )
+
+    def listed(
+        self, *, instance_type: str | None = None, gpu: str | None = None, provider: str | None = None
+    ) -> list[Instance]:
+        """Return by provider and region where there are such types, or accelerators and how many, priced or not.
+
+        Upper and lower case of accelerators are alike. A catalog that can't be read has none.
+        """
+        found: dict[tuple[str, ...], Instance] = {}
+        for file in find_catalogs().values():
+            if provider not in (None, file.cloud):
+                continue
+            with suppress(PriceUnavailable):
+                catalog = load(file.path)
+                rows = catalog.of_accelerator(gpu) if gpu else rows_of(catalog, file.cloud, instance_type or "")
+                for row in rows:
+                    number = None if row.gpus is None else int(row.gpus) if row.gpus.is_integer() else row.gpus
+                    found[file.cloud, row.region, row.instance_type, row.gpu, str(number)] = Instance(
+                        provider=file.cloud,
+                        region=row.region,
+                        instance_type=row.instance_type or None,
+                        gpu=row.gpu or None,
+                        gpus=number,
+                    )
+        return list(found.values())
 
     def every_quote(self) -> Iterable[Quote]:
         """Return all prices: one per cloud, type, region and market. Reads every catalog in full."""
