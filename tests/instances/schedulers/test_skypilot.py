@@ -95,32 +95,33 @@ def task(tmp_path: Path, text: str, **arguments: Any) -> dict[str, Any]:
     return known(SkyPilotInstanceInfo.get_instance_info_from_task(file, **arguments))
 
 
-@pytest.mark.parametrize(
-    ("resources", "expected"),
-    [
-        ("{infra: aws/us-east-1/us-east-1a}", {"provider": "aws", "region": "us-east-1", "zone": "us-east-1a"}),
-        ("{infra: gcp}", {"provider": "gcp"}),
-        ("{infra: ' AWS / us-east-1 '}", {"provider": "aws", "region": "us-east-1"}),
-        ("{infra: k8s/teams/blue}", {"provider": "kubernetes", "region": "teams/blue"}),
-        ("{infra: 'aws/*/us-east-1a'}", {"provider": "aws", "zone": "us-east-1a"}),
-        ("{infra: '*/us-west-2'}", {"region": "us-west-2"}),
-        ("{cloud: AWS, region: us-east-1}", {"provider": "aws", "region": "us-east-1"}),
-        ("{instance_type: p4d.24xlarge, use_spot: true}", {"instance_type": "p4d.24xlarge", "market": "spot"}),
-        ("{use_spot: false}", {"market": "on_demand"}),
-        ("{accelerators: 'A100:8'}", {"gpu": "A100", "gpus": 8}),
-        ("{accelerators: A100}", {"gpu": "A100", "gpus": 1}),
-        ("{accelerators: {A10G: 4}}", {"gpu": "A10G", "gpus": 4}),
-        ("{accelerators: {A10G: 1, L4: 1}}", {"gpus": 1}),
-        ("{accelerators: {A100:8, H100:8}}", {"gpus": 8}),  # a set: to YAML, two keys without values
-        ("{accelerators: {H100:8}}", {"gpu": "H100", "gpus": 8}),
-        ("{accelerators: ['A100:8', 'H100:8']}", {"gpus": 8}),
-        ("{use_spot: true, any_of: [{infra: aws}, {infra: gcp}]}", {"market": "spot"}),
-        ("{any_of: [{infra: aws, use_spot: true}, {infra: aws}]}", {"provider": "aws"}),
-        ("{ordered: [{infra: aws/us-east-1}, {infra: aws/us-west-2}]}", {"provider": "aws"}),
-        ("{cpus: 4+}", {}),
-        ("", {}),
-    ],
+RESOURCES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("{infra: aws/us-east-1/us-east-1a}", {"provider": "aws", "region": "us-east-1", "zone": "us-east-1a"}),
+    ("{infra: gcp}", {"provider": "gcp"}),
+    ("{infra: ' AWS / us-east-1 '}", {"provider": "aws", "region": "us-east-1"}),
+    ("{infra: k8s/teams/blue}", {"provider": "kubernetes", "region": "teams/blue"}),
+    ("{infra: 'aws/*/us-east-1a'}", {"provider": "aws", "zone": "us-east-1a"}),
+    ("{infra: '*/us-west-2'}", {"region": "us-west-2"}),
+    ("{cloud: AWS, region: us-east-1}", {"provider": "aws", "region": "us-east-1"}),
+    ("{instance_type: p4d.24xlarge, use_spot: true}", {"instance_type": "p4d.24xlarge", "market": "spot"}),
+    ("{use_spot: false}", {"market": "on_demand"}),
+    ("{accelerators: 'A100:8'}", {"gpu": "A100", "gpus": 8}),
+    ("{accelerators: A100}", {"gpu": "A100", "gpus": 1}),
+    ("{accelerators: {A10G: 4}}", {"gpu": "A10G", "gpus": 4}),
+    ("{accelerators: {A10G: 1, L4: 1}}", {"gpus": 1}),
+    ("{accelerators: {A100:8, H100:8}}", {"gpus": 8}),  # a set: to YAML, two keys without values
+    ("{accelerators: {H100:8}}", {"gpu": "H100", "gpus": 8}),
+    ("{accelerators: ['A100:8', 'H100:8']}", {"gpus": 8}),
+    ("{use_spot: true, any_of: [{infra: aws}, {infra: gcp}]}", {"market": "spot"}),
+    ("{any_of: [{infra: aws, use_spot: true}, {infra: aws}]}", {"provider": "aws"}),
+    ("{ordered: [{infra: aws/us-east-1}, {infra: aws/us-west-2}]}", {"provider": "aws"}),
+    ("{cpus: 4+}", {}),
+    ("", {}),
 )
+"""Resources of task files, and what they tell."""
+
+
+@pytest.mark.parametrize(("resources", "expected"), RESOURCES)
 def test_resources_of_a_task_file(tmp_path: Path, resources: str, expected: dict[str, Any]) -> None:
     assert task(tmp_path, f"resources: {resources}\nnum_nodes: 2\n") == {**expected, "num_nodes": 2}
 
@@ -251,56 +252,57 @@ def test_task_of_a_job_group_is_found_by_its_name(tmp_path: Path, task_id: str, 
     assert in_task(tmp_path, GROUP, SKYPILOT_TASK_ID=task_id).gpu == gpu
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        "{name: g}",
-        "{name: g, execution: serial}",
-        "{name: g, execution: parallel, primary_tasks: [one]}",
-        "{name: g, execution: parallel, termination_delay: 30s, inter_connection: true}",
-        "{name: g, execution: parallel, of_a_later_version: true}",
-    ],
+HEADERS = (
+    "{name: g}",
+    "{name: g, execution: serial}",
+    "{name: g, execution: parallel, primary_tasks: [one]}",
+    "{name: g, execution: parallel, termination_delay: 30s, inter_connection: true}",
+    "{name: g, execution: parallel, of_a_later_version: true}",
 )
+TWO_TASKS = "\n---\n{name: one, resources: {infra: aws}}\n---\n{name: two, resources: {infra: gcp}}\n"
+
+
+@pytest.mark.parametrize("header", HEADERS)
 def test_header_of_several_tasks_is_no_task(tmp_path: Path, header: str) -> None:
-    text = f"{header}\n---\n{{name: one, resources: {{infra: aws}}}}\n---\n{{name: two, resources: {{infra: gcp}}}}\n"
+    text = f"{header}{TWO_TASKS}"
     assert task(tmp_path, text) == {"provider": "aws"}
     assert in_task(tmp_path, text, SKYPILOT_TASK_ID="sky-managed-2026_g_two_3-1").provider == "gcp"
 
 
-@pytest.mark.parametrize(
-    ("accelerators", "gpus"),
-    [
-        ("80GB", 1),
-        ("80GB+", 1),
-        ("'80GB+:8'", 8),
-        ("80gb:2", 2),
-        ("'nvidia:80GB+:8'", 8),
-        ("'nvidia:80GB'", 1),
-        ("1TB+", 1),
-        ("{80GB+: 4}", 4),
-        ("['80GB:4']", 4),
-        ("{'nvidia:80GB+': 4}", 4),
-    ],
+BY_MEMORY = (
+    ("80GB", 1),
+    ("80GB+", 1),
+    ("'80GB+:8'", 8),
+    ("80gb:2", 2),
+    ("'nvidia:80GB+:8'", 8),
+    ("'nvidia:80GB'", 1),
+    ("1TB+", 1),
+    ("{80GB+: 4}", 4),
+    ("['80GB:4']", 4),
+    ("{'nvidia:80GB+': 4}", 4),
 )
+
+
+@pytest.mark.parametrize(("accelerators", "gpus"), BY_MEMORY)
 def test_accelerators_by_memory_tell_their_number_and_no_model(tmp_path: Path, accelerators: str, gpus: int) -> None:
     text = f"resources: {{infra: lambda/us-east-1, use_spot: true, accelerators: {accelerators}}}\n"
     place = {"provider": "lambda", "region": "us-east-1", "market": "spot"}
     assert task(tmp_path, text) == {**place, "gpus": gpus}
 
 
-@pytest.mark.parametrize(
-    ("accelerators", "told", "expected"),
-    [
-        ("tpu-v3-32", "0", ("tpu-v3-32", 1)),
-        ("'Trainium:16'", "0", ("Trainium", 16)),
-        ("'Inferentia2:6'", "0", ("Inferentia2", 6)),
-        ("'L4:0.5'", "1", ("L4", 0.5)),
-        ("'A10:0.167'", "1", ("A10", 0.167)),
-        ("'A100:2.5'", "3", ("A100", 2.5)),
-        ("'A100:8'", "4", ("A100", 4)),  # the task was launched with other resources than its file has
-        ("null", "0", (None, 0)),
-    ],
+COUNTED = (
+    ("tpu-v3-32", "0", ("tpu-v3-32", 1)),
+    ("'Trainium:16'", "0", ("Trainium", 16)),
+    ("'Inferentia2:6'", "0", ("Inferentia2", 6)),
+    ("'L4:0.5'", "1", ("L4", 0.5)),
+    ("'A10:0.167'", "1", ("A10", 0.167)),
+    ("'A100:2.5'", "3", ("A100", 2.5)),
+    ("'A100:8'", "4", ("A100", 4)),  # the task was launched with other resources than its file has
+    ("null", "0", (None, 0)),
 )
+
+
+@pytest.mark.parametrize(("accelerators", "told", "expected"), COUNTED)
 def test_gpus_that_skypilot_counts_do_not_hide_the_accelerators_of_the_task(
     tmp_path: Path, accelerators: str, told: str, expected: tuple[str | None, float]
 ) -> None:
