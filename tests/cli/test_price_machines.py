@@ -119,3 +119,18 @@ def test_gpus_without_a_host_cost_what_they_do_on_the_cheapest_that_is_fit(
 def test_gpus_for_which_no_host_is_fit_have_no_price() -> None:
     assert rows_of("T4:4", "--provider", "gcp") == []  # 48 virtual CPUs
     assert rows_of("GB999:1", "--provider", "gcp") == []  # not known to be put on a host
+
+
+@pytest.mark.usefixtures("catalogs")
+def test_explanation_names_who_was_asked_and_what_each_said() -> None:
+    (row,) = rows_of("g6f.large", "--provider", "aws", "--explain")
+    asked = {each["source"]: each["said"] for each in row["asked"]}
+    assert list(asked) == ["user", "aws", "gcp", "azure", "skypilot"]
+    assert asked["user"] == "no price_per_hour is given"
+    assert asked["aws"] == "no AWS credentials are set up"
+    assert asked["skypilot"].startswith("0.2018 USD/h for aws g6f.large us-east-1 on-demand, as of ")
+    done = milepost("price", "g5.4xlarge", "--spot", "--explain")
+    said = " ".join(done.stdout.split())
+    assert "skypilot it does not know 'g5.4xlarge' of aws" in said
+    assert "fallback 0.727 USD/h for aws g5.4xlarge spot, assumed" in said
+    assert "* assumed: the spot price of g5.4xlarge is that of the documented fallback table" in said

@@ -19,6 +19,7 @@ from milepost.errors import ConfigError
 from milepost.money.instance import Instance, Market, same_gpus
 from milepost.money.quote import PriceStep, Quote
 from milepost.prices.book import FetchProgress, PriceBook, fetch_catalogs
+from milepost.report.explanations import chain_of, chain_table
 from milepost.report.prices import quotes_table, spot_plot, spot_table
 from milepost.report.terminal import open_console
 
@@ -45,6 +46,7 @@ def price(
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Fetch SkyPilot's public catalogs first; --provider names one.")
     ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Who was asked, what each said, what stands in.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Say what an hour of an instance costs, and who says so."""
@@ -67,14 +69,14 @@ def price(
         wanted = gpu if every else instance_type
         quotes = [each for each in book.every_quote() if _fits(each, where, wanted, max_usd)]
         quotes.sort(key=lambda quote: (not quote.gpus, quote.usd_per_hour / (quote.gpus or 1)))
-        _show(quotes, as_json, reasons=False)
+        _show(quotes, as_json, reasons=explain)
     elif instance_type is not None:
         instance = msgspec.structs.replace(where, instance_type=instance_type)
         with Console(stderr=True).status("asking for prices …"):
             since = datetime.now(UTC) - timedelta(days=days)
             answer = book.history(instance, since) if history else book.ask(instance)
         if isinstance(answer, Quote):
-            _show([answer], as_json)
+            _show([answer], as_json, explain=explain)
         else:
             _show_history(answer, since, as_json)
 
@@ -96,10 +98,15 @@ def _fits(quote: Quote, where: Instance, gpu: str | None, max_usd: float | None)
     )
 
 
-def _show(quotes: list[Quote], as_json: bool, *, reasons: bool = True) -> None:
+def _show(quotes: list[Quote], as_json: bool, *, reasons: bool = True, explain: bool = False) -> None:
     if as_json:
         for quote in quotes:
-            print_json({key: getattr(quote, key) for key in KEYS})
+            asked = [{"source": name, "said": said} for name, said in chain_of(quote)]
+            why = {"asked": asked, "assumed_because": quote.assumed_because} if explain else {}
+            print_json({key: getattr(quote, key) for key in KEYS} | why)
+        return
+    if explain:
+        open_console().print(*map(chain_table, quotes))
         return
     console = open_console()
     console.print(quotes_table(quotes) if quotes else "nothing is known that fits")

@@ -170,7 +170,7 @@ class KnownOffers:
         listed = [*self._lists_type(anywhere)] if node.instance_type else []
         for model, number in node.models:
             listed += self._lists(model, number, anywhere)
-        names = {each.region for each in (*self._of(node), *listed)}
+        names = {quote.region for quote in self._of(node)} | {each.region for each in listed}
         return _known(region, names, "--region")
 
     def _hint(self, node: Requirements) -> str:

@@ -58,6 +58,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         cached: Whether it comes from a cache of earlier answers.
         assumed: Whether type, market or region was substituted, or the source is one of last resort.
         assumed_because: What was substituted by what, in a sentence.
+        tried: What each source that was asked before answered, a line each: ``name: why it has no price``.
         suspect: Whether it is so near to the spot price that it can hardly be what it is said to be: no estimate is to
             rest on it.
         provisional: Whether it stands in for a live answer that is under way.
@@ -72,6 +73,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cached: bool = False
     assumed: bool = False
     assumed_because: str | None = None
+    tried: str = ""
     suspect: bool = False
     provisional: bool = False
     steps: tuple[PriceStep, ...] = ()

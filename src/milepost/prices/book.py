@@ -205,7 +205,8 @@ class PriceBook:
                 quote = msgspec.structs.replace(quote, assumed_because=because)
             if source.name == DefaultPrice.name and not live.waiting:
                 _assumed.warn(instance.instance_type or "", "assumed price: %s", quote.assumed_because)
-            return self._discounted(quote)
+            tried = "\n".join(" ".join(answer.split()) for answer in answers)
+            return msgspec.structs.replace(self._discounted(quote), tried=tried)
         what = " ".join(
             filter(None, (instance.market, instance.instance_type or "an unknown instance", instance.region))
         )
