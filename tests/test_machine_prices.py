@@ -142,3 +142,16 @@ def test_mixed_fleet_makes_its_price_assumed(home: Path) -> None:
     assert price.quote is not None
     assert (price.quote.usd_per_hour, price.quote.assumed) == (21.96, True)
     assert "2 components (SLURM_HET_SIZE)" in (price.quote.assumed_because or "")
+
+
+def test_accelerators_by_memory_are_priced_as_the_dearest_of_so_many(home: Path) -> None:
+    lay(home, "lambda", LAMBDA + "gpu_8x_a100,A100,8.0,124,1800,,15.92,,us-east-1,\n")
+    task = home / "memory.yaml"
+    task.write_text("resources: {infra: lambda/us-east-1, use_spot: true, accelerators: 'nvidia:80GB+:8'}\n")
+    _, price = priced({"MILEPOST_TASK_YAML": str(task), "SKYPILOT_NUM_GPUS_PER_NODE": "8"})
+    assert price.quote is not None
+    assert (price.quote.usd_per_hour, price.quote.assumed) == (31.92, True)
+    assert price.quote.assumed_because == (
+        "neither type nor GPU is known: gpu_8x_h100_sxm5, the dearest of lambda in us-east-1 with 8 accelerators, "
+        "stands in, at its on-demand price"
+    )

@@ -115,6 +115,8 @@ class SkyPilotCatalog(PriceSource):
     def _of_accelerators(self, instance: Instance) -> Quote:
         """Return the price of the cheapest type with the accelerators that are asked for, assumed."""
         gpu, gpus, provider, region = instance.gpu, instance.gpus, instance.provider, instance.region
+        if gpus and not gpu and provider:
+            return self._of_number(instance, gpus, provider)
         if not gpu or not gpus:
             raise PriceUnavailable("no instance type is known")
         is_spot = instance.market == "spot"
@@ -133,6 +135,29 @@ class SkyPilotCatalog(PriceSource):
             quote,
             f"the instance type is not known: {found}, the cheapest of {among} with {gpus} × {quote.gpu}, stands in",
         )
+
+    def _of_number(self, instance: Instance, gpus: float, provider: str) -> Quote:
+        """Return the price of the provider's dearest type with so many accelerators, of whatever model, assumed.
+
+        A task file that asks for them by their memory tells no model. Where there is no spot price, the on-demand one
+        stands in.
+        """
+        region = instance.region or find_provider(provider).reference_region
+        wanted: tuple[Market, ...] = ("spot", "on_demand") if instance.market == "spot" else ("on_demand",)
+        there: list[Quote] = []
+        for file, catalog in _catalogs(provider):
+            apart = find_provider(provider).gpus_apart is not None
+            for rows in catalog.every_type():
+                if apart or same_gpus(rows[0].gpus, gpus):
+                    there += _by_region(file, catalog, Sold(rows), wanted, region and region.casefold())
+        for market in wanted:
+            if found := [each for each in there if each.market == market and same_gpus(each.gpus, gpus)]:
+                dearest = max(found, key=lambda each: each.usd_per_hour)
+                which = f"{dearest.instance_type}, the dearest of {provider}{f' in {region}' if region else ''}"
+                unspotted = "" if market == wanted[0] else ", at its on-demand price"
+                because = f"neither type nor GPU is known: {which} with {gpus:g} accelerators, stands in{unspotted}"
+                return assumed(dearest, because)
+        raise PriceUnavailable(f"it knows no instance type of {provider} with {gpus:g} accelerators in {region}")
 
 
 def _with_type(kind: str, provider: str | None) -> tuple[CatalogFile, Catalog]:
