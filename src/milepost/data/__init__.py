@@ -44,6 +44,18 @@ class ListPrice(msgspec.Struct, frozen=True):
     as_of: str
 
 
+class GPU(msgspec.Struct, frozen=True):
+    """What a model of GPU is.
+
+    Attributes:
+        model: As of its `Machine`, or a card that catalogs have under another's name, such as ``H100-PCIE``.
+        memory_gb: GB of memory of one, as its maker writes it.
+    """
+
+    model: str
+    memory_gb: int
+
+
 class FallbackPrice(msgspec.Struct, frozen=True):
     """A row of the documented fallback table: AWS, Linux, no region, not all of it AWS's list price.
 
@@ -84,6 +96,12 @@ class GCPShape(msgspec.Struct, frozen=True, kw_only=True):
 def machines() -> dict[str, Machine]:
     """Return what is known of instance types, by type."""
     return {each.instance_type: each for each in _rows("machines.csv", Machine)}
+
+
+@cache
+def gpu_memory_gb() -> dict[str, int]:
+    """Return GB of memory of one GPU, by model."""
+    return {each.model: each.memory_gb for each in _rows("gpus.csv", GPU)}
 
 
 @cache

@@ -9,7 +9,7 @@ import msgspec
 
 from milepost.data import machines
 from milepost.instances.environment import read, read_number, visible_gpus, warn
-from milepost.instances.gpus import GPUProbe, misfit
+from milepost.instances.gpus import GPUProbe, misfit, named_as_at
 from milepost.instances.probe import ProbeFailed
 from milepost.instances.probing import ProbeAnswer, preemption_notice, probe_gpus, probe_machine
 from milepost.instances.ranks import LAUNCHERS, SCHEDULERS, clouds, rank_of
@@ -100,7 +100,9 @@ def _detect(
     for read_scheduler in (*LAUNCHERS, *SCHEDULERS):
         found = found.completed_by(read_scheduler(variables).instance)
     found = _as_slices(found, users)
-    found = found.completed_by(machine_of(found)).completed_by(gpus or Instance())
+    found = found.completed_by(machine_of(found))
+    gpus = named_as_at(found.provider, gpus)
+    found = found.completed_by(gpus or Instance())
     if not found.gpus and (machine := machine_of(found)).gpus:
         found = machine.completed_by(found)  # SkyPilot counts no Trainium, and Inferentia neither
     stand_ins = (defaults or Instance()).completed_by(DEFAULT_INSTANCE)

@@ -72,6 +72,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         sold_otherwise: Types that are not sold as its machines are, by how their names begin, and what they are: no
             price of its machines stands in for theirs.
         ordinary_zone: Tells its availability zones from others, which have prices of their own.
+        gpu_names: What SkyPilot's catalog of it calls models of GPUs, where that is not the usual name.
         gpus_apart: What its catalog is like, where that prices GPUs apart from their hosts.
         slices: Its accelerators that are machines of their own.
     """
@@ -85,6 +86,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     types: str | None = None
     sold_otherwise: Mapping[str, str] = {}
     ordinary_zone: re.Pattern[str] | None = None
+    gpu_names: Mapping[str, str] = {}
     gpus_apart: GPUsApart | None = None
     slices: Slices | None = None
 

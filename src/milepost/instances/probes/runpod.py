@@ -10,17 +10,9 @@ from urllib.parse import unquote_plus
 from milepost.instances.environment import read, text, whole
 from milepost.instances.probe import Placement
 from milepost.money.instance import Instance
+from milepost.providers.gpu_names import card_of, name_at
 
 DATA_CENTRE = re.compile(r"(?:(?P<country>US|CA)-[A-Z]+|(?:AP|EUR?|OC|SEA)-(?P<inside>[A-Z]{2}))-\d+")
-
-SHORT_NAME = re.compile(r"NVIDIA (?:RTX )?([ABLH]\d+S?)")
-LONG_NAMES = {
-    "NVIDIA A100 80GB PCIe": "A100-80GB",
-    "NVIDIA A100-SXM4-80GB": "A100-80GB",
-    "NVIDIA H100 80GB HBM3": "H100",
-    "NVIDIA H100 PCIe": "H100",
-}
-"""Milepost's names of GPUs where they are no part of RunPod's: https://docs.runpod.io/references/gpu-types"""
 
 
 def from_runpod(environ: Mapping[str, str]) -> Placement:
@@ -60,10 +52,11 @@ def _country(data_centre: str) -> str | None:
 
 
 def _model(name: str) -> str | None:
-    """Return Milepost's name of a GPU, None where it is not known: RunPod sets this variable without documenting it.
+    """Return what RunPod's catalog calls a GPU: RunPod sets this variable without documenting it.
 
     It is written as in a URL: ``NVIDIA+A40``.
     """
-    decoded = unquote_plus(name.strip())
-    short = SHORT_NAME.fullmatch(decoded)
-    return LONG_NAMES.get(decoded) or (short[1] if short else None)
+    product = unquote_plus(name).strip()
+    return (
+        name_at("runpod", card_of(product).model) if product.isascii() and product.isprintable() and product else None
+    )
