@@ -19,6 +19,7 @@ from milepost.errors import ConfigError
 from milepost.money.instance import Instance, Market, same_gpus
 from milepost.money.quote import PriceStep, Quote
 from milepost.prices.book import FetchProgress, PriceBook, fetch_catalogs
+from milepost.providers.gpu_names import is_called
 from milepost.report.explanations import chain_of, chain_table
 from milepost.report.prices import quotes_table, spot_plot, spot_table
 from milepost.report.terminal import open_console
@@ -67,7 +68,11 @@ def price(
     where = Instance(provider=provider, region=region, zone=zone, market=market)
     if every or (instance_type is not None and ":" in instance_type):
         wanted = gpu if every else instance_type
-        quotes = [each for each in book.every_quote() if _fits(each, where, wanted, max_usd)]
+        book.require_names(Instance(provider=provider, region=region))
+        known = book.every_quote() if region is None else book.quotes_in(region)
+        quotes = [each for each in known if _fits(each, where, wanted, max_usd)]
+        if not quotes:
+            book.require_names(Instance(provider=provider, gpu=(wanted or "").partition(":")[0] or None))
         quotes.sort(key=lambda quote: (not quote.gpus, quote.usd_per_hour / (quote.gpus or 1)))
         _show(quotes, as_json, reasons=explain)
     elif instance_type is not None:
@@ -82,17 +87,16 @@ def price(
 
 
 def _fits(quote: Quote, where: Instance, gpu: str | None, max_usd: float | None) -> bool:
-    """Say whether a quote is one of those asked for; one of no region or zone holds in all."""
+    """Say whether a quote is one of those asked for, of whichever region; one of no zone holds in all."""
     model, _, count = (gpu or "").partition(":")
     number = math.nan
     with suppress(ValueError):
         number = float(count)
     return (
         quote.market == where.market
-        and where.provider in (None, quote.provider)
-        and (where.region is None or quote.region in (None, where.region))
-        and (where.zone is None or quote.zone in (None, where.zone))
-        and (not model or (quote.gpu or "").casefold() == model.casefold())
+        and (where.provider or quote.provider or "").casefold() == (quote.provider or "").casefold()
+        and (where.zone or quote.zone or "").casefold() == (quote.zone or where.zone or "").casefold()
+        and (not model or is_called(quote.provider, quote.gpu or "", model.strip()))
         and (not count or same_gpus(number, quote.gpus))
         and (max_usd is None or quote.usd_per_hour <= max_usd)
     )

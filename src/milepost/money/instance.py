@@ -89,6 +89,14 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         sources = {name: other.sources[name] for name in gained if name in other.sources}
         return msgspec.structs.replace(self, **gained, sources=self.sources | sources)
 
+    def is_users(self, field: str) -> bool:
+        """Say whether its user named a field: in a call, a flag, the configuration or a ``MILEPOST_`` variable.
+
+        Where nothing says where it came from, whoever asks has named it.
+        """
+        source = self.sources.get(field)
+        return source in USERS_WORDS or (source or "").startswith("MILEPOST_")
+
     def same_fleet(self, other: "Instance") -> bool:
         """Say whether both are the same fleet, wherever that is known from."""
         return all(getattr(self, name) == getattr(other, name) for name in FIELDS)
@@ -103,6 +111,9 @@ def same_gpus(left: float | None, right: float | None) -> bool:
     """Say whether two numbers of GPUs are the same, as nearly as parts of a GPU are written."""
     return left == right or (left is not None and right is not None and abs(left - right) <= SAME_GPUS)
 
+
+USERS_WORDS = (None, "argument", "flag", "instance=", "instance:", "aws:", "reprice")
+"""Sources of a field that are the words of its user."""
 
 FIELDS: tuple[str, ...] = tuple(name for name in Instance.__struct_fields__ if name != "sources")
 

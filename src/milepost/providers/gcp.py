@@ -17,6 +17,17 @@ GCP = Provider(
     reference_region="us-central1",
     prices="milepost.prices.sources.gcp:GCPPrices",
     metadata="milepost.instances.probes.gcp:GCPMetadata",
+    # https://cloud.google.com/compute/docs/machine-resource
+    type_names=re.compile(
+        r"[a-z]\d+[a-z]*-(standard|high(mem|cpu|gpu)|(mega|ultra|max|edge)gpu|(mega|ultra|hyper)mem|custom|micro|small"
+        r"|medium)(-[a-z0-9-]+)?",
+        re.IGNORECASE,
+    ),
+    # https://cloud.google.com/compute/docs/regions-zones
+    region_names=re.compile(
+        r"(us|northamerica|southamerica|europe|asia|australia|me|africa)-(central|(north|south)(east|west)?|east|west)\d+",
+        re.IGNORECASE,
+    ),
     types="milepost.data:gcp_shapes",
     gpus_apart=GPUsApart(
         # Accelerator-optimized machine types: https://cloud.google.com/compute/docs/accelerator-optimized-machines

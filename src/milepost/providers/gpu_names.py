@@ -50,6 +50,9 @@ USUAL = {"H100-PCIE": "H100", "A100-80GB-PCIE": "A100-80GB", "A100-PCIE": "A100"
 """What catalogs call a model that has no name of its own there."""
 
 
+SPEC = re.compile(r"\s*([A-Za-z][\w .+-]*?)\s*:\s*(\d+(?:\.\d+)?)\s*", re.ASCII)
+
+
 class Card(NamedTuple):
     """What a product is: its model, and which part of one card it is."""
 
@@ -72,6 +75,15 @@ def card_of(product: str) -> Card:
     return Card(model, round(int(virtual[1]) / memory, 3))
 
 
+def gpus_named(text: str | None) -> tuple[str, float] | None:
+    """Return model and number of what names GPUs in place of an instance type, such as ``H100:8``; None if nothing."""
+    written = SPEC.fullmatch(text or "")
+    if written is None or float(written[2]) == 0:
+        return None
+    number = float(written[2])
+    return written[1], int(number) if number.is_integer() else number
+
+
 def model_named(name: str) -> str:
     """Return the model that somebody means: by its name, its product's, or the name that a catalog has for it alone."""
     return _own_names().get(name.casefold()) or card_of(name).model
@@ -89,17 +101,21 @@ def model_at(provider: str | None, name: str) -> str:
     return theirs.get(name.casefold()) or _own_names().get(name.casefold(), name)
 
 
-def is_called(provider: str | None, name: str, wanted: str) -> bool:
-    """Say whether a provider's ``name`` of a GPU is what is asked for: by that name, or by another of the same model.
+def theirs(provider: str | None, wanted: str) -> str:
+    """Return what a provider's catalog calls the GPU that is asked for by whichever name.
 
-    Upper and lower case are alike. A provider's own name means what that provider means by it.
+    A name that the provider itself has means what that provider means by it.
     """
-    if name.casefold() == wanted.casefold():
-        return True
-    own = find_provider(provider).gpu_names.values()
-    if wanted.casefold() in {each.casefold() for each in own}:
-        return False
-    return bool(name) and name_at(provider, model_named(wanted)).casefold() == name.casefold()
+    own = {name.casefold() for name in find_provider(provider).gpu_names.values()}
+    return wanted if wanted.casefold() in own else name_at(provider, model_named(wanted))
+
+
+def is_called(provider: str | None, name: str, wanted: str) -> bool:
+    """Say whether a provider's ``name`` of a GPU is what is asked for, by that name or by another of the same model.
+
+    Upper and lower case are alike.
+    """
+    return bool(name) and name.casefold() in (wanted.casefold(), theirs(provider, wanted).casefold())
 
 
 @cache

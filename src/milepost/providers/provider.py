@@ -69,6 +69,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         metadata: Who tells what a machine of its is: ``module:class`` of a `Probe`.
         variables: What its machines' environment tells: ``module:function`` that returns a `Placement`.
         types: Names of its instance types beyond the table of machines: ``module:function`` that returns a collection.
+        type_names: What its instance types look like: a name that does not is none that it will ever have.
+        region_names: What its regions look like.
         sold_otherwise: Types that are not sold as its machines are, by how their names begin, and what they are: no
             price of its machines stands in for theirs.
         ordinary_zone: Tells its availability zones from others, which have prices of their own.
@@ -84,6 +86,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     metadata: str | None = None
     variables: str | None = None
     types: str | None = None
+    type_names: re.Pattern[str] | None = None
+    region_names: re.Pattern[str] | None = None
     sold_otherwise: Mapping[str, str] = {}
     ordinary_zone: re.Pattern[str] | None = None
     gpu_names: Mapping[str, str] = {}
@@ -93,6 +97,10 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     def billing_rule(self, market: Market | None) -> BillingRule:
         """Return how it bills a machine; by the instant where its rule is not known."""
         return self.billing.get(market or "on_demand") or self.billing.get("*") or BillingRule()
+
+    def may_have(self, kind: str) -> bool:
+        """Say whether this looks like one of its instance types; where nobody says what they look like, none does."""
+        return self.type_names is not None and self.type_names.fullmatch(kind) is not None
 
     def is_ordinary(self, zone: str) -> bool:
         """Say whether this is a zone as most of its are."""

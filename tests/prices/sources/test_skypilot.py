@@ -102,11 +102,9 @@ class TestRealCatalog:
         assert "its host alone is not its price" in why_not(kind)
 
     def test_gcp_on_demand_price_at_its_spot_price_is_suspect(self) -> None:
-        quote = ask("a2-ultragpu-1g", gpu="A100-80GB", gpus=1)
-        assert (quote.usd_per_hour, quote.assumed, quote.region) == (2.94582, True, "us-central1")
-        assert "is hardly above its spot price" in (quote.assumed_because or "")
+        assert "has a part that is hardly above its spot price" in why_not("a2-ultragpu-1g", gpu="A100-80GB", gpus=1)
         assert usd("a2-ultragpu-1g", gpu="A100-80GB", gpus=1, market="spot") == (2.51378, False)
-        assert usd("a3-highgpu-1g", region="us-central1") == (5.38327, True)
+        assert "may be that of a commitment" in why_not("a3-highgpu-1g", region="us-central1")  # 5.38327
         assert usd("a3-highgpu-1g", region="us-east4") == (10.97906, False)
         quote = ask("a3-highgpu-1g")  # the reference region's is suspect: it does not stand in for others
         assert (quote.usd_per_hour, quote.region, quote.assumed) == (13.97715, "europe-west4", True)
@@ -164,6 +162,8 @@ class TestRealCatalog:
         assert len({(q.provider, q.instance_type, q.region, q.market, q.gpu, q.gpus) for q in quotes}) == len(quotes)
         assert not [quote for quote in quotes if not quote.instance_type]
         for quote in quotes[::7]:
+            if quote.suspect:
+                continue  # it can't be trusted: what is offered is told, what it costs is not
             place = {"provider": quote.provider, "region": quote.region, "market": quote.market}
             on_n1 = {"gpu": quote.gpu, "gpus": quote.gpus or 0} if quote.instance_type == "n1-standard-8" else {}
             again = ask(quote.instance_type, **place, **on_n1)

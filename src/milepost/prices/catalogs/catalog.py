@@ -81,17 +81,18 @@ class Catalog:
         if "\0" in self._text:
             raise self._broken("it is no text: there are NUL bytes in it")
         self._columns = self._header()
-        self._kept: dict[tuple[str, str], list[Row]] = {}
+        self._kept: dict[tuple[str, bool, str], list[Row]] = {}
         self._alike: dict[re.Pattern[str], list[list[Row]]] = {}
         self._lines_are_records: bool | None = None
 
     def of_type(self, instance_type: str) -> list[Row]:
-        """Return the rows of an instance type.
+        """Return the rows of an instance type; upper and lower case are alike where none is written just so.
 
         Raises:
             PriceUnavailable: A row of its is broken.
         """
-        return self._rows_with("InstanceType", instance_type)
+        exact = self._rows_with("InstanceType", instance_type)
+        return exact or self._rows_with("InstanceType", instance_type, any_case=True)
 
     def of_accelerator(self, gpu: str) -> list[Row]:
         """Return the rows with these accelerators, whether in an instance or apart; upper and lower case are alike.
@@ -143,7 +144,7 @@ class Catalog:
         return columns
 
     def _rows_with(self, column: str, wanted: str, any_case: bool = False) -> list[Row]:
-        key = column, wanted.casefold() if any_case else wanted
+        key = column, any_case, wanted.casefold() if any_case else wanted
         if key not in self._kept:
             records = self._matching(wanted, column, any_case) if wanted else []
             self._kept[key] = [self._row(record) for record in records]

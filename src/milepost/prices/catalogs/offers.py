@@ -79,11 +79,20 @@ def _sum(host: float | None, gpus: float | None) -> float | None:
     return None if host is None or gpus is None else round(host + gpus, 9)
 
 
-def quote_of(file: CatalogFile, kind: str, offers: Sequence[Row], instance: Instance) -> Quote:
+def quote_of(
+    file: CatalogFile, kind: str, offers: Sequence[Row], instance: Instance, *, suspect_too: bool = False
+) -> Quote:
     """Return the price of an instance of this type, by its market, its region and its zone.
 
+    Args:
+        file: The catalog's file.
+        kind: The type, as the catalog writes it.
+        offers: What its zones ask.
+        instance: Whose price it is to be.
+        suspect_too: Give an on-demand price that can't be trusted too, assumed.
+
     Raises:
-        PriceUnavailable: The catalog does not have it there, or not in that market.
+        PriceUnavailable: The catalog does not have it there, or not in that market, or can't be trusted.
     """
     market: Market = "spot" if instance.market == "spot" else "on_demand"
     if instance.region is None and instance.zone is None and market == "on_demand":
@@ -97,8 +106,11 @@ def quote_of(file: CatalogFile, kind: str, offers: Sequence[Row], instance: Inst
         if any(offer.price(market) is not None for offer in by_region.get(reference, ())):
             region = reference
     if region is not None:
-        return _in_region(file, kind, by_region[region], market, zone)
-    quotes = _of_regions(file, kind, by_region, market)
+        quote = _in_region(file, kind, by_region[region], market, zone)
+        if quote.suspect and not suspect_too:
+            raise PriceUnavailable(quote.assumed_because or "")
+        return quote
+    quotes = _of_regions(file, kind, by_region, market, suspect_too)
     dearest = max(quotes, key=lambda quote: quote.usd_per_hour)
     cheapest = min(quotes, key=lambda quote: quote.usd_per_hour)
     if dearest.usd_per_hour == cheapest.usd_per_hour:
@@ -128,12 +140,18 @@ def _place(kind: str, by_region: dict[str, list[Row]], instance: Instance) -> tu
     raise PriceUnavailable(f"it does not know {kind} in {region}{known}")
 
 
-def _of_regions(file: CatalogFile, kind: str, by_region: dict[str, list[Row]], market: Market) -> list[Quote]:
+def _of_regions(
+    file: CatalogFile, kind: str, by_region: dict[str, list[Row]], market: Market, suspect_too: bool
+) -> list[Quote]:
     quotes = []
     reason = ""
     for offers in by_region.values():
         try:
-            quotes.append(_in_region(file, kind, offers, market, None))
+            quote = _in_region(file, kind, offers, market, None)
+            if quote.suspect and not suspect_too:
+                reason = quote.assumed_because or ""
+            else:
+                quotes.append(quote)
         except PriceUnavailable as error:
             reason = str(error) if len(by_region) == 1 else f"it has no {_written(market)} price of {kind} anywhere"
     if not quotes:
@@ -158,8 +176,9 @@ def _in_region(file: CatalogFile, kind: str, offers: Sequence[Row], market: Mark
     usd, dearest = max(priced, key=lambda each: each[0])
     least, cheapest = min(priced, key=lambda each: each[0])
     because = []
-    if usd > least and there:
-        because.append(f"it has several prices of {kind} in {zone}: the highest stands in (the lowest is {least:.6g})")
+    if usd > least and (there or not any(offer.zone for _, offer in priced)):
+        where = zone if there else region
+        because.append(f"it has several prices of {kind} in {where}: the highest stands in (the lowest is {least:.6g})")
     elif usd > least:
         unknown = "the zone is not known" if zone is None else f"which zone of the catalog {zone} is, is not known"
         because.append(
@@ -168,7 +187,8 @@ def _in_region(file: CatalogFile, kind: str, offers: Sequence[Row], market: Mark
         )
     if provider.gpus_apart is not None and provider.gpus_apart.other_hosts.match(kind):
         because.append(f"the catalog reckons the cores and memory of {kind} at the rates of another machine series")
-    if market == "on_demand" and any(offer.is_suspect for _, offer in priced):
+    is_suspect = market == "on_demand" and any(offer.is_suspect for _, offer in priced)
+    if is_suspect:
         because.append(
             f"the catalog's on-demand price of {kind} in {region} has a part that is hardly above its spot price, "
             "if at all: it may be that of a commitment"
@@ -179,7 +199,7 @@ def _in_region(file: CatalogFile, kind: str, offers: Sequence[Row], market: Mark
         as_of=file.as_of,
         assumed=bool(because),
         assumed_because="; ".join(because) or None,
-        suspect=market == "on_demand" and any(offer.is_suspect for _, offer in priced),
+        suspect=is_suspect,
         provider=file.cloud,
         instance_type=kind,
         region=region or None,

@@ -228,7 +228,7 @@ class AWSPrices(LivePriceSource):
 
     def quote(self, instance: Instance, since: datetime | None = None) -> Quote:
         """Return the on-demand, spot or reserved price of an EC2 instance."""
-        kind = instance.instance_type or ""
+        kind = (instance.instance_type or "").lower()  # as EC2 writes all of its types
         if instance.market == "capacity_block":
             raise PriceUnavailable("a capacity block is paid for in advance: give price_per_hour")
         if instance.market == "reserved" and instance.commitment is None:
@@ -283,4 +283,4 @@ def _answer(ask: Callable[[], T], instance_type: str) -> T:
         kind = type(error).__name__
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         kind = f"its answer is not of the expected form ({type(error).__name__})"
-    raise PriceUnavailable(f"AWS could not be asked about {instance_type}: {kind}")
+    raise PriceUnavailable(f"AWS could not be asked about {instance_type}: {kind}", failed=True)

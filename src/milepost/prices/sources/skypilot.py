@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from weakref import WeakKeyDictionary
 
+import msgspec
+
 from milepost.data import machines
 from milepost.errors import PriceUnavailable
 from milepost.log import logger
@@ -19,6 +21,7 @@ from milepost.prices.catalogs.copies import CatalogFile, fetched_folder, find_ca
 from milepost.prices.catalogs.offers import assumed, offers_of, quote_of
 from milepost.prices.source import PriceSource
 from milepost.providers import find_provider
+from milepost.providers.gpu_names import is_called, name_at, theirs
 
 MARKETS: tuple[Market, ...] = ("on_demand", "spot")
 
@@ -57,7 +60,8 @@ class SkyPilotCatalog(PriceSource):
     ) -> list[Quote]:
         """Return what instances with such accelerators cost, the cheapest first: one quote per type and region.
 
-        Upper and lower case are alike; ``A100`` is not ``A100-80GB``. What is not given may be any.
+        Upper and lower case are alike; ``A100`` is not ``A100-80GB``, and ``A6000`` is RunPod's ``RTXA6000``. A region
+        may be a zone, as RunPod's data centres are. What is not given may be any.
 
         Raises:
             PriceUnavailable: No catalog lies here, or none can be read.
@@ -102,15 +106,67 @@ class SkyPilotCatalog(PriceSource):
 
     def every_quote(self) -> Iterable[Quote]:
         """Return all prices: one per cloud, type, region and market. Reads every catalog in full."""
+        return _all_quotes()
+
+    def quotes_in(self, region: str) -> Iterable[Quote]:
+        """Return all prices of a region, or of a zone: RunPod's data centres are zones here."""
+        return _all_quotes(region.casefold())
+
+    def knows(self, instance: Instance) -> bool:
+        """Say whether a catalog has an instance's type, whether or not it has a price of it."""
+        return bool(self._rows_of(instance)[1])
+
+    def has_place(self, place: str, provider: str | None) -> bool:
+        """Say whether a catalog has a region or a zone of that name."""
+        folded = place.casefold()
+        try:
+            return any(
+                folded in (row.region.casefold(), row.zone.casefold())
+                for _, catalog in _catalogs(provider)
+                for rows in catalog.every_type()
+                for row in rows
+            )
+        except PriceUnavailable:
+            return False
+
+    def machine_of(self, instance: Instance) -> Instance:
+        """Return which GPUs an instance's type has, by its row, which may lack a price."""
+        _, rows = self._rows_of(instance)
+        row = rows[0] if rows else None
+        if row is None or not row.gpu or row.gpus is None:
+            return Instance()
+        gpus = int(row.gpus) if row.gpus.is_integer() else row.gpus
+        return Instance.known("skypilot", gpu=row.gpu, gpus=gpus)
+
+    def quotes_of(self, instance: Instance) -> Iterable[Quote]:
+        """Return the prices of an instance's type in its market, by region."""
+        found, rows = self._rows_of(instance)
+        if found is None or not rows:
+            return
+        file, catalog = found
+        markets = (instance.market or "on_demand",)
+        node = instance if instance.gpus is not None else Instance(gpus=0)
+        quotes = _by_region(file, catalog, Sold(rows, node), markets)
+        yield from (quote for quote in quotes if not quote.suspect)
+
+    def quotes_with(self, model: str, gpus: float) -> Iterable[Quote]:
+        """Return the prices of all machines with so many GPUs of a model."""
         for file in find_catalogs().values():
             try:
-                catalog = load(file.path)
-                for rows in catalog.every_type():
-                    is_apart = not rows[0].instance_type
-                    for sold in sold_apart(catalog, file.cloud, rows) if is_apart else (Sold(rows),):
-                        yield from _by_region(file, catalog, sold, MARKETS)
+                catalog, theirs = load(file.path), name_at(file.cloud, model)
+                for market in MARKETS:
+                    offered = _offered(file, catalog, theirs, market, None)
+                    yield from (each for each in offered if same_gpus(gpus, each.gpus))
             except PriceUnavailable as error:
                 logger("prices.skypilot").warning("%s; it is passed over", error)
+
+    def _rows_of(self, instance: Instance) -> tuple[tuple[CatalogFile, Catalog] | None, list[Row]]:
+        """Return the catalog that has an instance's type, and its rows; none where none has."""
+        try:
+            file, catalog = _with_type(instance.instance_type or "", instance.provider)
+            return (file, catalog), rows_of(catalog, file.cloud, instance.instance_type or "")
+        except PriceUnavailable:
+            return None, []
 
     def _of_accelerators(self, instance: Instance) -> Quote:
         """Return the price of the cheapest type with the accelerators that are asked for, assumed."""
@@ -121,20 +177,32 @@ class SkyPilotCatalog(PriceSource):
             raise PriceUnavailable("no instance type is known")
         is_spot = instance.market == "spot"
         reference = find_provider(provider).reference_region if region is None else None
-        quotes = self.offers(gpu, gpus, provider=provider, region=reference, spot=is_spot) if reference else []
-        if not quotes:
-            reference = None
-            quotes = self.offers(gpu, gpus, provider=provider, region=region, spot=is_spot)
+        places = dict.fromkeys((reference or region, region))
+        found_in = ((place, self.offers(gpu, gpus, provider=provider, region=place, spot=is_spot)) for place in places)
+        trusted = ((place, [quote for quote in found if not quote.suspect]) for place, found in found_in)
+        reference, quotes = next(((place, found) for place, found in trusted if found), (None, []))
         if not quotes:
             where = f"{provider or 'any provider'}{f' in {region}' if region else ''}"
             raise PriceUnavailable(f"it knows no instance type of {where} with {gpus} × {gpu}")
-        quote = quotes[0]
+        quote, dearest = quotes[0], quotes[-1]
         found = quote.instance_type if provider else f"{quote.provider}'s {quote.instance_type}"
         among = (provider or "all providers") + (f" in {region or reference}" if region or reference else "")
-        return assumed(
-            quote,
-            f"the instance type is not known: {found}, the cheapest of {among} with {gpus} × {quote.gpu}, stands in",
+        because = (
+            f"the instance type is not known: {found}, the cheapest of {among} with {gpus} × {quote.gpu}, stands in"
         )
+        if dearest.usd_per_hour > quote.usd_per_hour:
+            because += f" (the dearest is {dearest.instance_type}, at {dearest.usd_per_hour:.6g} USD/h)"
+        return assumed(self._in_zone(quote, instance), because)
+
+    def _in_zone(self, quote: Quote, instance: Instance) -> Quote:
+        """Return the price of a type that was found by its GPUs in an instance's zone, where that is known."""
+        if instance.zone is None:
+            return quote
+        there = {"provider": quote.provider, "instance_type": quote.instance_type, "region": quote.region}
+        try:
+            return self.quote(msgspec.structs.replace(instance, **there))
+        except PriceUnavailable:
+            return quote
 
     def _of_number(self, instance: Instance, gpus: float, provider: str) -> Quote:
         """Return the price of the provider's dearest type with so many accelerators, of whatever model, assumed.
@@ -232,22 +300,38 @@ def _types_with(catalog: Catalog, cloud: str, gpu: str) -> Iterator[Sold]:
     """Yield each type that has these accelerators."""
     if find_provider(cloud).gpus_apart is not None:
         for machine in machines().values():
-            if machine.provider == cloud and machine.gpu.casefold() == gpu.casefold():
+            if machine.provider == cloud and is_called(cloud, machine.gpu, gpu):
                 yield from map(Sold, filter(None, [catalog.of_type(machine.instance_type)]))
-        yield from sold_apart(catalog, cloud, catalog.of_accelerator(gpu))
+        yield from sold_apart(catalog, cloud, catalog.of_accelerator(gpu) or catalog.of_accelerator(theirs(cloud, gpu)))
         return
     by_type: dict[str, list[Row]] = {}
-    for row in catalog.of_accelerator(gpu):
+    for row in catalog.of_accelerator(gpu) or catalog.of_accelerator(theirs(cloud, gpu)):
         by_type.setdefault(row.instance_type, []).append(row)
     yield from map(Sold, by_type.values())
+
+
+def _all_quotes(region: str | None = None) -> Iterator[Quote]:
+    """Yield all prices, of everywhere or of a region or zone, in lower case."""
+    for file in find_catalogs().values():
+        try:
+            catalog = load(file.path)
+            for rows in catalog.every_type():
+                is_apart = not rows[0].instance_type
+                for sold in sold_apart(catalog, file.cloud, rows) if is_apart else (Sold(rows),):
+                    yield from _by_region(file, catalog, sold, MARKETS, region)
+        except PriceUnavailable as error:
+            logger("prices.skypilot").warning("%s; it is passed over", error)
 
 
 def _by_region(
     file: CatalogFile, catalog: Catalog, sold: Sold, markets: Iterable[Market], region: str | None = None
 ) -> Iterator[Quote]:
-    """Yield the prices of one type, in every region or in one, in these markets; what has none is passed over."""
+    """Yield the prices of one type, in every region or in one (or a zone, in lower case), in these markets.
+
+    What has none is passed over; what can't be trusted is marked as suspect.
+    """
     kind = sold.rows[0].instance_type
-    rows = [row for row in sold.rows if region in (None, row.region.casefold())]
+    rows = [row for row in sold.rows if region is None or region in (row.region.casefold(), row.zone.casefold())]
     try:
         offers, _ = offers_of(catalog, file.cloud, rows, sold.node) if kind and rows else ([], None)
     except PriceUnavailable:
@@ -256,9 +340,11 @@ def _by_region(
     for offer in offers:
         by_region.setdefault(offer.region, []).append(offer)
     for name, there in by_region.items():
+        zone = None if region in (None, name.casefold()) else there[0].zone
         for market in markets:
             try:
-                quote = quote_of(file, kind, there, Instance(region=name, market=market))
+                where = Instance(region=name, zone=zone, market=market)
+                quote = quote_of(file, kind, there, where, suspect_too=True)
             except PriceUnavailable:
                 continue
             yield assumed(quote, sold.because) if sold.because else quote

@@ -82,7 +82,9 @@ def _quote(instance: Instance, usd_per_hour: float, as_of: str) -> Quote:
 
 
 def _fits(row: dict[str, str], instance: Instance) -> bool:
-    return all(row[name] == getattr(instance, name) for name in MATCHED if name in row)
+    """Say whether a row is for an instance: upper and lower case are alike."""
+    told = {name: getattr(instance, name) for name in MATCHED if name in row}
+    return all(each is not None and each.casefold() == row[name].casefold() for name, each in told.items())
 
 
 def _read(file: Path) -> list[dict[str, str]]:
