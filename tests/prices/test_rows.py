@@ -62,8 +62,8 @@ def ask(instance: Instance) -> Quote | None:
 
 def is_right(quote: Quote | None, row: Asked) -> bool:
     """Say whether an answer is what the rows say, or says that and why it is not."""
-    if quote is None:
-        return not row.prices
+    if quote is None:  # of a host whose GPUs are not told, its own price is not the machine's
+        return not row.prices or (row.cloud == "gcp" and not row.gpu)
     if quote.assumed:
         return bool(quote.assumed_because)
     if quote.source != "skypilot":  # which knows no better

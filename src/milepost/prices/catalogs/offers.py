@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from milepost.data import machines
+from milepost.data import gcp_shapes, machines
 from milepost.errors import PriceUnavailable, nearest
 from milepost.money.instance import Instance, Market
 from milepost.money.quote import Quote
@@ -53,6 +53,9 @@ def _gpus_of(kind: str, instance: Instance, provider: Provider, apart: GPUsApart
     machine = machines().get(kind)
     if machine is not None and machine.provider == provider.name:
         return machine.gpu, machine.gpus
+    shape = gcp_shapes().get(kind)
+    if shape is not None and shape.gpus:  # types that have no list price
+        return shape.gpu, shape.gpus
     gpu, gpus = instance.gpu or "", instance.gpus
     is_open = bool(gpu) is not bool(gpus)
     if apart.other_gpus.search(kind) or is_open or (apart.with_gpus.match(kind) and not gpus):
