@@ -21,6 +21,7 @@ from milepost.money.quote import PriceStep, Quote
 from milepost.prices.book import FetchProgress, PriceBook, fetch_catalogs
 from milepost.providers.gpu_names import is_called
 from milepost.report.explanations import chain_of, chain_table
+from milepost.report.price_order import Sort, sorted_by, spot_savings
 from milepost.report.prices import quotes_table, spot_plot, spot_table
 from milepost.report.terminal import open_console
 
@@ -42,6 +43,10 @@ def price(
     every: Annotated[bool, typer.Option("--list", help="All that is known, the cheapest GPU-hour first.")] = False,
     gpu: Annotated[str | None, typer.Option(help="With --list: those with this GPU, such as A100 or A100:8.")] = None,
     max_usd: Annotated[float | None, typer.Option(help="With --list: up to so many USD an hour.")] = None,
+    sort: Annotated[
+        Sort,
+        typer.Option(help="With --list: by USD per GPU-hour, hour or GB of GPU memory, or by what spot saves."),
+    ] = "gpu-hour",
     history: Annotated[bool, typer.Option("--history", help="How the spot price moved, by zone.")] = False,
     days: Annotated[float, typer.Option(help="With --history: how far back.", min=0.01, max=90.0)] = 7.0,
     refresh: Annotated[
@@ -61,6 +66,10 @@ def price(
         raise ConfigError("price: expected an instance TYPE with --history")
     if not every and (gpu is not None or max_usd is not None):
         raise ConfigError("price: expected --list beside --gpu and --max-usd")
+    if sort != "gpu-hour" and not every:
+        raise ConfigError("price: expected --list beside --sort")
+    if sort == "spot-saving":
+        spot = True
     if refresh:
         _refresh(provider)
     book = PriceBook(sources=[source] if source else None)
@@ -69,12 +78,12 @@ def price(
     if every or (instance_type is not None and ":" in instance_type):
         wanted = gpu if every else instance_type
         book.require_names(Instance(provider=provider, region=region))
-        known = book.every_quote() if region is None else book.quotes_in(region)
+        known = list(book.every_quote() if region is None else book.quotes_in(region))
         quotes = [each for each in known if _fits(each, where, wanted, max_usd)]
         if not quotes:
             book.require_names(Instance(provider=provider, gpu=(wanted or "").partition(":")[0] or None))
-        quotes.sort(key=lambda quote: (not quote.gpus, quote.usd_per_hour / (quote.gpus or 1)))
-        _show(quotes, as_json, reasons=explain)
+        quotes = sorted_by(sort, quotes, known)
+        _show(quotes, as_json, reasons=explain, on_demand=known if sort == "spot-saving" else ())
     elif instance_type is not None:
         instance = msgspec.structs.replace(where, instance_type=instance_type)
         with Console(stderr=True).status("asking for prices …"):
@@ -102,18 +111,28 @@ def _fits(quote: Quote, where: Instance, gpu: str | None, max_usd: float | None)
     )
 
 
-def _show(quotes: list[Quote], as_json: bool, *, reasons: bool = True, explain: bool = False) -> None:
+def _show(
+    quotes: list[Quote],
+    as_json: bool,
+    *,
+    reasons: bool = True,
+    explain: bool = False,
+    on_demand: Sequence[Quote] = (),
+) -> None:
+    savings = spot_savings(quotes, on_demand)
     if as_json:
-        for quote in quotes:
+        for quote, saving in zip(quotes, savings, strict=True):
             asked = [{"source": name, "said": said} for name, said in chain_of(quote)]
             why = {"asked": asked, "assumed_because": quote.assumed_because} if explain else {}
-            print_json({key: getattr(quote, key) for key in KEYS} | why)
+            told = {"spot_saving": saving} if on_demand else {}
+            print_json({key: getattr(quote, key) for key in KEYS} | told | why)
         return
     if explain:
         open_console().print(*map(chain_table, quotes))
         return
     console = open_console()
-    console.print(quotes_table(quotes) if quotes else "nothing is known that fits")
+    shown = quotes_table(quotes, savings if on_demand else None)
+    console.print(shown if quotes else "nothing is known that fits")
     for quote in quotes if reasons else ():
         if quote.assumed:
             console.print(Text(f"* assumed: {quote.assumed_because}", "yellow"))

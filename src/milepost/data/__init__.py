@@ -41,12 +41,17 @@ class Machine(msgspec.Struct, frozen=True):
         provider: ``aws``, ``gcp``, ``azure`` or ``lambda``.
         gpu: Model of its accelerators, such as ``A100-80GB``.
         gpus: How many it has; a fraction where it has a part of one.
+        gpu_memory_gb: GB of memory of each.
+        interconnect: How they are connected in the machine: ``nvlink``, ``neuronlink`` or ``pcie``; None for a single
+            one, and where that is not known.
     """
 
     instance_type: str
     provider: str
     gpu: str
     gpus: int | float
+    gpu_memory_gb: float | None = None
+    interconnect: str | None = None
 
 
 class ListPrice(msgspec.Struct, frozen=True):

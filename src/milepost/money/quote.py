@@ -64,6 +64,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         provisional: Whether it stands in for a live answer that is under way.
         steps: Price changes in order of time.
         gpus: Accelerators of the instance; a fraction where it has a part of one.
+        rate: Name of the rate that its user has agreed on, such as a savings plan, where it is at one.
         vcpus: Virtual CPUs of the instance, where the source tells.
     """
 
@@ -84,6 +85,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     market: Market | None = None
     gpus: int | float | None = None
     gpu: str | None = None
+    rate: str | None = None
     vcpus: float | None = None
 
     def usd_per_hour_at(self, wall_time: float) -> float:

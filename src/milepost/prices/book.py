@@ -1,13 +1,13 @@
 """The price book: asks the sources in order, and says who answered. The only way into this folder."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
-from milepost.config import PriceSettings
-from milepost.errors import PriceUnavailable, UnknownName, require
+from milepost.config import PriceSettings, Rate
+from milepost.errors import PriceUnavailable, UnknownName
 from milepost.money.instance import Instance
 from milepost.money.quote import PriceStep, Quote
 from milepost.prices.cache import QuoteCache
@@ -15,6 +15,7 @@ from milepost.prices.catalogs.copies import Progress as FetchProgress, fetch as 
 from milepost.prices.chain import Chain, completed, warn_of
 from milepost.prices.live import LiveAnswers
 from milepost.prices.lookup import Apart
+from milepost.prices.rates import Rates
 from milepost.prices.roster import Roster, source_names
 from milepost.prices.source import LivePriceSource
 from milepost.prices.sources.default import DefaultPrice
@@ -41,7 +42,9 @@ class PriceBook:
             the user gave comes first in any case.
         price_per_hour: USD an hour of one node: the user's own price.
         table: CSV file of the user's own prices; see `UserPrice`.
-        discount: Part taken off every price that was looked up, such as 0.1; not off the user's own.
+        discount: Part taken off every price that was looked up, such as 0.1; or one for each provider, family or
+            type. Not off the user's own.
+        rates: What the user has agreed on: a price, or a part off the on-demand price, under a name.
         strict: An instance whose price is not known has none, in place of an assumed one.
         apart: Ask live sources in a process of their own, so that no thread of this one waits for their clients.
         cache: Where live answers are kept.
@@ -56,18 +59,18 @@ class PriceBook:
         sources: Sequence[str] | None = None,
         price_per_hour: float | None = None,
         table: str | Path | None = None,
-        discount: float = 0.0,
+        discount: float | Mapping[str, float] = 0.0,
+        rates: Sequence[Rate] = (),
         strict: bool = False,
         apart: bool = False,
         cache: QuoteCache | None = None,
     ) -> None:
-        require(0 <= discount < 1, "discount", discount, "from 0 up to, and not including, 1")
-        self._user = UserPrice(price_per_hour, table)
+        self._rates = Rates(discount, rates)
+        self._user = UserPrice(price_per_hour, table, rates)
         catalog = SkyPilotCatalog()
         own = (self._user, catalog, ListPrices(), FallbackPrices(), DefaultPrice())
         self._roster = Roster(own, sources)
         self._chain = Chain(self._roster, catalog, strict=strict)
-        self._discount = discount
         self._apart = Apart() if apart else None
         self._cache = cache or QuoteCache()
 
@@ -79,6 +82,7 @@ class PriceBook:
             price_per_hour=prices.price_per_hour if price_per_hour is None else price_per_hour,
             table=prices.table,
             discount=prices.discount,
+            rates=prices.rates,
             strict=prices.strict_pricing,
             apart=apart,
         )
@@ -90,7 +94,8 @@ class PriceBook:
             PriceUnavailable: No source knows; says what each answered.
         """
         answers = LiveAnswers(self._cache, at_once=True)
-        quote = self._discounted(self._chain.first_answer(completed(instance), since, answers))
+        asked = completed(instance)
+        quote = self._rates.applied_to(self._chain.first_answer(asked, since, answers), asked)
         return msgspec.structs.replace(quote, provisional=bool(answers.waiting))
 
     def ask(self, instance: Instance, since: datetime | None = None, *, stand_in: bool = True) -> Quote:
@@ -105,7 +110,8 @@ class PriceBook:
             PriceUnavailable: No source knows; says what each answered.
         """
         answers = LiveAnswers(self._cache, self._apart)
-        return self._discounted(self._chain.first_answer(completed(instance), since, answers, stand_in=stand_in))
+        asked = completed(instance)
+        return self._rates.applied_to(self._chain.first_answer(asked, since, answers, stand_in=stand_in), asked)
 
     def require_known(self, instance: Instance, *, ask: bool = False) -> None:
         """Refuse a type, GPU or region that its user named and that nobody knows.
@@ -154,8 +160,8 @@ class PriceBook:
             market=offer.market,
         )
         if (own := self.users_quote(instance)) is None:
-            return self._discounted(offer)
-        fields = {"usd_per_hour": own.usd_per_hour, "source": own.source, "as_of": own.as_of}
+            return self._rates.applied_to(offer)
+        fields = {"usd_per_hour": own.usd_per_hour, "source": own.source, "as_of": own.as_of, "rate": own.rate}
         return msgspec.structs.replace(offer, **fields, assumed=False, assumed_because=None)
 
     def live_source(self, instance: Instance) -> str | None:
@@ -196,11 +202,11 @@ class PriceBook:
 
     def every_quote(self) -> Iterable[Quote]:
         """Return all that is known without being asked about a type, each type and market from the first that knows."""
-        return map(self._discounted, self._roster.every_quote())
+        return map(self._rates.applied_to, self._roster.every_quote())
 
     def quotes_in(self, region: str) -> Iterable[Quote]:
         """Return what of that is of a region or a zone, or holds in all."""
-        return map(self._discounted, self._roster.quotes_in(region))
+        return map(self._rates.applied_to, self._roster.quotes_in(region))
 
     def listed(
         self, *, instance_type: str | None = None, gpu: str | None = None, provider: str | None = None
@@ -216,10 +222,3 @@ class PriceBook:
     def _live_source(self, instance: Instance) -> LivePriceSource | None:
         live = (source for source in self._roster.asked_about(instance) if isinstance(source, LivePriceSource))
         return next((each for each in live if not (self._roster.why_not(each, instance) or each.why_not())), None)
-
-    def _discounted(self, quote: Quote) -> Quote:
-        if not self._discount or quote.source == UserPrice.name:
-            return quote
-        part = 1 - self._discount
-        steps = tuple(PriceStep(step.since, step.usd_per_hour * part) for step in quote.steps)
-        return msgspec.structs.replace(quote, usd_per_hour=quote.usd_per_hour * part, steps=steps)

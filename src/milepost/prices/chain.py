@@ -204,7 +204,7 @@ class Chain:
     def _said(
         self, quote: Quote, instance: Instance, answers: list[str], stands_in_at: LiveAnswers | None = None
     ) -> Quote:
-        """Return a quote with who was asked before, and left out where it is assumed; warn of what stands in for good."""
+        """Return a quote with who was asked before or left out; warn, once, of what stands in for good."""
         quote = msgspec.structs.replace(quote, tried="\n".join(" ".join(answer.split()) for answer in answers))
         if quote.assumed and (left_out := self._left_out(instance)):
             quote = msgspec.structs.replace(
