@@ -267,7 +267,7 @@ def test_reckoned_hours_cost_what_a_run_of_them_does(
     run = outcome(live, config, instance=told_here)
     if isinstance(run, str):
         event("refused")
-        with pytest.raises(ConfigError, match=r"found '(mars-1|quantum\.9xlarge|big)'"):
+        with pytest.raises(ConfigError, match=r"region: found|instance_type: found"):
             calculate_total_cost(hours, kind, use_spot, num_nodes, region=region, sources=sources)
         return
     usd = calculate_total_cost(hours, kind, use_spot, num_nodes, region=region, sources=sources, strict_pricing=strict)

@@ -134,8 +134,12 @@ class Chain:
         """
         if instance.region is None:
             return None
-        if instance.is_users("region") and not self._takes_default and not self.names.has_region(instance):
-            raise self.names.unknown_region(instance)
+        if instance.is_users("region") and not self._takes_default:
+            # Of a type that was only taken by default it is not known whose region it is.
+            by_default = instance.sources.get("instance_type") == "default"
+            somewhere = msgspec.structs.replace(instance, provider=None) if by_default else instance
+            if not self.names.has_region(somewhere):
+                raise self.names.unknown_region(somewhere)
         if instance.instance_type is None or instance.market not in (None, "on_demand"):
             return None
         for source in asked:
