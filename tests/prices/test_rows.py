@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -75,8 +75,9 @@ def is_right(quote: Quote | None, row: Asked) -> bool:
 def test_type_accelerators_and_machine_agree_or_say_why_not(laid: list[Asked]) -> None:
     assert len(laid) > 10
     for row in laid:
-        place = {"provider": row.cloud, "region": row.region, "zone": row.zone or None, "market": row.market}
-        gpus = {"gpu": row.gpu or None, "gpus": row.gpus or None}
+        place: dict[str, Any] = {"provider": row.cloud, "region": row.region, "market": row.market}
+        place["zone"] = row.zone or None
+        gpus: dict[str, Any] = {"gpu": row.gpu or None, "gpus": row.gpus or None}
         told = dict.fromkeys(("instance_type", "region", "zone", "market", "gpu", "gpus"), "metadata")
         by_type = ask(Instance(instance_type=row.kind.upper(), **place))
         by_machine = ask(Instance(instance_type=row.kind, **place, **gpus, sources=told))
