@@ -174,6 +174,11 @@ class Chain:
                 return with_same_gpus(instance, model, known[1], quotes)
             except PriceUnavailable:
                 pass
+        if kind is not None:
+            try:  # nothing is like it: its own price, which can't be trusted, is nearer than any other's
+                return self._catalog.quote_of_type(instance, suspect_too=True)
+            except PriceUnavailable:
+                pass
         is_users = instance.is_users("instance_type" if kind else "gpu") and bool(kind or instance.gpu)
         if is_users and not self._takes_default:
             raise PriceUnavailable("no machine that is like it has a price either: give price_per_hour")

@@ -104,7 +104,7 @@ class KnownNames:
         if instance.region and not self.has_region(instance):
             raise self.unknown_region(instance)
         gpu = instance.gpu
-        if not gpu or self._of_gpu(gpu, None):
+        if not gpu or self._of_gpu(gpu, None) or self._catalog.listed(gpu=gpu):
             return
         known = {each.casefold(): each for each in (*self._gpus(instance.provider), *gpu_memory_gb())}
         hint = nearest(gpu.casefold(), known, most=3, shown=known.__getitem__)

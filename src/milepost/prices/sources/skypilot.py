@@ -44,9 +44,18 @@ class SkyPilotCatalog(PriceSource):
         kind = instance.instance_type
         if kind is None:
             return self._of_accelerators(instance)
-        file, catalog = _with_type(kind, instance.provider)
-        offers, because = offers_of(catalog, file.cloud, rows_of(catalog, file.cloud, kind), instance)
-        quote = quote_of(file, offers[0].instance_type, offers, instance)
+        return self.quote_of_type(instance)
+
+    def quote_of_type(self, instance: Instance, *, suspect_too: bool = False) -> Quote:
+        """Return the price of an instance whose type is known; an on-demand price that can't be trusted if asked to.
+
+        Raises:
+            PriceUnavailable: As of `quote`.
+        """
+        file, catalog = _with_type(instance.instance_type or "", instance.provider)
+        rows = rows_of(catalog, file.cloud, instance.instance_type or "")
+        offers, because = offers_of(catalog, file.cloud, rows, instance)
+        quote = quote_of(file, offers[0].instance_type, offers, instance, suspect_too=suspect_too)
         return assumed(quote, because) if because else quote
 
     def offers(
