@@ -21,6 +21,10 @@ FOLDER = Path("configs") / "performance_thresholds"
 """Where the thresholds of an environment are looked for, below the working directory."""
 
 
+PART = "from 0 up to, and not including, 1"
+"""What a discount is expected to be."""
+
+
 class AwsDefaults(Section, frozen=True):
     """``aws``: what a node is taken for where nothing else tells.
 
@@ -89,6 +93,37 @@ class InstanceSettings(Section, frozen=True):
         return {name: fields[name] for name in Commitment.__struct_fields__ if fields[name] is not None}
 
 
+class Rate(Section, frozen=True):
+    """``prices.rates``: what its user has agreed on, such as a Compute Savings Plan or a committed-use discount.
+
+    Attributes:
+        name: What it is shown as.
+        provider: Whose machines it is for; all where not given.
+        machines: A type, or how a family's types begin, such as ``p5`` or ``a2-highgpu``; all where not given.
+        region: The provider's region; all where not given.
+        usd_per_hour: USD an hour of one machine at this rate.
+        discount: In place of it, the part that it takes off the on-demand price.
+
+    Raises:
+        ConfigError: Not exactly one of ``usd_per_hour`` and ``discount`` is given, or it is out of its range.
+    """
+
+    name: str
+    provider: str | None = None
+    machines: str | None = None
+    region: str | None = None
+    usd_per_hour: float | None = None
+    discount: float | None = None
+
+    def __post_init__(self) -> None:
+        both = (self.usd_per_hour is None) is (self.discount is None)
+        require(not both, "usd_per_hour", self.usd_per_hour, "either it or discount")
+        fits = self.usd_per_hour is None or 0 <= self.usd_per_hour < math.inf
+        require(fits, "usd_per_hour", self.usd_per_hour, "USD an hour, 0 or above")
+        require(self.discount is None or 0 <= self.discount < 1, "discount", self.discount, PART)
+        require(bool(self.name.strip()), "name", self.name, "a name to show")
+
+
 class PriceSettings(Section, frozen=True):
     """``prices``: where prices come from.
 
@@ -96,7 +131,9 @@ class PriceSettings(Section, frozen=True):
         price_per_hour: USD an hour of one node: wins over every other source.
         table: CSV file of the user's own prices.
         sources: Names of the sources to ask, in that order; all in their usual order where not given.
-        discount: Part taken off looked-up prices, such as 0.1.
+        discount: Part taken off looked-up prices, such as 0.1; or such a part for each provider, family or type.
+        rates: Rates that its user has agreed on, by name: for on-demand machines, before every other price but
+            ``price_per_hour`` and ``table``.
         strict_pricing: An instance whose price is not known has no price, instead of an assumed one.
         storage: Disks.
         network: Egress.
@@ -105,7 +142,8 @@ class PriceSettings(Section, frozen=True):
     price_per_hour: float | None = None
     table: str | None = None
     sources: tuple[str, ...] | None = None
-    discount: float = 0.0
+    discount: float | dict[str, float] = 0.0
+    rates: tuple[Rate, ...] = ()
     strict_pricing: bool = False
     storage: Storage | None = None
     network: Network | None = None
@@ -113,7 +151,9 @@ class PriceSettings(Section, frozen=True):
     def __post_init__(self) -> None:
         fits = self.price_per_hour is None or 0 <= self.price_per_hour < math.inf
         require(fits, "price_per_hour", self.price_per_hour, "USD an hour, 0 or above")
-        require(0 <= self.discount < 1, "discount", self.discount, "from 0 up to, and not including, 1")
+        parts = self.discount.items() if isinstance(self.discount, dict) else [("", self.discount)]
+        for of, part in parts:
+            require(0 <= part < 1, f"discount.{of}" if of else "discount", part, PART)
 
 
 class Budget(Section, frozen=True):

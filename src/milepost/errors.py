@@ -3,6 +3,7 @@
 MilepostError
 ├── ConfigError          a configuration, threshold or flag is wrong; says where, what was found and what was expected
 ├── PriceUnavailable     no source could price an instance; says which were asked and what each answered
+│   └── UnknownName      (a ConfigError too) nobody knows a type, GPU or region that its user named; says the nearest
 ├── StoreError           a store can't be opened, or is of a newer release
 ├── HistoryError         a log can't be read, or does not tell what is needed; names the flag that helps
 ├── StateError           a saved state cannot be read
@@ -25,11 +26,25 @@ class PriceUnavailable(MilepostError, LookupError):
 
     Attributes:
         waiting: Whether a source is yet to be asked that may know.
+        failed: Whether one that may know could not be asked, and so has not said no.
     """
 
-    def __init__(self, message: str, *, waiting: bool = False) -> None:
+    def __init__(self, message: str, *, waiting: bool = False, failed: bool = False) -> None:
         super().__init__(message)
         self.waiting = waiting
+        self.failed = failed
+
+
+class UnknownName(PriceUnavailable, ConfigError):
+    """A type, GPU or region that its user named, and that nobody knows. The message names the nearest.
+
+    Attributes:
+        certain: Whether no source can know it, asked or not: it is a GPU's name alone, or a known name misspelt.
+    """
+
+    def __init__(self, message: str, *, waiting: bool = False, certain: bool = False) -> None:
+        super().__init__(message, waiting=waiting)
+        self.certain = certain
 
 
 class StateError(MilepostError, ValueError):

@@ -13,14 +13,15 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from milepost.config import Config, InstanceSettings, PriceSettings
-from milepost.errors import ConfigError, PriceUnavailable, require
-from milepost.instances.detect import Detection, assumption_of, detect, machine_of, unknown_of
+from milepost.errors import ConfigError, PriceUnavailable, UnknownName, require
+from milepost.instances.detect import Detection, assumption_of, detect, machine_of, unknown_of, with_stand_ins
 from milepost.log import logger
 from milepost.money.instance import FIELDS, Instance
 from milepost.money.ledger import Ledger
 from milepost.money.quote import Quote
-from milepost.prices.book import SPOT_REFRESH_SECONDS, PriceBook
-from milepost.providers import provider_of
+from milepost.prices.book import SPOT_REFRESH_SECONDS, PriceBook, warn_of
+from milepost.providers import find_slice, provider_of
+from milepost.providers.gpu_names import gpus_named
 
 Share = float | Literal["gpus"] | None
 
@@ -34,6 +35,7 @@ class Priced(NamedTuple):
         because: Why there is none.
         again_after_seconds: After how long to ask anew; None for prices that stay.
         waiting: Whether somebody is yet to be asked who may know.
+        named_wrongly: What its user named that nobody knows, where that is why there is none.
     """
 
     instance: Instance
@@ -41,6 +43,7 @@ class Priced(NamedTuple):
     because: str | None
     again_after_seconds: float | None = None
     waiting: bool = False
+    named_wrongly: ConfigError | None = None
 
 
 def told(settings: Config, instance: Instance | Mapping[str, Any] | str | None = None) -> tuple[Instance, Share]:
@@ -61,7 +64,10 @@ def told(settings: Config, instance: Instance | Mapping[str, Any] | str | None =
         given = InstanceSettings.from_mapping({"instance_type": instance} if isinstance(instance, str) else instance)
         said, share = given.to_instance("instance=").completed_by(said), given.share or share
     provider = said.provider and said.provider.lower()  # people write AWS
-    return msgspec.structs.replace(said, provider=provider), share
+    said = msgspec.structs.replace(said, provider=provider)
+    if gpus := gpus_named(said.instance_type):  # H100:8
+        said = said.completed_by(Instance.known(said.sources.get("instance_type", ""), gpu=gpus[0], gpus=gpus[1]))
+    return said, share
 
 
 def defaults_of(settings: Config) -> Instance:
@@ -70,6 +76,11 @@ def defaults_of(settings: Config) -> Instance:
     provider = None if aws.instance_type is None else "aws"
     market = None if aws.use_spot is None else "spot" if aws.use_spot else "on_demand"
     return Instance.known("aws:", provider=provider, instance_type=aws.instance_type, market=market)
+
+
+def with_defaults(settings: Config, found: Instance) -> Instance:
+    """Return a node with what the configuration takes it for where nothing else tells, as far as that can be."""
+    return with_stand_ins(found, defaults_of(settings))
 
 
 def detect_for(
@@ -116,8 +127,8 @@ class Terms:
     ) -> Priced:
         """Return the best price of a node, marked as assumed where what decides it was not told.
 
-        A node is taken for on-demand where its market is not known. With ``strict_pricing``, a type that was only
-        taken by default has no price.
+        A node is taken for on-demand where its market is not known. With ``strict_pricing``, a type that nobody knows,
+        or that was only taken by default, has no price.
 
         Args:
             instance: The node.
@@ -134,16 +145,32 @@ class Terms:
         try:
             quote = self.book.quote(node, since) if at_once else self.book.ask(node, since, stand_in=stand_in)
         except PriceUnavailable as error:
-            return Priced(instance, None, str(error), waiting=error.waiting)
-        unknown = unknown_of(node)
-        if quote.source == "user" or not unknown:
+            wrongly = error if isinstance(error, UnknownName) else None
+            return Priced(instance, None, str(error), waiting=error.waiting, named_wrongly=wrongly)
+        if quote.source == "user":
             return Priced(instance, quote, None)
+        unknown = unknown_of(node)
         if self._prices.strict_pricing and "instance_type" in unknown and node.instance_type is not None:
             return Priced(instance, None, assumption_of(node))
         same_everywhere = unknown == ("region",) and quote.region is None
-        if not quote.assumed and not same_everywhere:
-            quote = msgspec.structs.replace(quote, assumed=True, assumed_because=assumption_of(node))
+        because = None if quote.assumed or same_everywhere else assumption_of(node)
+        reasons = [quote.assumed_because, because, node.assumed_because]
+        if any(reasons[1:]):
+            quote = msgspec.structs.replace(quote, assumed=True, assumed_because="; ".join(filter(None, reasons)))
         return Priced(instance, quote, None)
+
+    def require_known(self, instance: Instance, *, ask: bool = False) -> None:
+        """Refuse a node whose type, GPUs or region its user named, and nobody knows.
+
+        Args:
+            instance: The node.
+            ask: Ask live sources too; without that, what one of them may know passes.
+
+        Raises:
+            ConfigError: Says the nearest names.
+        """
+        if self.book is not None and self.users_quote(instance) is None:
+            self.book.require_known(instance, ask=ask)
 
     def users_quote(self, instance: Instance) -> Quote | None:
         """Return the price that the user gave for a node; None without one."""
@@ -203,6 +230,18 @@ class Pricer:
             return priced._replace(quote=msgspec.structs.replace(priced.quote, provisional=True))
         return priced
 
+    def require_known(self) -> None:
+        """Refuse a type, GPUs or a region that a call or the configuration names and that nobody can know.
+
+        Variables that are wrong are said as the price is: a run goes on without it.
+
+        Raises:
+            ConfigError: Says the nearest names.
+        """
+        node = self.detection.instance
+        if not any(node.sources.get(name, "").startswith("MILEPOST_") for name in ("instance_type", "region")):
+            self.terms.require_known(node)
+
     def ask(self, instance: Instance, since: datetime) -> Priced:
         """Return the best price there is; takes seconds. What metadata services tell of the machine goes into it."""
         if self.to_probe and instance.same_fleet(self.detection.instance):
@@ -224,6 +263,8 @@ class Pricer:
             return priced
         if priced.quote is None and not (priced.waiting or self.to_probe):
             logger("prices").warning("costs are unknown: %s", priced.because)
+        if priced.quote is not None and priced.quote.assumed and not (priced.quote.provisional or self.to_probe):
+            warn_of(priced.quote)
         return priced._replace(again_after_seconds=self.again_after_seconds(instance))
 
 
@@ -249,13 +290,14 @@ def calculate_total_cost(
         region: The provider's region; where not given, as detected on a machine of the type's provider, else that of
             the price found.
         sources: Price sources to ask, in that order; all in their usual order where not given.
-        strict_pricing: An instance type that is not known has no price, instead of the default instance's.
+        strict_pricing: An instance type that is not known has no price, instead of being refused.
 
     Returns:
-        USD, or None where the price is not known; the reason is logged (``milepost.prices``).
+        USD, or None where the price is not known; the reason is logged (``milepost.prices``). So is, once, what stands
+        in for what where it is assumed.
 
     Raises:
-        ConfigError: An argument is out of its range, or a source is not known.
+        ConfigError: An argument is out of its range; or nobody knows the type, region or source: says the nearest.
     """
     number = isinstance(hours, int | float) and not isinstance(hours, bool)
     require(number and 0 <= hours < math.inf, "hours", hours, "a finite number, 0 or more")
@@ -263,9 +305,13 @@ def calculate_total_cost(
     prices = PriceSettings(sources=None if sources is None else tuple(sources), strict_pricing=strict_pricing)
     fleet = fleet_of(instance_type, use_spot, num_nodes, region)
     priced = Terms(Config(thresholds=(), prices=prices)).price(fleet)
+    if priced.named_wrongly is not None and (instance_type or region):
+        raise priced.named_wrongly
     if priced.quote is None:
         logger("prices").warning("the cost is unknown: %s", priced.because)
         return None
+    if priced.quote.assumed:
+        warn_of(priced.quote)
     return hours * priced.quote.usd_per_hour * fleet.nodes_charged
 
 
@@ -283,7 +329,12 @@ def fleet_of(
     market = None if use_spot is None else "spot" if use_spot else "on_demand"
     said = Instance.known("argument", instance_type=instance_type, market=market, num_nodes=num_nodes, region=region)
     here = detect().instance
-    names = set(FIELDS) if instance_type is None else {"market", "num_nodes", "share"}
+    if find_slice(instance_type):  # launchers count its hosts, and it is paid for whole
+        of_slices = detect(Instance.known("argument", instance_type=instance_type)).instance
+        here = msgspec.structs.replace(here, num_nodes=of_slices.num_nodes, assumed_because=of_slices.assumed_because)
+    names = set(FIELDS) if instance_type is None else {"market", "num_nodes", "share", "assumed_because"}
+    if num_nodes is not None:
+        names -= {"assumed_because"}
     if instance_type is not None and provider_of(instance_type) == here.provider:
         names |= {"region", "zone"}
     if region is not None:

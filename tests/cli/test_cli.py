@@ -56,7 +56,7 @@ def test_price_of_a_source_that_is_asked_alone() -> None:
 
 
 def test_unknown_type_is_assumed_and_warned_about_beside_the_answer() -> None:
-    done = milepost("price", "quantum.9xlarge", "--json")
+    done = milepost("price", "quantum.9xlarge", "--source", "default", "--json")
     assert json.loads(done.stdout)["assumed"] is True
     assert "no price of 'quantum.9xlarge' is known" in done.stderr
 

@@ -149,3 +149,34 @@ def test_live_price_is_asked_for_and_kept(tmp_path: Path) -> None:
     assert (first["usd_per_hour"], first["source"], first["cached"]) == (72.0, "aws", False)
     assert (second["usd_per_hour"], second["source"], second["cached"]) == (72.0, "aws", True)
     assert second["as_of"] == first["as_of"]
+
+
+@pytest.mark.usefixtures("catalog")
+def test_list_is_sorted_by_what_is_asked_for(tmp_path: Path) -> None:
+    catalog = tmp_path / ".sky" / "catalogs" / "v8" / "aws" / "vms.csv"
+    more = (
+        "g6.xlarge,L4,1.0,4,16,,0.8,0.6,us-east-1,use1-az1",
+        "g4dn.xlarge,T4,1.0,4,16,,0.526,0.1,us-east-1,use1-az1",
+    )
+    catalog.write_text(catalog.read_text() + "\n".join(more) + "\n")
+
+    def sorted_by(sort: str, *arguments: str) -> list[str]:
+        return [kind for kind, _ in types("--list", "--sort", sort, *arguments)]
+
+    assert sorted_by("gpu-hour")[:3] == ["g4dn.xlarge", "g6.xlarge", "g5.xlarge"]
+    assert sorted_by("hour")[:2] == ["m5.large", "g4dn.xlarge"]
+    # A GB of the 16 of a T4 is 0.0329, of the 24 of an L4 0.0333, of the 24 of an A10G 0.0419.
+    assert sorted_by("gpu-memory") == ["g4dn.xlarge", "g6.xlarge", "g5.xlarge", "g5.2xlarge", "g5.12xlarge", "m5.large"]
+    rows = rows_of("--list", "--sort", "spot-saving", "--source", "skypilot")
+    assert [(row["instance_type"], row["market"], round(row["spot_saving"], 3)) for row in rows] == [
+        ("g4dn.xlarge", "spot", 0.81),
+        ("g5.12xlarge", "spot", 0.647),
+        ("m5.large", "spot", 0.583),
+        ("g5.xlarge", "spot", 0.503),
+        ("g6.xlarge", "spot", 0.25),
+    ]
+    done = milepost("price", "--list", "--sort", "spot-saving", "--source", "skypilot")
+    assert "saving" in done.stdout
+    assert "81%" in done.stdout
+    assert milepost("price", "g5.xlarge", "--sort", "hour").returncode == 2
+    assert milepost("price", "--list", "--sort", "cheap").returncode == 2

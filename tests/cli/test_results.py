@@ -227,3 +227,35 @@ def test_run_under_way_is_not_repriced(path: Path) -> None:
     with track(thresholds=[], run="live", price_per_hour=1.0, sinks=[]) as run:
         assert writer_of(run).flush(30)
         assert "found it under way" in milepost("reprice", "live", "--price-per-hour", "1", status=2)
+
+
+def test_explanation_adds_up_to_what_results_say(path: Path) -> None:
+    (explained,) = map(json.loads, milepost("results", "seeds-2", "--explain", "--json").splitlines())
+    (result,) = map(json.loads, milepost("results", "seeds-2", "--json").splitlines())
+    record = kept_in(path, "seeds-2")
+    reached = explained["to_threshold"]["t"]
+    assert reached["usd"] == pytest.approx(result["cost_to_threshold"])
+    assert sum(term["usd"] for term in reached["terms"]) == pytest.approx(result["cost_to_threshold"])
+    for term in reached["terms"]:
+        product = term["hours"] * term["usd_per_hour"] * term["nodes"] * term["share"]
+        assert product == pytest.approx(term["usd"])
+        assert (term["nodes"], term["usd_per_hour"]) == (2, 1800)
+    assert record.ledger.here is not None
+    assert explained["billed"]["usd"] == pytest.approx(
+        sum(each.usd or 0 for each in spending(record.ledger, record.ledger.here))
+    )
+    (price,) = explained["prices"]
+    assert price["asked"][-1]["source"] == "user"
+    shown = milepost("results", "seeds-2", "--explain")
+    assert "Price of 2 × own.8x on-demand" in shown
+    assert "USD to t: training time that led there" in shown
+    assert f"{result['cost_to_threshold']:,.6f}" in shown
+    assert "USD billed: all wall-clock time" in shown
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("with_it", [["--plot"], ["--format", "csv"], ["--delete"]])
+def test_explanation_is_of_runs_and_alone(with_it: list[str]) -> None:
+    assert "expected RUNs, or a --group, to --explain" in milepost("results", "--explain", status=2)
+    assert "expected --explain without" in milepost("results", "seeds-1", "--explain", *with_it, status=2)
+    assert "seeds-1" in milepost("results", "--group", "seeds", "--explain")

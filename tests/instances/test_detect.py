@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from milepost.instances import probing
+from milepost.instances import detect as detect_module, probing
 from milepost.instances.detect import detect, find_rank
+from milepost.log import Once
 from milepost.money.instance import FIELDS, Instance
 from tests.instances.schedulers.test_skypilot import TWO_NODES
 from tests.instances.test_gpus import program
@@ -115,6 +116,7 @@ def test_rank(environ: dict[str, str], rank: int) -> None:
     assert find_rank(environ) == rank
 
 
+@pytest.mark.usefixtures("_said_anew")
 def test_share_of_gpus(caplog: pytest.LogCaptureFixture) -> None:
     eight = {"MILEPOST_INSTANCE_TYPE": "p4d.24xlarge"}
     assert detect(share="gpus", environ={**eight, "CUDA_VISIBLE_DEVICES": "0,3"}).instance.share == 0.25
@@ -186,3 +188,115 @@ def test_whatever_the_environment_holds_every_field_but_place_is_there(environ: 
     assert found.num_nodes is not None
     assert found.market is not None
     assert 0 < (found.share or 0) <= 1
+
+
+@pytest.fixture
+def _said_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what is said once in a process be said in this test too."""
+    monkeypatch.setattr(detect_module, "_said", Once("instances"))
+
+
+SLICE = "resources: {infra: gcp/europe-west4, accelerators: tpu-v3-32}\n"
+GCP = '{"cloud": "GCP", "region": "europe-west4", "zone": "europe-west4-a"}'
+
+
+@pytest.mark.parametrize(
+    ("task", "hosts", "slices"),
+    [
+        (SLICE, "4", 1),
+        (SLICE, None, None),  # one slice, if nobody says otherwise
+        (f"{SLICE}num_nodes: 2\n", "8", 2),
+        (f"{SLICE}num_nodes: 2\n", None, 2),  # the task counts slices
+        (SLICE.replace("v3-32", "v3-8"), "2", 2),
+        (SLICE.replace("v3-32", "v5litepod-16"), "4", 1),
+        (SLICE.replace("v3-32", "v5litepod-8"), "1", 1),
+        (SLICE.replace("v3-32", "v6e-256"), "64", 1),
+        (SLICE.replace("v3-32", "v5p-128"), "32", 2),
+        (SLICE.replace("tpu-v3-32", "A100:8"), "4", 4),
+    ],
+)
+def test_skypilot_counts_the_hosts_of_a_slice(tmp_path: Path, task: str, hosts: str | None, slices: int | None) -> None:
+    (tmp_path / "task.yaml").write_text(task)
+    environ = {
+        "MILEPOST_TASK_YAML": str(tmp_path / "task.yaml"),
+        "SKYPILOT_CLUSTER_INFO": GCP,
+        **({"SKYPILOT_NUM_NODES": hosts, "SKYPILOT_NUM_GPUS_PER_NODE": "0"} if hosts else {}),
+    }
+    found = detect(environ=environ).instance
+    assert found.num_nodes == (slices or 1)
+    if "tpu" in task:
+        assert found.instance_type == found.gpu
+        assert (found.gpus, found.provider) == (1, "gcp")
+    assert found.assumed_because is None
+
+
+def test_hosts_of_a_slice_that_its_user_named_are_counted_alike() -> None:
+    named = Instance.known("instance:", instance_type="tpu-v3-32")
+    hosts = {"SKYPILOT_NUM_NODES": "4", "SKYPILOT_NUM_GPUS_PER_NODE": "0"}
+    found = detect(named, environ=hosts).instance
+    assert (found.provider, found.gpu, found.num_nodes) == ("gcp", "tpu-v3-32", 1)
+    assert found.sources["num_nodes"] == "SKYPILOT_NUM_NODES over the 4 hosts of a slice"
+    assert detect(named, environ={"GROUP_WORLD_SIZE": "8"}).instance.num_nodes == 2
+    assert detect(named, environ={**hosts, "MILEPOST_NUM_NODES": "2"}).instance.num_nodes == 2  # whoever says so knows
+    # The same accelerators are no machine of their own on a cluster that has them under another name.
+    on_gke = {"SKYPILOT_CLUSTER_INFO": '{"cloud": "Kubernetes"}', "SKYPILOT_NUM_NODES": "4"}
+    assert detect(environ=on_gke).instance.num_nodes == 4
+
+
+def test_slices_of_an_unknown_kind_are_counted_by_their_hosts_and_that_is_said() -> None:
+    named = Instance.known("instance:", instance_type="tpu-v99-32")
+    found = detect(named, environ={"SKYPILOT_NUM_NODES": "4"})
+    assert found.instance.num_nodes == 4
+    assert "how many hosts a tpu-v99-32 has is not known" in (found.assumed_because or "")
+
+
+def test_accelerators_that_skypilot_does_not_count_are_those_of_the_type() -> None:
+    environ = {"SKYPILOT_INSTANCE_TYPE": "g2-standard-8", "SKYPILOT_NUM_GPUS_PER_NODE": "0"}
+    assert detect(environ=environ).instance.gpus == 1
+    assert detect(environ={**environ, "SKYPILOT_INSTANCE_TYPE": "m5.large"}).instance.gpus == 0
+
+
+@pytest.mark.usefixtures("_said_anew")
+def test_heterogeneous_slurm_job_is_a_mixed_fleet(caplog: pytest.LogCaptureFixture) -> None:
+    job = {"SLURM_JOB_ID": "7", "SLURM_JOB_NUM_NODES": "3", **TYPE}
+    assert detect(environ=job).assumed_because is None
+    assert detect(environ={**job, "SLURM_HET_SIZE": "1"}).assumed_because is None
+    with caplog.at_level(logging.WARNING):
+        found = detect(environ={**job, "SLURM_HET_SIZE": "2"})
+    assert found.instance.num_nodes == 3
+    assert found.assumed_because == (
+        "this Slurm job is of 2 components (SLURM_HET_SIZE), whose nodes may differ: 3 nodes are taken for such as "
+        "this one"
+    )
+    assert found.assumed_because in caplog.text
+    told = {**job, "SLURM_HET_SIZE": "2", "MILEPOST_NUM_NODES": "2"}
+    assert detect(environ=told).assumed_because is None
+
+
+TYPE = {"MILEPOST_INSTANCE_TYPE": "p4d.24xlarge", "MILEPOST_REGION": "us-east-1", "MILEPOST_MARKET": "on_demand"}
+
+
+@pytest.mark.usefixtures("_said_anew")
+@pytest.mark.parametrize("ray", [{"RAY_JOB_ID": "01000000"}, {"RAY_ADDRESS": "10.0.0.1:6379"}])
+def test_ray_actor_without_gpus_has_no_share_that_is_known(
+    ray: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    program(tmp_path, monkeypatch, "print('NVIDIA A100-SXM4-40GB, 40960\\n' * 8)")
+    monkeypatch.setattr(probing, "_answers", None)
+    environ = {**TYPE, **ray, "SKYPILOT_NUM_GPUS_PER_NODE": "8"}
+    with caplog.at_level(logging.WARNING):
+        found = detect(share="gpus", environ=environ, probe=True)
+    monkeypatch.setattr(probing, "_answers", None)
+    assert (found.instance.share, found.instance.sources["share"]) == (1.0, "default")
+    assert found.assumed_because is not None
+    assert "its share of the node is not known: the whole is charged for" in found.assumed_because
+    assert found.assumed_because in caplog.text
+    given = detect(share="gpus", environ={**environ, "CUDA_VISIBLE_DEVICES": "0,1"})
+    assert (given.instance.share, given.assumed_because) == (0.25, None)
+    assert detect(share=0.5, environ=environ).instance.share == 0.5
+    assert detect(environ=environ).assumed_because is None  # nobody asked for a share
+
+
+def test_part_of_a_gpu_is_visible_as_one() -> None:
+    part = Instance.known("instance:", gpu="L4", gpus=0.125)
+    assert detect(part, share="gpus", environ={"CUDA_VISIBLE_DEVICES": "0"}).instance.share == 1.0

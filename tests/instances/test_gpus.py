@@ -6,45 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from milepost.data import machines
-from milepost.instances.gpus import MODELS, GPUProbe, misfit, model_of
+from milepost.instances.gpus import GPUProbe, misfit, named_as_at
 from milepost.instances.probe import ProbeFailed
 from milepost.money.instance import Instance
-
-PRODUCTS = {
-    "Tesla T4": "T4",
-    "NVIDIA A10G": "A10G",
-    "NVIDIA A10": "A10",
-    "NVIDIA L4": "L4",
-    "NVIDIA L40S": "L40S",
-    "NVIDIA RTX A6000": "A6000",
-    "Quadro RTX 6000": "RTX6000",
-    "Tesla V100-SXM2-16GB": "V100",
-    "Tesla V100-SXM2-32GB": "V100-32GB",
-    "NVIDIA A100-SXM4-40GB": "A100",
-    "NVIDIA A100-PCIE-40GB": "A100",
-    "NVIDIA A100-SXM4-80GB": "A100-80GB",
-    "NVIDIA A100 80GB PCIe": "A100-80GB",
-    "NVIDIA H100 80GB HBM3": "H100",
-    "NVIDIA H100 PCIe": "H100",
-    "NVIDIA H100 NVL": "H100 NVL",
-    "NVIDIA H200": "H200",
-    "NVIDIA B200": "B200",
-    "NVIDIA GH200 480GB": "GH200",
-    "NVIDIA GeForce RTX 4090": "RTX 4090",
-    "NVIDIA A10-4Q": "A10",
-    "NVIDIA A100-SXM4-40GB MIG 1g.5gb": "A100",
-}
-
-
-@pytest.mark.parametrize(("product", "model"), PRODUCTS.items())
-def test_products_bear_the_names_of_the_tables(product: str, model: str) -> None:
-    assert model_of(product) == model
-
-
-def test_every_model_is_one_of_the_tables() -> None:
-    known = {machine.gpu for machine in machines().values()}
-    assert set(MODELS) - known <= {"B300", "P100", "K80"}
 
 
 def program(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
@@ -66,6 +30,16 @@ def test_several_models_have_no_common_name(tmp_path: Path, monkeypatch: pytest.
     program(tmp_path, monkeypatch, "print('Tesla T4, 15360\\nNVIDIA L4, 23034')")
     told = GPUProbe().ask({}, time.monotonic() + 20)
     assert (told.gpus, told.gpu) == (2, None)
+
+
+def test_virtual_gpu_counts_as_a_part_of_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, monkeypatch, "print('NVIDIA A10-4Q, 4096')")
+    told = GPUProbe().ask({}, time.monotonic() + 20)
+    assert (told.gpus, told.gpu) == (0.167, "A10")
+    program(tmp_path, monkeypatch, "print('NVIDIA H100 PCIe, 81559')")
+    told = GPUProbe().ask({}, time.monotonic() + 20)
+    assert (told.gpus, told.gpu) == (1, "H100-PCIE")
+    assert [getattr(named_as_at(each, told), "gpu", None) for each in ("aws", "runpod", None)] == ["H100"] * 3
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from sky import check, global_user_state, optimizer  # noqa: E402
 from sky.catalog import instance_type_exists, list_accelerators  # noqa: E402
 from sky.clouds.cloud import CloudCapability  # noqa: E402
 from sky.skylet import constants, log_lib  # noqa: E402
-from sky.utils import schemas  # noqa: E402
+from sky.utils import dag_utils, schemas  # noqa: E402
 from sky.utils.registry import CLOUD_REGISTRY  # noqa: E402
 
 enabled: list[str] = []
@@ -93,6 +93,29 @@ def answer(asked: dict[str, Any]) -> dict[str, Any]:
     return said
 
 
+def load(text: str) -> dict[str, Any]:
+    """Read a task file of one or several tasks as SkyPilot does, and say what each asks for."""
+    tasks = [
+        {
+            "name": task.name,
+            "num_nodes": task.num_nodes,
+            "resources": [
+                {
+                    "provider": None if each.cloud is None else str(each.cloud).lower(),
+                    "region": each.region,
+                    "zone": each.zone,
+                    "instance_type": each.instance_type,
+                    "use_spot": each.use_spot if each.use_spot_specified else None,
+                    "accelerators": each.accelerators,
+                }
+                for each in task.resources
+            ],
+        }
+        for task in dag_utils.load_dag_from_yaml_str(text).tasks
+    ]
+    return {"tasks": tasks}
+
+
 def facts() -> dict[str, Any]:
     """Return what the launcher repeats of SkyPilot's source."""
     recovery = schemas._get_single_resources_schema()["properties"]["job_recovery"]["anyOf"]
@@ -101,6 +124,7 @@ def facts() -> dict[str, Any]:
         config.setdefault(path[0], set()).update(path[1:])
     return {
         "clouds": sorted(constants.ALL_CLOUDS),
+        "header": sorted(dag_utils._JOB_GROUP_HEADER_FIELDS),
         "recovery": sorted(next(each for each in recovery if each["type"] == "object")["properties"]),
         "task": sorted(schemas.get_task_schema()["properties"]),
         "config": {name: sorted(names) for name, names in config.items()} | {"hooks": []},
@@ -116,6 +140,8 @@ def main() -> None:
             if "enable" in asked:
                 enable(asked["enable"])
                 said: dict[str, Any] = facts()
+            elif "load" in asked:
+                said = load(asked["load"])
             else:
                 said = answer(asked)
         except Exception as error:  # noqa: BLE001 - the test wants to see it

@@ -79,6 +79,13 @@ class SkyPilot:
         assert "error" not in said, said["error"]
         return said
 
+    def load(self, text: str) -> list[dict[str, Any]]:
+        """Have it read a task file of one or several tasks; what is wrong raises."""
+        said = self._ask({"load": text})
+        assert "error" not in said, said["error"]
+        found: list[dict[str, Any]] = said["tasks"]
+        return found
+
     def refusal(self, task: str) -> str:
         """Return why it refuses a task."""
         return str(self._ask({"task": task}).get("error"))

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from milepost.errors import ConfigError, PriceUnavailable
+from milepost.errors import ConfigError, PriceUnavailable, UnknownName
 from milepost.log import Once
 from milepost.money.instance import Instance
-from milepost.prices import book as book_module
+from milepost.prices import chain as chain_module
 from milepost.prices.book import PriceBook
 
 
@@ -15,13 +15,14 @@ from milepost.prices.book import PriceBook
 def _bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "MILEPOST_MARKET", "MILEPOST_NUM_NODES", "SKYPILOT_NUM_NODES", "SKYPILOT_USE_SPOT"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(book_module, "_assumed", Once("prices"))
+    monkeypatch.setattr(chain_module, "_assumed", Once("prices"))
 
 
-def ask(
-    instance_type: str | None = None, *, sources: list[str] | None = None, strict: bool = False, **fields: Any
-) -> Any:
-    quote = PriceBook(sources=sources, strict=strict).quote(Instance(instance_type=instance_type, **fields))
+def ask(instance_type: str | None = None, *, sources: Any = None, strict: bool = False, **fields: Any) -> Any:
+    """Sources are names of price sources, or say where the fields are known from."""
+    known_from, named = (sources, None) if isinstance(sources, dict) else ({}, sources)
+    instance = Instance(instance_type=instance_type, **fields, sources=known_from)
+    quote = PriceBook(sources=named, strict=strict).quote(instance)
     return quote.usd_per_hour, quote.source, quote.assumed
 
 
@@ -38,7 +39,15 @@ def test_region_that_the_table_lacks_is_substituted_and_said() -> None:
     assert ask("g6.4xlarge", region="eu-central-1") == (1.65466, "list", False)
     quote = PriceBook().quote(Instance(instance_type="g5.4xlarge", region="eu-west-1"))
     assert (quote.usd_per_hour, quote.region, quote.assumed) == (1.624, "us-east-1", True)
-    assert quote.assumed_because == ("no list price is known for g5.4xlarge in eu-west-1: that of us-east-1 stands in")
+    assert quote.assumed_because == (
+        "no on-demand price of g5.4xlarge in eu-west-1 is known: that of us-east-1 stands in"
+    )
+    quote = PriceBook().quote(Instance(instance_type="g6.4xlarge", region="ap-south-1"))  # the dearest of three
+    assert (quote.usd_per_hour, quote.region, quote.assumed) == (1.65466, "eu-central-1", True)
+    assert quote.assumed_because == (
+        "no on-demand price of g6.4xlarge in ap-south-1 is known: that of eu-central-1 stands in, the dearest of 3 "
+        "(us-east-1 is the cheapest, at 1.3232 USD/h)"
+    )
 
 
 def test_lambda_costs_the_same_in_every_region() -> None:
@@ -49,9 +58,16 @@ def test_lambda_costs_the_same_in_every_region() -> None:
 def test_unknown_type_does_not_look_priced(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            assert ask("quantum.9xlarge") == (1.624, "default", True)
+            assert ask("quantum.9xlarge", sources=["list", "default"]) == (1.624, "default", True)
+            assert ask("quantum.9xlarge", sources={"instance_type": "SKYPILOT_INSTANCE_TYPE"}) == (
+                1.624,
+                "default",
+                True,
+            )
     assert len(caplog.records) == 1
     assert "'quantum.9xlarge'" in caplog.text
+    with pytest.raises(UnknownName, match=r"found 'quantum\.9xlarge', which is no type that anybody asked knows"):
+        ask("quantum.9xlarge")
     with pytest.raises(PriceUnavailable, match=r"quantum.9xlarge.*list: it does not know.*default: not asked"):
         ask("quantum.9xlarge", strict=True)
 
@@ -59,11 +75,13 @@ def test_unknown_type_does_not_look_priced(caplog: pytest.LogCaptureFixture) -> 
 def test_known_type_without_a_spot_price_is_not_priced_as_another_type() -> None:
     quote = PriceBook().quote(Instance(instance_type="p4d.24xlarge", market="spot"))
     assert (quote.usd_per_hour, quote.source, quote.assumed) == (21.957642, "default", True)
-    assert quote.assumed_because == "no spot price of p4d.24xlarge is known: its on-demand list price stands in"
-    quote = PriceBook().quote(Instance(instance_type="p4d.24xlarge", market="spot", region="ap-south-1"))
-    assert quote.region == "us-east-1"
     assert quote.assumed_because == (
-        "no spot price of p4d.24xlarge is known: its on-demand list price of us-east-1 stands in"
+        "no spot price of p4d.24xlarge is known: its on-demand list price stands in, the most that spot costs"
+    )
+    quote = PriceBook().quote(Instance(instance_type="p4d.24xlarge", market="spot", region="ap-south-1"))
+    assert (quote.usd_per_hour, quote.region) == (27.43298, "eu-central-1")  # the dearest
+    assert quote.assumed_because == (
+        "no spot price of p4d.24xlarge is known: its on-demand list price of eu-central-1 stands in"
     )
 
 
@@ -102,7 +120,9 @@ def test_nothing_stands_in_for_a_contract_or_for_sagemaker(instance: Instance) -
 def test_type_of_another_provider_is_not_known() -> None:
     with pytest.raises(PriceUnavailable, match=r"knows g5\.4xlarge as aws's, not as gcp's"):
         ask("g5.4xlarge", provider="gcp", sources=["list"])
-    quote = PriceBook().quote(Instance(instance_type="g5.4xlarge", provider="gcp"))
+    with pytest.raises(UnknownName, match=r"found 'g5\.4xlarge', which is no type of gcp's that.* knows; it is aws's"):
+        ask("g5.4xlarge", provider="gcp")
+    quote = PriceBook(sources=["default"]).quote(Instance(instance_type="g5.4xlarge", provider="gcp"))
     assert quote.assumed_because == (
         "no price of 'g5.4xlarge' of gcp is known: that of an on-demand g5.4xlarge stands in"
     )

@@ -68,15 +68,17 @@ def test_other_providers_are_not_asked(server: PriceServer) -> None:
 
 def test_type_tells_its_provider_and_a_source_that_is_named_needs_none(server: PriceServer) -> None:
     assert PriceBook().live_source(Instance(instance_type="p5.48xlarge")) == "aws"
-    assert PriceBook().live_source(Instance(instance_type="p9.metal")) is None
-    assert PriceBook(sources=["aws"]).live_source(Instance(instance_type="p9.metal")) == "aws"
+    assert PriceBook().live_source(Instance(instance_type="p9.metal")) == "aws"  # no other has such names
+    assert PriceBook().live_source(Instance(instance_type="big")) is None
+    assert PriceBook(sources=["aws"]).live_source(Instance(instance_type="big")) == "aws"
 
 
 def test_order_of_the_sources_is_kept(server: PriceServer) -> None:
-    book = PriceBook(sources=["list", "aws"])
-    assert facts(book.quote(P5)) == (55.04, "list", False, False)
-    assert facts(book.ask(P5)) == (55.04, "list", False, False)
+    book, listed = PriceBook(sources=["list", "aws"]), msgspec.structs.replace(P5, region="us-east-1")
+    assert facts(book.quote(listed)) == (55.04, "list", False, False)
+    assert facts(book.ask(listed)) == (55.04, "list", False, False)
     assert server.asked == []
+    assert facts(book.ask(P5)) == (72.0, "aws", False, False)  # another region's stands in where nobody knows
 
 
 def test_discount_is_taken_off_every_step(server: PriceServer) -> None:

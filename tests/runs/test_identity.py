@@ -34,6 +34,13 @@ def test_run_is_that_of_its_job(environ: dict[str, str], run: str) -> None:
 
 def test_run_without_a_job_is_a_new_one() -> None:
     assert find_run_id({}) != find_run_id({})
+    # torchrun makes its id anew at each start, or everybody's is "none".
+    for told in ("none", "2f6c1d0e"):
+        torchrun = {"TORCHELASTIC_RUN_ID": told, "TORCHELASTIC_RESTART_COUNT": "0", "GROUP_RANK": "0", "RANK": "0"}
+        run, of_job = find_run_id(torchrun)
+        assert not of_job
+        assert told not in run
+        assert run != find_run_id(torchrun)[0]
     assert new_run_id("arena").startswith("arena-")
 
 

@@ -26,7 +26,9 @@ def detect(
         typer.echo(_exports(found), nl=False)
         return
     fields: dict[str, Any] = {
-        name: {"value": getattr(found.instance, name), "source": found.instance.sources.get(name)} for name in FIELDS
+        name: {"value": getattr(found.instance, name), "source": found.instance.sources.get(name)}
+        for name in FIELDS
+        if name != "assumed_because"  # said below the table, with what else is assumed
     }
     fields["rank"] = {"value": found.rank, "source": found.rank_source}
     probes = {each.name: each.reason or "answered" for each in found.probed}

@@ -1,6 +1,8 @@
 """``milepost price``: one quote, all of them, how a spot price moved, or fresh catalogs."""
 
+import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -14,9 +16,12 @@ from rich.text import Text
 from milepost.cli.options import Provider, Region
 from milepost.cli.printing import print_json
 from milepost.errors import ConfigError
-from milepost.money.instance import Instance, Market
+from milepost.money.instance import Instance, Market, same_gpus
 from milepost.money.quote import PriceStep, Quote
 from milepost.prices.book import FetchProgress, PriceBook, fetch_catalogs
+from milepost.providers.gpu_names import is_called
+from milepost.report.explanations import chain_of, chain_table
+from milepost.report.price_order import Sort, sorted_by, spot_savings
 from milepost.report.prices import quotes_table, spot_plot, spot_table
 from milepost.report.terminal import open_console
 
@@ -38,11 +43,16 @@ def price(
     every: Annotated[bool, typer.Option("--list", help="All that is known, the cheapest GPU-hour first.")] = False,
     gpu: Annotated[str | None, typer.Option(help="With --list: those with this GPU, such as A100 or A100:8.")] = None,
     max_usd: Annotated[float | None, typer.Option(help="With --list: up to so many USD an hour.")] = None,
+    sort: Annotated[
+        Sort,
+        typer.Option(help="With --list: by USD per GPU-hour, hour or GB of GPU memory, or by what spot saves."),
+    ] = "gpu-hour",
     history: Annotated[bool, typer.Option("--history", help="How the spot price moved, by zone.")] = False,
     days: Annotated[float, typer.Option(help="With --history: how far back.", min=0.01, max=90.0)] = 7.0,
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Fetch SkyPilot's public catalogs first; --provider names one.")
     ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Who was asked, what each said, what stands in.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Say what an hour of an instance costs, and who says so."""
@@ -56,6 +66,10 @@ def price(
         raise ConfigError("price: expected an instance TYPE with --history")
     if not every and (gpu is not None or max_usd is not None):
         raise ConfigError("price: expected --list beside --gpu and --max-usd")
+    if sort != "gpu-hour" and not every:
+        raise ConfigError("price: expected --list beside --sort")
+    if sort == "spot-saving":
+        spot = True
     if refresh:
         _refresh(provider)
     book = PriceBook(sources=[source] if source else None)
@@ -63,41 +77,62 @@ def price(
     where = Instance(provider=provider, region=region, zone=zone, market=market)
     if every or (instance_type is not None and ":" in instance_type):
         wanted = gpu if every else instance_type
-        quotes = [each for each in book.every_quote() if _fits(each, where, wanted, max_usd)]
-        quotes.sort(key=lambda quote: (not quote.gpus, quote.usd_per_hour / (quote.gpus or 1)))
-        _show(quotes, as_json, reasons=False)
+        book.require_names(Instance(provider=provider, region=region))
+        known = list(book.every_quote() if region is None else book.quotes_in(region))
+        quotes = [each for each in known if _fits(each, where, wanted, max_usd)]
+        if not quotes:
+            book.require_names(Instance(provider=provider, gpu=(wanted or "").partition(":")[0] or None))
+        quotes = sorted_by(sort, quotes, known)
+        _show(quotes, as_json, reasons=explain, on_demand=known if sort == "spot-saving" else ())
     elif instance_type is not None:
         instance = msgspec.structs.replace(where, instance_type=instance_type)
         with Console(stderr=True).status("asking for prices …"):
             since = datetime.now(UTC) - timedelta(days=days)
             answer = book.history(instance, since) if history else book.ask(instance)
         if isinstance(answer, Quote):
-            _show([answer], as_json)
+            _show([answer], as_json, explain=explain)
         else:
             _show_history(answer, since, as_json)
 
 
 def _fits(quote: Quote, where: Instance, gpu: str | None, max_usd: float | None) -> bool:
-    """Say whether a quote is one of those asked for; one of no region or zone holds in all."""
+    """Say whether a quote is one of those asked for, of whichever region; one of no zone holds in all."""
     model, _, count = (gpu or "").partition(":")
+    number = math.nan
+    with suppress(ValueError):
+        number = float(count)
     return (
         quote.market == where.market
-        and where.provider in (None, quote.provider)
-        and (where.region is None or quote.region in (None, where.region))
-        and (where.zone is None or quote.zone in (None, where.zone))
-        and (not model or (quote.gpu or "").casefold() == model.casefold())
-        and (not count or str(quote.gpus) == count)
+        and (where.provider or quote.provider or "").casefold() == (quote.provider or "").casefold()
+        and (where.zone or quote.zone or "").casefold() == (quote.zone or where.zone or "").casefold()
+        and (not model or is_called(quote.provider, quote.gpu or "", model.strip()))
+        and (not count or same_gpus(number, quote.gpus))
         and (max_usd is None or quote.usd_per_hour <= max_usd)
     )
 
 
-def _show(quotes: list[Quote], as_json: bool, *, reasons: bool = True) -> None:
+def _show(
+    quotes: list[Quote],
+    as_json: bool,
+    *,
+    reasons: bool = True,
+    explain: bool = False,
+    on_demand: Sequence[Quote] = (),
+) -> None:
+    savings = spot_savings(quotes, on_demand)
     if as_json:
-        for quote in quotes:
-            print_json({key: getattr(quote, key) for key in KEYS})
+        for quote, saving in zip(quotes, savings, strict=True):
+            asked = [{"source": name, "said": said} for name, said in chain_of(quote)]
+            why = {"asked": asked, "assumed_because": quote.assumed_because} if explain else {}
+            told = {"spot_saving": saving} if on_demand else {}
+            print_json({key: getattr(quote, key) for key in KEYS} | told | why)
+        return
+    if explain:
+        open_console().print(*map(chain_table, quotes))
         return
     console = open_console()
-    console.print(quotes_table(quotes) if quotes else "nothing is known that fits")
+    shown = quotes_table(quotes, savings if on_demand else None)
+    console.print(shown if quotes else "nothing is known that fits")
     for quote in quotes if reasons else ():
         if quote.assumed:
             console.print(Text(f"* assumed: {quote.assumed_because}", "yellow"))

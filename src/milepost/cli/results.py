@@ -5,8 +5,10 @@ from typing import Annotated, Literal
 import typer
 from rich.text import Text
 
+from milepost.cli.printing import print_json
 from milepost.cli.stores import StoreOption, find_ids, find_runs, open_store
 from milepost.errors import ConfigError
+from milepost.report.explanations import explained, run_explanation
 from milepost.report.exports import as_json, as_text
 from milepost.report.plots import curve_plots
 from milepost.report.runs import run_view, runs_table
@@ -23,6 +25,10 @@ def results(
     format: Annotated[
         Literal["csv", "markdown", "latex"] | None, typer.Option(help="A table for other programs, or for a paper.")
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="With RUNs: who was asked for each price, and of what dollars are the sum."),
+    ] = False,
     plot: Annotated[bool, typer.Option("--plot", help="Draw the metrics and their targets.")] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Remove the runs from the store; asks first.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --delete: don't ask.")] = False,
@@ -33,6 +39,10 @@ def results(
         raise ConfigError("results: expected either --json or --format")
     if plot and (as_json_lines or format is not None or delete):
         raise ConfigError("results: expected --plot without --json, --format or --delete")
+    if explain and not (runs or group):
+        raise ConfigError("results: expected RUNs, or a --group, to --explain")
+    if explain and (format is not None or plot or delete):
+        raise ConfigError("results: expected --explain without --format, --plot or --delete")
     if delete and not runs:
         raise ConfigError("results: expected the RUNs to --delete")
     opened = open_store(store)
@@ -45,6 +55,14 @@ def results(
     found = find_runs(opened, runs or [], group, curves=plot)
     console = open_console()
     width = max(console.width, NARROWEST)
+    if explain:
+        for record in found:
+            if as_json_lines:
+                print_json(explained(record))
+                continue
+            console.print(Text(record.run.id, "bold"))
+            console.print(run_explanation(record), width=width, crop=False)
+        return
     every = [result for record in found for result in record.results]
     if as_json_lines:
         for result in every:

@@ -1,6 +1,7 @@
 """Bundled tables: what a machine type is, and, apart from that, what it costs. Sources are in README.md beside them."""
 
 import csv
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
 from typing import TypeVar
@@ -8,6 +9,28 @@ from typing import TypeVar
 import msgspec
 
 S = TypeVar("S", bound=msgspec.Struct)
+V = TypeVar("V")
+
+
+class ByType(Mapping[str, V]):
+    """What is known of instance types, by type: found whatever its case, told as its provider writes it."""
+
+    def __init__(self, rows: dict[str, V]) -> None:
+        self._rows = rows
+        self._written = {kind.casefold(): kind for kind in rows}
+
+    def __getitem__(self, kind: str) -> V:
+        return self._rows[self._written[kind.casefold()]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def written(self, kind: str) -> str | None:
+        """Return a type as its provider writes it; None where it is not among these."""
+        return self._written.get(kind.casefold())
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -17,13 +40,18 @@ class Machine(msgspec.Struct, frozen=True):
         instance_type: The provider's name for it.
         provider: ``aws``, ``gcp``, ``azure`` or ``lambda``.
         gpu: Model of its accelerators, such as ``A100-80GB``.
-        gpus: How many it has.
+        gpus: How many it has; a fraction where it has a part of one.
+        gpu_memory_gb: GB of memory of each.
+        interconnect: How they are connected in the machine: ``nvlink``, ``neuronlink`` or ``pcie``; None for a single
+            one, and where that is not known.
     """
 
     instance_type: str
     provider: str
     gpu: str
-    gpus: int
+    gpus: int | float
+    gpu_memory_gb: float | None = None
+    interconnect: str | None = None
 
 
 class ListPrice(msgspec.Struct, frozen=True):
@@ -42,6 +70,18 @@ class ListPrice(msgspec.Struct, frozen=True):
     region: str
     usd_per_hour: float
     as_of: str
+
+
+class GPU(msgspec.Struct, frozen=True):
+    """What a model of GPU is.
+
+    Attributes:
+        model: As of its `Machine`, or a card that catalogs have under another's name, such as ``H100-PCIE``.
+        memory_gb: GB of memory of one, as its maker writes it.
+    """
+
+    model: str
+    memory_gb: int
 
 
 class FallbackPrice(msgspec.Struct, frozen=True):
@@ -81,30 +121,36 @@ class GCPShape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @cache
-def machines() -> dict[str, Machine]:
+def machines() -> ByType[Machine]:
     """Return what is known of instance types, by type."""
-    return {each.instance_type: each for each in _rows("machines.csv", Machine)}
+    return ByType({each.instance_type: each for each in _rows("machines.csv", Machine)})
 
 
 @cache
-def list_prices() -> dict[str, list[ListPrice]]:
+def gpu_memory_gb() -> dict[str, int]:
+    """Return GB of memory of one GPU, by model."""
+    return {each.model: each.memory_gb for each in _rows("gpus.csv", GPU)}
+
+
+@cache
+def list_prices() -> ByType[list[ListPrice]]:
     """Return list prices by type; the first of each is that of its reference region."""
     prices: dict[str, list[ListPrice]] = {}
     for price in _rows("list_prices.csv", ListPrice):
         prices.setdefault(price.instance_type, []).append(price)
-    return prices
+    return ByType(prices)
 
 
 @cache
-def fallback_prices() -> dict[str, FallbackPrice]:
+def fallback_prices() -> ByType[FallbackPrice]:
     """Return the documented fallback table, by type."""
-    return {each.instance_type: each for each in _rows("fallback_prices.csv", FallbackPrice)}
+    return ByType({each.instance_type: each for each in _rows("fallback_prices.csv", FallbackPrice)})
 
 
 @cache
-def gcp_shapes() -> dict[str, GCPShape]:
+def gcp_shapes() -> ByType[GCPShape]:
     """Return the shapes of Compute Engine's machine types, by type."""
-    return {each.instance_type: each for each in _rows("gcp_shapes.csv", GCPShape)}
+    return ByType({each.instance_type: each for each in _rows("gcp_shapes.csv", GCPShape)})
 
 
 def _rows(name: str, kind: type[S]) -> list[S]:

@@ -1,5 +1,6 @@
 """Finding out what a node is, field by field, each from the first source that knows. The only way into this folder."""
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Literal
@@ -8,16 +9,20 @@ import msgspec
 
 from milepost.data import machines
 from milepost.instances.environment import read, read_number, visible_gpus, warn
-from milepost.instances.gpus import GPUProbe, misfit
+from milepost.instances.gpus import GPUProbe, misfit, named_as_at
 from milepost.instances.probe import ProbeFailed
 from milepost.instances.probing import ProbeAnswer, preemption_notice, probe_gpus, probe_machine
 from milepost.instances.ranks import LAUNCHERS, SCHEDULERS, clouds, rank_of
-from milepost.instances.schedulers.skypilot import SkyPilotInstanceInfo
+from milepost.instances.schedulers.ray import is_in_ray
+from milepost.instances.schedulers.skypilot import TASK_FILE, SkyPilotInstanceInfo
 from milepost.instances.variables import from_variables
-from milepost.log import logger
+from milepost.log import Once
 from milepost.money.instance import DEFAULT_INSTANCE, Instance
+from milepost.providers import find_slice
 
 __all__ = ["Detection", "ProbeFailed", "detect", "find_rank", "preemption_notice"]
+
+_said = Once("instances")
 
 
 class Detection(msgspec.Struct, frozen=True):
@@ -84,8 +89,8 @@ def _detect(
     variables = os.environ if environ is None else environ
     said = configured or Instance()
     said = msgspec.structs.replace(said, provider=said.provider and said.provider.lower())  # people write AWS
-    found = from_variables(variables).completed_by(said)
-    found = found.completed_by(SkyPilotInstanceInfo.get_instance_info(variables))
+    users = from_variables(variables).completed_by(said)
+    found = users.completed_by(SkyPilotInstanceInfo.get_instance_info(variables))
     for read_cloud in clouds():
         found = found.completed_by(read_cloud(variables).instance)
     told = {answer.name: answer.instance for answer in probed if answer.instance is not None}
@@ -94,7 +99,12 @@ def _detect(
         found = found.completed_by(instance)
     for read_scheduler in (*LAUNCHERS, *SCHEDULERS):
         found = found.completed_by(read_scheduler(variables).instance)
-    found = found.completed_by(machine_of(found)).completed_by(gpus or Instance())
+    found = _as_slices(found, users)
+    found = found.completed_by(machine_of(found))
+    gpus = named_as_at(found.provider, gpus)
+    found = found.completed_by(gpus or Instance())
+    if not found.gpus and (machine := machine_of(found)).gpus:
+        found = machine.completed_by(found)  # SkyPilot counts no Trainium, and Inferentia neither
     stand_ins = (defaults or Instance()).completed_by(DEFAULT_INSTANCE)
     unknown = unknown_of(found)
     because = _assumption("this machine's", unknown, stand_ins)
@@ -109,6 +119,9 @@ def _detect(
     elif share is not None:
         warn("share", str(share), "a number above 0 and up to 1, or gpus")
     found = found.completed_by(Instance.known("default", share=1.0))
+    if found.assumed_because:
+        _said.warn(found.assumed_because, "assumed: %s", found.assumed_because)
+        because = "; ".join(filter(None, (because, found.assumed_because)))
     rank, rank_source = rank_of(variables)
     return Detection(
         found,
@@ -120,6 +133,32 @@ def _detect(
         wants_gpus=share == "gpus" and not probed and found.sources["share"] == "default",
         misfit=misfit(found, gpus, variables),
     )
+
+
+def _as_slices(found: Instance, users: Instance) -> Instance:
+    """Return a node that is a slice of accelerators under its type, and their number where their hosts were counted.
+
+    SkyPilot's ``SKYPILOT_NUM_NODES`` and ``SKYPILOT_NODE_IPS``, and every launcher's count, are of hosts
+    (``num_ips_per_node`` of ``sky/backends/cloud_vm_ray_backend.py``); what a user or a task file says is of slices.
+    """
+    told = find_slice(found.instance_type or found.gpu, found.provider)
+    if users.num_nodes is not None:
+        found = msgspec.structs.replace(found, assumed_because=users.assumed_because)
+    if told is None:
+        return found
+    by = found.sources.get("instance_type" if found.instance_type else "gpu", "")
+    named = Instance.known(by, provider=told.provider, instance_type=told.name, gpu=told.name, gpus=1)
+    found = named.completed_by(found)
+    source = found.sources.get("num_nodes", "")
+    if users.num_nodes is not None or found.num_nodes in (None, 1) or source.startswith(TASK_FILE):
+        return found
+    if told.hosts is None:
+        because = f"how many hosts a {told.name} has is not known: each of {found.num_nodes} nodes is taken for a slice"
+        return found.completed_by(Instance.known(source, assumed_because=because))
+    slices = Instance.known(
+        f"{source} over the {told.hosts} hosts of a slice", num_nodes=math.ceil((found.num_nodes or 1) / told.hosts)
+    )
+    return slices.completed_by(found)
 
 
 STAND_IN_SOURCES = ("aws:", "default")
@@ -153,6 +192,8 @@ def with_stand_ins(found: Instance, stand_ins: Instance) -> Instance:
 
 def machine_of(found: Instance) -> Instance:
     """Return what a node's type alone tells: provider and GPUs."""
+    if told := find_slice(found.instance_type, found.provider):
+        return Instance.known("the slice's name", provider=told.provider, gpu=told.name, gpus=1)
     machine = machines().get(found.instance_type or "")
     if machine is None or found.provider not in (None, machine.provider):
         return Instance()
@@ -184,20 +225,25 @@ def _assumption(whose: str, unknown: tuple[str, ...], stand_ins: Instance) -> st
 
 def _share_of_gpus(found: Instance, environ: Mapping[str, str], gpus: Instance | None) -> Instance:
     """Return the share of an instance that the GPUs visible to this process are."""
+    if "CUDA_VISIBLE_DEVICES" not in environ and is_in_ray(environ):
+        # Ray sets it for those that it gave GPUs: https://docs.ray.io/en/latest/ray-core/scheduling/accelerators.html
+        because = (
+            "share: gpus: Ray gave this process no GPUs (CUDA_VISIBLE_DEVICES is not set), so its share of the node is "
+            "not known: the whole is charged for"
+        )
+        return Instance.known("Ray", assumed_because=because)
     source: str | None = "CUDA_VISIBLE_DEVICES"
     number = read(environ, "CUDA_VISIBLE_DEVICES", visible_gpus, "indices or UUIDs of whole GPUs")
     if number is None:
         number, source = read_number(environ, "SKYPILOT_NUM_GPUS_PER_NODE", least=0)
     if number is None and gpus is not None:
-        source, number = gpus.sources["gpus"], gpus.gpus
+        source, number = gpus.sources["gpus"], int(gpus.gpus or 0)
     machine = machines().get(found.instance_type or "")
-    whole_machine = machine.gpus if machine else found.gpus
+    whole_machine = math.ceil((machine.gpus if machine else found.gpus) or 0)  # a part of a GPU is visible as one
     if not number or not whole_machine or number > whole_machine:
-        logger("instances").warning(
-            "share: gpus: found %s visible GPUs on an instance with %s, expected 1 or more of them; "
-            "the whole instance is charged for",
-            number,
-            whole_machine,
+        because = (
+            f"share: gpus: found {number} visible GPUs on an instance with {whole_machine or None}, expected 1 or more "
+            "of them; the whole instance is charged for"
         )
-        return Instance()
+        return Instance.known("share: gpus", assumed_because=because)
     return Instance.known(f"{source} over the instance's {whole_machine}", share=number / whole_machine)

@@ -1,37 +1,16 @@
 """The GPUs of this machine, by NVML or `nvidia-smi`: to check the instance against its table, and for own machines."""
 
-import re
 import time
 from collections.abc import Mapping
 from typing import ClassVar
 
-from milepost.data import machines
+import msgspec
+
+from milepost.data import gpu_memory_gb, machines
 from milepost.instances.environment import visible_gpus
 from milepost.instances.probe import Probe, ProbeFailed
 from milepost.money.instance import Instance
-
-MODELS = {
-    "A10G": r"A10G",
-    "A10": r"A10",
-    "A6000": r"RTX A6000",
-    "A100-80GB": r"A100.*80GB",
-    "A100": r"A100.*40GB",
-    "H100": r"H100(?!.*NVL)",
-    "H200": r"H200",
-    "B200": r"B200",
-    "B300": r"B300",
-    "GH200": r"GH200",
-    "L4": r"L4",
-    "L40S": r"L40S",
-    "T4": r"T4",
-    "V100-32GB": r"V100.*32GB",
-    "V100": r"V100.*16GB",
-    "P100": r"P100",
-    "K80": r"K80",
-    "RTX6000": r"(Quadro )?RTX 6000",
-}
-"""Models as the tables name them, and what NVIDIA's product names of them hold:
-https://docs.nvidia.com/datacenter/tesla/drivers/supported-drivers-and-cuda-toolkit-versions.html"""
+from milepost.providers.gpu_names import card_of, name_at
 
 
 class GPUProbe(Probe):
@@ -41,6 +20,8 @@ class GPUProbe(Probe):
 
     def ask(self, environ: Mapping[str, str], deadline: float) -> Instance:
         """Return how many this machine has, whatever ``CUDA_VISIBLE_DEVICES`` hides of them, and their one model.
+
+        Virtual GPUs are parts of a card, so that their number is a fraction.
 
         Raises:
             ProbeFailed: There are no NVIDIA GPUs, or nobody tells.
@@ -54,15 +35,10 @@ class GPUProbe(Probe):
                 raise ProbeFailed(f"{no_nvml}; {no_program}") from None
         if not products:
             raise ProbeFailed(f"{source} tells of none")
-        model = model_of(products[0]) if len(set(products)) == 1 else None
-        return Instance.known(source, gpus=len(products), gpu=model)
-
-
-def model_of(product: str) -> str:
-    """Return what the tables call a product, such as ``A100-80GB`` for ``NVIDIA A100-SXM4-80GB``."""
-    name = re.sub(r"^(NVIDIA|Tesla|GeForce)\s+", "", re.sub(r"^NVIDIA\s+", "", product.strip()))
-    fitting = (model for model, pattern in MODELS.items() if re.match(rf"{pattern}(?![A-Za-z0-9])", name))
-    return next(fitting, name)
+        cards = [card_of(product) for product in products]
+        count = round(sum(card.part for card in cards), 3)
+        model = cards[0].model if len({card.model for card in cards}) == 1 else None
+        return Instance.known(source, gpus=int(count) if count.is_integer() else count, gpu=model)
 
 
 def misfit(instance: Instance, found: Instance | None, environ: Mapping[str, str]) -> str | None:
@@ -80,14 +56,24 @@ def misfit(instance: Instance, found: Instance | None, environ: Mapping[str, str
     if machine is None or machine.gpus == 0 or (instance.share or 1.0) < 1:
         return None
     what = f"a {machine.instance_type} has {machine.gpus} × {machine.gpu}"
-    model = found.gpu if found is not None else None
-    if model in MODELS and model != machine.gpu.removesuffix("-MEGA"):  # which NVIDIA calls by no name of its own
+    model = name_at(machine.provider, found.gpu) if found is not None and found.gpu else None
+    # -MEGA is a network, of which NVIDIA's name of the card says nothing.
+    if model in gpu_memory_gb() and model.casefold() != machine.gpu.removesuffix("-MEGA").casefold():
         return f"{what}, and this machine has {found.gpus if found else 'some'} × {model}"
+    if machine.gpus < 1:
+        return None
     visible = visible_gpus(environ["CUDA_VISIBLE_DEVICES"]) if "CUDA_VISIBLE_DEVICES" in environ else None
     count = visible if visible is not None else found.gpus if found is not None else None
     if count is None or count == machine.gpus:
         return None
     return f"{what}, and {count} {'is' if count == 1 else 'are'} visible here"
+
+
+def named_as_at(provider: str | None, found: Instance | None) -> Instance | None:
+    """Return what `GPUProbe` told, with the model as the machine's provider calls it."""
+    if found is None or found.gpu is None:
+        return found
+    return msgspec.structs.replace(found, gpu=name_at(provider, found.gpu))
 
 
 def _by_nvml() -> list[str]:

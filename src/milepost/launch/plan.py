@@ -93,6 +93,7 @@ def make_plan(request: Request, *, known: KnownOffers | None = None, environ: Ma
     known = known or KnownOffers()
     node = known.checked(Requirements.of(request, template["resources"]))
     offers = sorted(terms.applied_to(known.allowed(node)), key=lambda offer: offer.usd_per_hour)
+    left_out = known.left_out(node)
     nodes = nodes_of(request, template)
     if request.max_usd_per_hour is not None:
         offers = _affordable(offers, request.max_usd_per_hour, nodes)
@@ -117,7 +118,7 @@ def make_plan(request: Request, *, known: KnownOffers | None = None, environ: Ma
         nodes=nodes,
         copies=request.copies,
         max_runtime_seconds=request.max_runtime_seconds,
-        unknown_because=None if offers else "prices: off" if terms.book is None else _why_unknown(node),
+        unknown_because=None if offers else "prices: off" if terms.book is None else _why_unknown(node, left_out),
     )
     return Plan(
         name=name,
@@ -125,7 +126,7 @@ def make_plan(request: Request, *, known: KnownOffers | None = None, environ: Ma
         tasks=tuple(tasks),
         estimate=estimate,
         settings=settings,
-        notes=tuple(_notes(request, node, offers)),
+        notes=(*_notes(request, node, offers), *(f"not in the estimate: {each}" for each in left_out if offers)),
     )
 
 
@@ -172,7 +173,9 @@ def _settings(request: Request, template: Mapping[str, Any]) -> Config | None:
     return load_performance_thresholds(f"{folder}/{named}" if isinstance(folder, str) else named, strict=True)
 
 
-def _why_unknown(node: Requirements) -> str:
+def _why_unknown(node: Requirements, left_out: Sequence[str]) -> str:
+    if left_out:
+        return "; ".join(left_out)
     if not node.models and node.instance_type is None:
         return "SkyPilot chooses a CPU machine; give --instance-type for a price"
     return "no source on this machine knows it; `milepost price --refresh` fetches the catalogs of all clouds"

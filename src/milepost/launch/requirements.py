@@ -10,8 +10,13 @@ from milepost.errors import ConfigError, require
 from milepost.launch.request import Request
 from milepost.money.instance import Market
 
-Model = tuple[str, int]
-"""A GPU's model, and how many of it a node has."""
+Model = tuple[str, float]
+"""A GPU's model, and how many of it a node has: a fraction where it has a part of one."""
+
+BY_MEMORY = re.compile(r"(\w+:)?\d+[GMT]B\+?", re.IGNORECASE)
+"""A model's place taken by the memory that it has, and by who makes it, such as ``nvidia:80GB+``."""
+
+NUMBER = re.compile(r"\d{1,4}(\.\d{1,4})?")
 
 
 class Requirements(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +57,9 @@ class Requirements(msgspec.Struct, frozen=True, kw_only=True):
         kind = request.instance_type or template_type
         other_cloud = request.cloud is not None and request.cloud.lower() != provider
         return cls(
-            models=() if kind or request.gpus == 0 else _models(request, resources.get("accelerators")),
+            models=()
+            if kind or request.gpus == 0
+            else _models(request, resources.get("accelerators", resources.get("gpus"))),
             instance_type=kind,
             provider=request.cloud.lower() if request.cloud else provider,
             regions=request.regions or ((region,) if region and not other_cloud else ()),
@@ -81,19 +88,39 @@ def _models(request: Request, template: Any) -> tuple[Model, ...]:
         return ((default_model, default_number if request.gpus is None else request.gpus),)
     wanted = []
     for each in request.gpu:
-        model, colon, number = each.partition(":")
-        fits = bool(model) and (not colon or re.fullmatch(r"[1-9]\d{0,3}", number) is not None)
+        model, number = _parsed(each)
+        fits = model is not None
         require(fits, "--gpu", each, "a model such as A10G, or with its number such as A10G:4")
-        require(not colon or request.gpus in (None, int(number)), "--gpus", request.gpus, f"the number in --gpu {each}")
-        wanted.append((model, int(number) if colon else request.gpus or default_number))
+        require(number is None or request.gpus in (None, number), "--gpus", request.gpus, f"the number in --gpu {each}")
+        wanted.append((str(model), number or request.gpus or default_number))
     return tuple(dict.fromkeys(wanted))
+
+
+def is_by_memory(model: str) -> bool:
+    """Say whether accelerators are asked for by their memory: which model they are is left to SkyPilot."""
+    return BY_MEMORY.fullmatch(model) is not None
+
+
+def _parsed(asked: str) -> tuple[str | None, float | None]:
+    """Return model and number of such as ``A10G:4``; no model where it is not of that form."""
+    if BY_MEMORY.fullmatch(asked):
+        return asked, None
+    model, colon, number = asked.rpartition(":") if ":" in asked else (asked, "", "")
+    if not model or (":" in model and not BY_MEMORY.fullmatch(model)):
+        return None, None
+    if not colon:
+        return model, None
+    if not NUMBER.fullmatch(number) or not float(number):
+        return None, None
+    return model, int(float(number)) if float(number).is_integer() else float(number)
 
 
 def _template_models(accelerators: Any) -> list[Model]:
     if accelerators is None:
         return []
-    model, _, number = str(accelerators).partition(":")
-    pairs: list[tuple[Any, Any]] = list(accelerators.items()) if isinstance(accelerators, dict) else [(model, number)]
-    fits = len(pairs) == 1 and re.fullmatch(r"[1-9]\d{0,3}", str(pairs[0][1] or 1)) is not None
-    require(fits, "resources.accelerators", accelerators, "one model, such as A10G:1")
-    return [(str(pairs[0][0]), int(pairs[0][1] or 1))]
+    asked = [str(accelerators)]
+    if isinstance(accelerators, dict):
+        asked = [str(model) if number is None else f"{model}:{number}" for model, number in accelerators.items()]
+    model, number = _parsed(asked[0]) if len(asked) == 1 else (None, None)
+    require(model is not None, "resources.accelerators", accelerators, "one model, such as A10G:1")
+    return [(str(model), number or 1)]

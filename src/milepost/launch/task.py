@@ -17,6 +17,7 @@ from milepost.launch.request import Request
 from milepost.launch.requirements import Model, Requirements
 from milepost.launch.secrets import ARGUMENTS
 from milepost.money.quote import Quote
+from milepost.providers import find_slice
 from milepost.secrets import USER_OF_URL
 
 OWN_ENVS = frozenset(
@@ -126,7 +127,7 @@ def resources_of(
         node: Which machines are allowed for a node.
         offers: What they cost, where that is known.
     """
-    filled = {"infra", "cloud", "region", "zone", "accelerators", "instance_type", "use_spot", "cpus"}
+    filled = {"infra", "cloud", "region", "zone", "accelerators", "gpus", "instance_type", "use_spot", "cpus"}
     common = {name: value for name, value in template.items() if name not in filled}
     if request.image is not None:
         common["image_id"] = request.image
@@ -161,7 +162,8 @@ def _places(node: Requirements, offers: Sequence[Quote], model: Model | None) ->
 
 def _of_quote(quote: Quote, region: str | None, node: Requirements) -> dict[str, str]:
     gpus = {"accelerators": f"{quote.gpu}:{quote.gpus}"} if node.models else {}
-    return {**_infra(quote.provider, region), "instance_type": str(quote.instance_type), **gpus}
+    kind = {} if find_slice(quote.instance_type) else {"instance_type": str(quote.instance_type)}
+    return {**_infra(quote.provider, region), **kind, **gpus}
 
 
 def _infra(provider: str | None, region: str | None) -> dict[str, str]:

@@ -9,6 +9,10 @@ from milepost.errors import require
 Market = Literal["on_demand", "spot", "reserved", "capacity_block"]
 MARKETS: tuple[Market, ...] = ("on_demand", "spot", "reserved", "capacity_block")
 
+SAME_GPUS = 0.01
+"""Parts of a GPU are written rounded: Azure's sixth of an A10 is 0.167 in SkyPilot's catalog, which takes numbers that
+are so near for the same (``get_instance_type_for_accelerator_impl`` of ``sky/catalog/common.py``, version 0.14)."""
+
 
 class Commitment(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was promised to a provider for a reserved instance; the words are AWS's.
@@ -37,10 +41,11 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         zone: The provider's zone inside that region.
         market: How it is paid for. What is not known to be spot is not therefore on-demand.
         commitment: Of a reserved one: what was promised for it.
-        gpus: GPUs in one node; 0 on a CPU machine.
+        gpus: GPUs in one node; 0 on a CPU machine, and a fraction where it has a part of one, such as 0.125.
         gpu: Model of those GPUs, such as ``A10G``.
         num_nodes: Nodes in the fleet.
         share: Part of each node that the run is charged for, above 0 and up to 1.
+        assumed_because: What of its number, or of its share, was taken for something that nobody told, in a sentence.
         sources: For each known field, where it came from, such as ``SKYPILOT_USE_SPOT``.
 
     Raises:
@@ -53,10 +58,11 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     zone: str | None = None
     market: Market | None = None
     commitment: Commitment | None = None
-    gpus: int | None = None
+    gpus: int | float | None = None
     gpu: str | None = None
     num_nodes: int | None = None
     share: float | None = None
+    assumed_because: str | None = None
     sources: dict[str, str] = {}
 
     def __post_init__(self) -> None:
@@ -83,6 +89,14 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         sources = {name: other.sources[name] for name in gained if name in other.sources}
         return msgspec.structs.replace(self, **gained, sources=self.sources | sources)
 
+    def is_users(self, field: str) -> bool:
+        """Say whether its user named a field: in a call, a flag, the configuration or a ``MILEPOST_`` variable.
+
+        Where nothing says where it came from, whoever asks has named it.
+        """
+        source = self.sources.get(field)
+        return source in USERS_WORDS or (source or "").startswith("MILEPOST_")
+
     def same_fleet(self, other: "Instance") -> bool:
         """Say whether both are the same fleet, wherever that is known from."""
         return all(getattr(self, name) == getattr(other, name) for name in FIELDS)
@@ -92,6 +106,14 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Nodes that are paid for: ``num_nodes`` times ``share``, each 1 where unknown."""
         return (1 if self.num_nodes is None else self.num_nodes) * (1.0 if self.share is None else self.share)
 
+
+def same_gpus(left: float | None, right: float | None) -> bool:
+    """Say whether two numbers of GPUs are the same, as nearly as parts of a GPU are written."""
+    return left == right or (left is not None and right is not None and abs(left - right) <= SAME_GPUS)
+
+
+USERS_WORDS = (None, "argument", "flag", "instance=", "instance:", "aws:", "reprice")
+"""Sources of a field that are the words of its user."""
 
 FIELDS: tuple[str, ...] = tuple(name for name in Instance.__struct_fields__ if name != "sources")
 

@@ -58,8 +58,13 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         cached: Whether it comes from a cache of earlier answers.
         assumed: Whether type, market or region was substituted, or the source is one of last resort.
         assumed_because: What was substituted by what, in a sentence.
+        tried: What each source that was asked before answered, a line each: ``name: why it has no price``.
+        suspect: Whether it is so near to the spot price that it can hardly be what it is said to be: no estimate is to
+            rest on it.
         provisional: Whether it stands in for a live answer that is under way.
         steps: Price changes in order of time.
+        gpus: Accelerators of the instance; a fraction where it has a part of one.
+        rate: Name of the rate that its user has agreed on, such as a savings plan, where it is at one.
         vcpus: Virtual CPUs of the instance, where the source tells.
     """
 
@@ -69,6 +74,8 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cached: bool = False
     assumed: bool = False
     assumed_because: str | None = None
+    tried: str = ""
+    suspect: bool = False
     provisional: bool = False
     steps: tuple[PriceStep, ...] = ()
     provider: str | None = None
@@ -76,8 +83,9 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     region: str | None = None
     zone: str | None = None
     market: Market | None = None
-    gpus: int | None = None
+    gpus: int | float | None = None
     gpu: str | None = None
+    rate: str | None = None
     vcpus: float | None = None
 
     def usd_per_hour_at(self, wall_time: float) -> float:

@@ -71,8 +71,8 @@ def get_pages(
             elif isinstance(following, Mapping):
                 asked = first.copy_merge_params({**parameters, **following})
             else:
-                raise PriceUnavailable(f"{server} names a next page that is none")
-    raise PriceUnavailable(f"{server} answers with more than {MAX_PAGES} pages")
+                raise PriceUnavailable(f"{server} names a next page that is none", failed=True)
+    raise PriceUnavailable(f"{server} answers with more than {MAX_PAGES} pages", failed=True)
 
 
 def download(url: str, *, on_bytes: Callable[[int, int | None], None] | None = None) -> bytes:
@@ -92,7 +92,9 @@ def download(url: str, *, on_bytes: Callable[[int, int | None], None] | None = N
     def read(response: Any) -> bytes:
         length = response.headers.get("Content-Length")
         if length is None and "chunked" not in response.headers.get("Transfer-Encoding", ""):
-            raise PriceUnavailable(f"{server} does not say how long its answer is")  # half could pass for all
+            raise PriceUnavailable(
+                f"{server} does not say how long its answer is", failed=True
+            )  # half could pass for all
         packed = "Content-Encoding" in response.headers  # then the length is not that of what comes out
         expected = int(length) if length is not None and length.isdecimal() and not packed else None
         return _body(response, server, deadline, on_bytes and (lambda done: on_bytes(done, expected)))
@@ -112,7 +114,9 @@ def _address(url: str) -> Any:
     except httpx.InvalidURL:
         address = httpx.URL("")
     if address.scheme not in ("http", "https") or not address.host:
-        raise PriceUnavailable("the address to ask for prices is not a URL that starts with http:// or https://")
+        raise PriceUnavailable(
+            "the address to ask for prices is not a URL that starts with http:// or https://", failed=True
+        )
     return address
 
 
@@ -125,7 +129,7 @@ def _client(headers: Mapping[str, str] | None, server: str) -> Any:
     except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
         # Certificates or a proxy that the environment names and that can't be used, or a key that is no header.
         fault = type(error).__name__
-    raise PriceUnavailable(f"{server} could not be asked: {fault} while getting ready to")
+    raise PriceUnavailable(f"{server} could not be asked: {fault} while getting ready to", failed=True)
 
 
 def _page_of_same_server(first: Any, following: str, server: str) -> Any:
@@ -141,7 +145,7 @@ def _page_of_same_server(first: Any, following: str, server: str) -> Any:
     except httpx.InvalidURL:
         page = httpx.URL("")
     if (page.scheme, page.host, page.port) != (first.scheme, first.host, first.port):
-        raise PriceUnavailable(f"{server} names a page of another server: it is not followed")
+        raise PriceUnavailable(f"{server} names a page of another server: it is not followed", failed=True)
     return page.copy_with(userinfo=first.userinfo)
 
 
@@ -168,7 +172,7 @@ def _get(client: Any, url: Any, server: str, deadline: float, read: Callable[[An
         if attempt + 1 == ATTEMPTS or time.monotonic() + wait > deadline:
             break
         time.sleep(wait)
-    raise PriceUnavailable(f"{server} could not be asked: {fault}")
+    raise PriceUnavailable(f"{server} could not be asked: {fault}", failed=True)
 
 
 def _body(response: Any, server: str, deadline: float, on_bytes: Callable[[int], None] | None = None) -> bytes:
@@ -177,9 +181,9 @@ def _body(response: Any, server: str, deadline: float, on_bytes: Callable[[int],
     for part in response.iter_bytes():
         body += part
         if len(body) > MAX_BYTES:
-            raise PriceUnavailable(f"{server} answers with more than {MAX_BYTES} bytes")
+            raise PriceUnavailable(f"{server} answers with more than {MAX_BYTES} bytes", failed=True)
         if time.monotonic() > deadline:
-            raise PriceUnavailable(f"{server} takes more than {DEADLINE_SECONDS:g} s to answer")
+            raise PriceUnavailable(f"{server} takes more than {DEADLINE_SECONDS:g} s to answer", failed=True)
         if on_bytes:
             on_bytes(len(body))
     return bytes(body)
@@ -191,7 +195,7 @@ def _page(body: bytes, server: str) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         page = None
     if not isinstance(page, dict):
-        raise PriceUnavailable(f"{server} does not answer with a JSON object")
+        raise PriceUnavailable(f"{server} does not answer with a JSON object", failed=True)
     return page
 
 

@@ -34,6 +34,7 @@ class _Task(msgspec.Struct, frozen=True):
 class _Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     quote: Quote | None = None
     unavailable: str = "the lookup failed"
+    failed: bool = False
 
 
 class Apart:
@@ -52,7 +53,7 @@ class Apart:
 
         with self._lock:
             if self._closed:
-                raise PriceUnavailable("the run is over")
+                raise PriceUnavailable("the run is over", failed=True)
             try:
                 self._process = subprocess.Popen(
                     # -P: what lies in the working directory, such as a queue.py, is not imported in its place.
@@ -63,19 +64,19 @@ class Apart:
                     env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 )
             except OSError as error:
-                raise PriceUnavailable(f"the lookup could not be started: {error.strerror}") from None
+                raise PriceUnavailable(f"the lookup could not be started: {error.strerror}", failed=True) from None
         with self._process as process:
             try:
                 out, _ = process.communicate(msgspec.json.encode(_Task(source, instance, since)), LIMIT_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
-                raise PriceUnavailable(f"it did not answer within {LIMIT_SECONDS:g} s") from None
+                raise PriceUnavailable(f"it did not answer within {LIMIT_SECONDS:g} s", failed=True) from None
         try:
             outcome = msgspec.json.decode(out, type=_Outcome)
         except msgspec.MsgspecError:
-            outcome = _Outcome()
+            outcome = _Outcome(failed=True)
         if outcome.quote is None:
-            raise PriceUnavailable(outcome.unavailable)
+            raise PriceUnavailable(outcome.unavailable, failed=outcome.failed)
         return outcome.quote
 
     def close(self) -> None:
@@ -98,7 +99,7 @@ def _main() -> None:
     try:
         outcome = _Outcome(quote=inline(task.source, task.instance, task.since))
     except PriceUnavailable as error:
-        outcome = _Outcome(unavailable=str(error))
+        outcome = _Outcome(unavailable=str(error), failed=error.failed)
     sys.stdout.buffer.write(msgspec.json.encode(outcome))
 
 

@@ -1,6 +1,6 @@
 """The roster of price sources: Milepost's own and those of other packages, in the order in which they are asked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 
@@ -49,6 +49,10 @@ class Roster:
                 yield from (each for each in _others() if each.provider in (None, instance.provider))
             yield source
 
+    def is_named(self, name: str) -> bool:
+        """Say whether somebody asked for a source by its name."""
+        return name in self._named
+
     def left_out(self, instance: Instance) -> list[str]:
         """Return the sources of other packages that know an instance's provider, and are not among those named."""
         if not self._are_named or instance.provider is None:
@@ -60,14 +64,33 @@ class Roster:
         sources = [*self._sources[:1], *(() if self._are_named else _others()), *self._sources[1:]]
         yield from (source for source in sources if isinstance(source, PriceSource))
 
+    def every_quote(self) -> Iterator[Quote]:
+        """Yield all that is known without being asked about a type, each type and market from the first that knows."""
+        yield from _first_of_each(source.every_quote() for source in self.at_once())
+
+    def quotes_in(self, region: str) -> Iterator[Quote]:
+        """Yield what of that is of a region or a zone, or holds in all."""
+        yield from _first_of_each(source.quotes_in(region) for source in self.at_once())
+
     def why_not(self, source: Source, instance: Instance) -> str | None:
         """Say why a source has nothing to say of an instance, without asking it; None where it may have."""
         if isinstance(source, LivePriceSource) and instance.instance_type is None:
             return "no instance type is known"
-        named = source.name in self._named and instance.provider is None
-        if source.provider in (None, instance.provider) or named:
+        if source.provider in (None, instance.provider):
+            return None
+        may_be = source.name in self._named or find_provider(source.provider).may_have(instance.instance_type or "")
+        if instance.provider is None and may_be:
             return None
         return f"it knows {source.provider}'s prices, not those of {instance.provider or 'an unknown provider'}"
+
+
+def _first_of_each(by_source: Iterable[Iterable[Quote]]) -> Iterator[Quote]:
+    known: set[tuple[str | None, ...]] = set()
+    for quotes in by_source:
+        found = list(quotes)
+        kinds = [(each.provider, each.instance_type, each.market) for each in found]
+        yield from (each for each, kind in zip(found, kinds, strict=True) if kind not in known)
+        known.update(kinds)
 
 
 def find_source(name: str) -> Source:

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from milepost.data import machines
 from milepost.errors import PriceUnavailable
-from milepost.money.instance import Instance
+from milepost.money.instance import Instance, same_gpus
 from milepost.money.quote import PriceStep, Quote
+from milepost.providers.gpu_names import model_at
 
 
 class PriceSource(ABC):
@@ -32,6 +33,21 @@ class PriceSource(ABC):
     def every_quote(self) -> Iterable[Quote]:
         """Return all that it knows without being asked about a type."""
         return ()
+
+    def quotes_of(self, instance: Instance) -> Iterable[Quote]:
+        """Return the prices of an instance's type in its market, by region; of machines that are as it in all else."""
+        kind, market = (instance.instance_type or "").casefold(), instance.market or "on_demand"
+        of_type = (each for each in self.every_quote() if (each.instance_type or "").casefold() == kind)
+        return (each for each in of_type if each.market == market and instance.provider in (None, each.provider))
+
+    def quotes_with(self, model: str, gpus: float) -> Iterable[Quote]:
+        """Return the prices of all machines with so many GPUs of a model, as Milepost calls it."""
+        with_gpus = (each for each in self.every_quote() if each.gpu and same_gpus(gpus, each.gpus))
+        return (each for each in with_gpus if model_at(each.provider, each.gpu or "") == model)
+
+    def quotes_in(self, region: str) -> Iterable[Quote]:
+        """Return what of that is of a region, or holds in all; upper and lower case are alike."""
+        return (each for each in self.every_quote() if (each.region or region).casefold() == region.casefold())
 
 
 class LivePriceSource(ABC):
@@ -73,7 +89,7 @@ class LivePriceSource(ABC):
         raise PriceUnavailable("it keeps no history of spot prices")
 
 
-def gpus_of(instance_type: str | None) -> dict[str, int | str]:
+def gpus_of(instance_type: str | None) -> dict[str, float | str]:
     """Return ``gpus`` and ``gpu`` of a type for a quote, where they are known."""
     machine = machines().get(instance_type or "")
     return {} if machine is None else {"gpus": machine.gpus, "gpu": machine.gpu}

@@ -1,13 +1,25 @@
 """Providers: one file each. A new cloud is a file beside these and a line in `PROVIDERS`."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from milepost.data import machines
 from milepost.money.instance import Instance
 from milepost.money.quote import BillingRule
-from milepost.providers.provider import GPUsApart, Provider, load
+from milepost.providers.provider import GPUsApart, Provider, Slices, load
 
-__all__ = ["GPUsApart", "Provider", "billing_rule", "every_provider", "find_provider", "load", "provider_of"]
+__all__ = [
+    "GPUsApart",
+    "Provider",
+    "Slice",
+    "Slices",
+    "billing_rule",
+    "every_provider",
+    "find_provider",
+    "find_slice",
+    "load",
+    "provider_of",
+]
 
 PROVIDERS = {
     "aws": "milepost.providers.aws:AWS",
@@ -33,10 +45,34 @@ def every_provider() -> Iterator[Provider]:
     return map(find_provider, PROVIDERS)
 
 
+class Slice(NamedTuple):
+    """Accelerators that are a machine of their own.
+
+    Attributes:
+        name: Its type, and the model of the one accelerator that it is.
+        provider: Whose it is.
+        hosts: How many hosts it has; None where that is not known.
+    """
+
+    name: str
+    provider: str
+    hosts: int | None
+
+
+def find_slice(name: str | None, provider: str | None = None) -> Slice | None:
+    """Return the slice that a type or a model of accelerator names; None where it is none, or not this provider's."""
+    for each in every_provider():
+        if name and provider in (None, each.name) and each.slices is not None and each.slices.named.fullmatch(name):
+            return Slice(name.lower(), each.name, each.slices.hosts(name))
+    return None
+
+
 def provider_of(instance_type: str) -> str | None:
     """Return the provider that has a type of this name, where a table knows it."""
     if machine := machines().get(instance_type):
         return machine.provider
+    if found := find_slice(instance_type):
+        return found.provider
     has_it = (each.name for each in every_provider() if each.types and instance_type in load(each.types)())
     return next(has_it, None)
 

@@ -19,6 +19,16 @@ AWS = Provider(
     prices="milepost.prices.sources.aws:AWSPrices",
     metadata="milepost.instances.probes.aws:AWSMetadata",
     variables="milepost.instances.probes.sagemaker:from_sagemaker",
+    # https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html
+    type_names=re.compile(
+        r"[a-z][a-z0-9]*(-[a-z0-9]+)*\.(nano|micro|small|medium|large|\d*xlarge|metal(-\d+xl)?)", re.IGNORECASE
+    ),
+    # https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html
+    region_names=re.compile(
+        r"(af|ap|ca|cn|eu|eusc|il|me|mx|sa|us)(-(gov|iso[a-z]?|de))?-"
+        r"(central|(north|south)(east|west)?|east|west)-\d",
+        re.IGNORECASE,
+    ),
     sold_otherwise={"ml.": "as SageMaker, not as EC2"},
     # By id or by name; not local and wavelength zones.
     # https://docs.aws.amazon.com/global-infrastructure/latest/regions/az-ids.html

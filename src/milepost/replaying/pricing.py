@@ -7,12 +7,12 @@ import msgspec
 
 from milepost.config import Config
 from milepost.histories.history import History
-from milepost.instances.detect import unknown_of, with_stand_ins
+from milepost.instances.detect import unknown_of
 from milepost.log import logger
 from milepost.money.instance import FIELDS, Instance
 from milepost.money.ledger import Ledger
 from milepost.money.quote import Quote
-from milepost.pricing import Priced, Terms, defaults_of
+from milepost.pricing import Priced, Terms, with_defaults
 from milepost.providers import billing_rule
 
 NO_INSTANCE = "nothing tells what it ran on: say so with --instance, or its price with --price-per-hour"
@@ -38,7 +38,7 @@ class ReplayPricer:
         self, settings: Config, instance: Instance, price_per_hour: float | None = None, source: str | None = None
     ) -> None:
         self._told = instance
-        self._defaults = defaults_of(settings)
+        self._settings = settings
         self._terms = Terms(settings, price_per_hour, source=source)
         self._known: dict[tuple[object, ...], Priced] = {}
 
@@ -67,7 +67,7 @@ class ReplayPricer:
         return Priced(fleet, Quote(usd_per_hour=usd, source="log"), None)
 
     def _of_node(self, found: Instance, start: float) -> Priced:
-        instance = with_stand_ins(found, self._defaults)
+        instance = with_defaults(self._settings, found)
         since = datetime.fromtimestamp(start, UTC) if instance.market == "spot" and start > 0 else None
         key = (since, unknown_of(instance), *(getattr(instance, name) for name in FIELDS))
         if key not in self._known:

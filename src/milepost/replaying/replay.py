@@ -15,7 +15,7 @@ from milepost.histories.finding.discovery import find_logs
 from milepost.histories.history import TimeUnit, Wanted
 from milepost.log import logger
 from milepost.money.instance import Instance
-from milepost.pricing import told
+from milepost.pricing import Terms, told, with_defaults
 from milepost.replaying.collected import Collected
 from milepost.replaying.replayed import Replayed
 from milepost.replaying.results import Results, Skipped
@@ -135,7 +135,7 @@ def replay(
             run_column=run_column,
             rows_at_once=rows_at_once(memory_bytes, workers),
         ),
-        instance=_told(settings, instance),
+        instance=_told(settings, instance, price_per_hour, source),
         price_per_hour=price_per_hour,
         source=source,
         group=group,
@@ -195,8 +195,11 @@ def _settings(config: Config | str | Path | None, thresholds: Iterable[Performan
     return settings
 
 
-def _told(settings: Config, given: Instance | Mapping[str, Any] | str | None) -> Instance:
+def _told(
+    settings: Config, given: Instance | Mapping[str, Any] | str | None, price_per_hour: float | None, source: str | None
+) -> Instance:
     instance, share = told(settings, given)
+    Terms(settings, price_per_hour, source=source).require_known(with_defaults(settings, instance), ask=True)
     if share == "gpus" and instance.share is None:
         logger("replay").warning("share: gpus: logs don't tell which GPUs a run saw; whole instances are charged for")
     return instance

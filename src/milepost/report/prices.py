@@ -12,15 +12,21 @@ from milepost.report.plots import PLOT_HEIGHT, open_plot, ticks_between
 from milepost.report.table_style import AIRY, add_figures, add_texts
 
 
-def quotes_table(quotes: Sequence[Quote]) -> Table:
-    """Return a table of quotes, in their order; ``*`` marks assumed prices."""
+def quotes_table(quotes: Sequence[Quote], savings: Sequence[float | None] | None = None) -> Table:
+    """Return a table of quotes, in their order; ``*`` marks assumed prices.
+
+    Args:
+        quotes: The prices.
+        savings: What each saves against the on-demand price, as a part of it; None where that is not known.
+    """
     table = Table(**AIRY, caption="* assumed" if any(quote.assumed for quote in quotes) else None)
     add_texts(table, "type")
     for name in ("provider", "region", "market", "GPUs"):
         table.add_column(name, no_wrap=True)
-    add_figures(table, "USD/h", "USD/GPU-h")
+    add_figures(table, "USD/h", "USD/GPU-h", *(() if savings is None else ("saving",)))
     table.add_column("source", no_wrap=True)
-    for quote in quotes:
+    for at, quote in enumerate(quotes):
+        saving = [] if savings is None else [UNKNOWN if (part := savings[at]) is None else f"{part:.0%}"]
         mark = "*" if quote.assumed else ""
         as_of = quote.as_of and quote.as_of.replace("T", " ").replace("+00:00", " UTC")
         table.add_row(
@@ -29,7 +35,8 @@ def quotes_table(quotes: Sequence[Quote]) -> Table:
             f"{quote.gpus} {quote.gpu}" if quote.gpus else UNKNOWN,
             f"{quote.usd_per_hour:,.4f}{mark}",
             f"{quote.usd_per_hour / quote.gpus:,.4f}{mark}" if quote.gpus else UNKNOWN,
-            " ".join(filter(None, (quote.source, as_of, "(cached)" if quote.cached else ""))),
+            *saving,
+            " ".join(filter(None, (quote.source, quote.rate, as_of, "(cached)" if quote.cached else ""))),
         )
     return table
 

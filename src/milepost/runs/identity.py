@@ -17,8 +17,9 @@ def find_run_id(environ: Mapping[str, str] | None = None, name: str | None = Non
     """Return the run's id, where the program has not given it, and whether that is its job's: else it is a new one.
 
     SkyPilot's managed job keeps its number over preemptions, while the rest of ``SKYPILOT_TASK_ID`` may change
-    (``sky-managed-<time>_<name>_<job>-<task>``). Slurm's number is the same after a requeue. What the run is called is
-    part of it: a job that trains twice may name its runs.
+    (``sky-managed-<time>_<name>_<job>-<task>``). Slurm's number is the same after a requeue. torchrun's
+    ``TORCHELASTIC_RUN_ID`` is no identity: without ``--rdzv-id`` it is another at each start, or ``none``. What the
+    run is called is part of it: a job that trains twice may name its runs.
     """
     variables = os.environ if environ is None else environ
     for variable in ("MILEPOST_RUN_ID", "WANDB_RUN_ID"):

@@ -113,7 +113,8 @@ def track(
         others it does nothing.
 
     Raises:
-        ConfigError: The configuration that the call names is wrong.
+        ConfigError: The configuration that the call names is wrong, or the call or the configuration names an instance
+            type that nobody can know; says the nearest.
         MissingExtra: A sink that the call names needs a package that is not installed.
     """
     if find_rank() != 0:
@@ -126,6 +127,7 @@ def track(
     settings = config if isinstance(config, Config) else _load(config, strict)
     try:
         pricer, shown_in = Pricer(settings, instance, price_per_hour), _sinks(sinks, settings)
+        pricer.require_known()
     except (ConfigError, MissingExtra) as error:
         if strict or not isinstance(config, str) or names_a_file(config):
             raise _of_file(error, config) from error
@@ -133,6 +135,7 @@ def track(
         logger("config").warning("%s; the default arena thresholds take its place", _of_file(error, config))
         settings = Config(thresholds=tuple(get_default_arena_thresholds()), environment_type="arena")
         pricer, shown_in = Pricer(settings, instance, price_per_hour), _sinks(sinks, settings)
+        pricer.require_known()
     if targets is not None:
         settings = msgspec.structs.replace(settings, thresholds=targets)
     if gap is not None:

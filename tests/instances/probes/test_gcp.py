@@ -16,6 +16,17 @@ def ask(answer: Answering) -> Instance:
         return GCPMetadata().ask({"GCE_METADATA_HOST": f"127.0.0.1:{server.server_port}"}, soon())
 
 
+def test_host_of_a_tpu_slice_tells_the_slice() -> None:
+    host = {
+        "zone": "projects/123/zones/europe-west4-a",
+        "machine-type": "projects/123/machineTypes/n1-standard-96",
+        "attributes/accelerator-type": "v3-32",
+        SCHEDULING: '{"preemptible":"FALSE","provisioningModel":"STANDARD"}',
+    }
+    found = ask(like_gcp(host))
+    assert (found.instance_type, found.market, found.region) == ("tpu-v3-32", "on_demand", "europe-west4")
+
+
 def test_machine_type_market_region_and_zone() -> None:
     assert ask(like_gcp()) == Instance.known(
         "gcp metadata",

@@ -19,7 +19,7 @@ def test_place_and_gpus() -> None:
     found = from_runpod(POD).instance
     assert (found.provider, found.region, found.zone, found.gpus, found.gpu) == (
         "runpod",
-        "CA-MTL-1",
+        "CA",
         "CA-MTL-1",
         2,
         "A40",
@@ -27,6 +27,24 @@ def test_place_and_gpus() -> None:
     assert (found.market, found.instance_type) == (None, None)
     assert found.sources["gpus"] == "RUNPOD_GPU_COUNT"
     assert found.sources["provider"] == "RUNPOD_POD_ID"
+
+
+@pytest.mark.parametrize(
+    ("data_centre", "country"),
+    [
+        ("US-KS-2", "US"),
+        ("CA-MTL-4", "CA"),
+        ("EU-RO-1", "RO"),
+        ("EUR-IS-1", "IS"),
+        ("SEA-SG-1", "SG"),
+        ("OC-AU-1", "AU"),
+        ("AP-JP-1", "JP"),
+        ("MOON-1", None),
+    ],
+)
+def test_data_centre_tells_its_country(data_centre: str, country: str | None) -> None:
+    found = from_runpod({**POD, "RUNPOD_DC_ID": data_centre}).instance
+    assert (found.region, found.zone) == (country, data_centre)
 
 
 @pytest.mark.parametrize("pod", [None, "", " "])
@@ -39,12 +57,15 @@ def test_outside_of_a_pod_nothing_is_told(pod: str | None) -> None:
     ("name", "model"),
     [
         ("NVIDIA+A100+80GB+PCIe", "A100-80GB"),
-        ("NVIDIA A100-SXM4-80GB", "A100-80GB"),
-        ("NVIDIA+H100+80GB+HBM3", "H100"),
-        ("NVIDIA+H200", "H200"),
+        ("NVIDIA A100-SXM4-80GB", "A100-80GB-SXM"),
+        ("NVIDIA+H100+80GB+HBM3", "H100-SXM"),
+        ("NVIDIA+H100+PCIe", "H100"),
+        ("NVIDIA+H200+NVL", "H200-NVL"),
+        ("NVIDIA+RTX+6000+Ada+Generation", "RTX6000-Ada"),
+        ("NVIDIA+H200", "H200-SXM"),
         ("NVIDIA+L40S", "L40S"),
-        ("NVIDIA+RTX+A6000", "A6000"),
-        ("NVIDIA+GeForce+RTX+4090", None),
+        ("NVIDIA+RTX+A6000", "RTXA6000"),
+        ("NVIDIA+GeForce+RTX+4090", "RTX4090"),
         ("", None),
         ("%ff", None),
     ],

@@ -173,6 +173,23 @@ def test_spot_price_of_a_zone_is_its_latest(server: PriceServer, zone: str, para
     assert server.asked[0].fields[parameter] == zone
 
 
+def test_zone_id_in_the_answer_is_the_zone_and_nobody_is_asked_for_it(server: PriceServer) -> None:
+    plain = history(
+        ("us-west-2a", "20.0", "2026-11-01T00:00:00.000Z"), ("us-west-2b", "31.5", "2026-11-02T00:00:00.000Z")
+    )
+    for name, id in (("us-west-2a", "usw2-az3"), ("us-west-2b", "usw2-az1")):
+        plain = plain.replace(
+            f"<availabilityZone>{name}<", f"<availabilityZoneId>{id}</availabilityZoneId><availabilityZone>{name}<"
+        )
+    server.answer = lambda question: (200, plain)
+    quote = ask(server, use_spot=True)
+    assert (quote.usd_per_hour, quote.zone) == (31.5, "usw2-az1")
+    for zone in ("usw2-az3", "us-west-2a"):  # a server that does not know the filter answers with all
+        quote = ask(server, use_spot=True, zone=zone)
+        assert (quote.usd_per_hour, quote.zone, quote.assumed) == (20.0, zone, False)
+    assert {asked.fields["Action"] for asked in server.asked} == {"DescribeSpotPriceHistory"}
+
+
 def test_spot_price_since_a_moment_is_a_series_of_steps_from_the_change_before_it(server: PriceServer) -> None:
     """Six hours over three changes cost the sum of their parts, worked out by hand."""
 

@@ -20,6 +20,8 @@ OWN_NAMES = ("metadata.google.internal", "metadata.google.internal.", "metadata"
 MACHINE_TYPE = re.compile(r"projects/[^/\s]+/machineTypes/[a-z0-9]+(-[a-z0-9]+)*")
 ZONE = re.compile(r"projects/[^/\s]+/zones/[a-z]+(-[a-z]+)*-[a-z]+\d+-[a-z0-9]+")
 
+TPU = re.compile(r"v\d+[a-z]*-\d+")
+
 TRUTH = re.compile(r"TRUE|FALSE")
 
 MODELS: dict[str, Market] = {"STANDARD": "on_demand", "SPOT": "spot"}
@@ -43,8 +45,10 @@ class GCPMetadata(Probe):
     def ask(self, environ: Mapping[str, str], deadline: float) -> Instance:
         """Return machine type, market, region and zone.
 
-        GPUs are left to the machine type; those that are attached to an N1 are not told here. Where no provisioning
-        model is told, as is common, what may not be preempted is not therefore on-demand: the market is not known.
+        GPUs are left to the machine type; those that are attached to an N1 are not told here. A host of a TPU slice
+        tells the slice's type, which is what is paid for, in an attribute (``accelerator-type``, such as ``v3-32``).
+        Where no provisioning model is told, as is common, what may not be preempted is not therefore on-demand: the
+        market is not known.
 
         Raises:
             ProbeFailed: It does not answer, or not as Google does.
@@ -53,11 +57,12 @@ class GCPMetadata(Probe):
         # Serverless containers have a zone and no machine type.
         zone = text_of(get("zone"), ZONE).rpartition("/")[2]
         kind = if_told(self.name, "machine-type", lambda: text_of(get("machine-type"), MACHINE_TYPE))
+        tpu = if_told(self.name, "accelerator-type", lambda: text_of(get("attributes/accelerator-type"), TPU))
         scheduling = if_told(self.name, "scheduling", lambda: object_of(get("scheduling/?recursive=true")))
         return Instance.known(
             self.name,
             provider="gcp",
-            instance_type=kind and kind.rpartition("/")[2],
+            instance_type=f"tpu-{tpu}" if tpu else kind and kind.rpartition("/")[2],
             market=self._market(scheduling or {}),
             region=zone.rpartition("-")[0],
             zone=zone,

@@ -10,21 +10,15 @@ from urllib.parse import unquote_plus
 from milepost.instances.environment import read, text, whole
 from milepost.instances.probe import Placement
 from milepost.money.instance import Instance
+from milepost.providers.gpu_names import card_of, name_at
 
-SHORT_NAME = re.compile(r"NVIDIA (?:RTX )?([ABLH]\d+S?)")
-LONG_NAMES = {
-    "NVIDIA A100 80GB PCIe": "A100-80GB",
-    "NVIDIA A100-SXM4-80GB": "A100-80GB",
-    "NVIDIA H100 80GB HBM3": "H100",
-    "NVIDIA H100 PCIe": "H100",
-}
-"""Milepost's names of GPUs where they are no part of RunPod's: https://docs.runpod.io/references/gpu-types"""
+DATA_CENTRE = re.compile(r"(?:(?P<country>US|CA)-[A-Z]+|(?:AP|EUR?|OC|SEA)-(?P<inside>[A-Z]{2}))-\d+")
 
 
 def from_runpod(environ: Mapping[str, str]) -> Placement:
     """Return what ``RUNPOD_GPU_COUNT``, ``RUNPOD_GPU_NAME`` and ``RUNPOD_DC_ID`` say; nothing outside of a pod.
 
-    The data centre is region and zone at once: catalogs know it as a zone, in a region that is a country. No variable
+    The data centre is a zone; its country, which its name holds, is what SkyPilot's catalog calls a region. No variable
     tells the market, or whether the pod is in the secure or the community cloud, so its type and price are not known.
     """
     if not environ.get("RUNPOD_POD_ID", "").strip():
@@ -39,7 +33,7 @@ def from_runpod(environ: Mapping[str, str]) -> Placement:
             "gpu": "RUNPOD_GPU_NAME",
         },
         provider="runpod",
-        region=place,
+        region=_country(place or ""),
         zone=place,
         gpus=read(environ, "RUNPOD_GPU_COUNT", whole, "a whole number, 0 or more"),
         gpu=_model(environ.get("RUNPOD_GPU_NAME", "")),
@@ -47,11 +41,22 @@ def from_runpod(environ: Mapping[str, str]) -> Placement:
     return Placement(instance=instance)
 
 
+def _country(data_centre: str) -> str | None:
+    """Return the country of ``US-KS-2``, ``CA-MTL-1``, ``EU-RO-1`` or ``SEA-SG-1``; None where none is told.
+
+    As SkyPilot 0.14 has them (``REGION_ZONES`` of ``sky/catalog/data_fetchers/fetch_runpod.py``): a state or a city
+    follows two countries, and a part of the world goes before all others.
+    """
+    found = DATA_CENTRE.fullmatch(data_centre.upper())
+    return found and (found["country"] or found["inside"])
+
+
 def _model(name: str) -> str | None:
-    """Return Milepost's name of a GPU, None where it is not known: RunPod sets this variable without documenting it.
+    """Return what RunPod's catalog calls a GPU: RunPod sets this variable without documenting it.
 
     It is written as in a URL: ``NVIDIA+A40``.
     """
-    decoded = unquote_plus(name.strip())
-    short = SHORT_NAME.fullmatch(decoded)
-    return LONG_NAMES.get(decoded) or (short[1] if short else None)
+    product = unquote_plus(name).strip()
+    return (
+        name_at("runpod", card_of(product).model) if product.isascii() and product.isprintable() and product else None
+    )

@@ -10,12 +10,17 @@ from milepost.instances.probe import Placement
 from milepost.money.instance import Instance
 
 
+def is_in_ray(environ: Mapping[str, str]) -> bool:
+    """Say whether this process is one of Ray's."""
+    return "RAY_JOB_ID" in environ or "RAY_ADDRESS" in environ
+
+
 def from_ray(environ: Mapping[str, str]) -> Placement:
     """Return the number of nodes, where every node has as many workers; the rank is torch's own ``RANK``.
 
     Ray does not say how many nodes there are: they are the workers over those of this node, where that divides evenly.
     """
-    if "RAY_JOB_ID" not in environ and "RAY_ADDRESS" not in environ:
+    if not is_in_ray(environ):
         return Placement()
     workers, _ = read_number(environ, "WORLD_SIZE", least=1)
     here, _ = read_number(environ, "LOCAL_WORLD_SIZE", least=1)

@@ -10,8 +10,10 @@ import csv
 import io
 import math
 import os
+import re
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +21,7 @@ from milepost.errors import PriceUnavailable
 from milepost.money.instance import Market
 
 NEEDED = ("InstanceType", "Region", "Price")
-OTHERS = ("AvailabilityZone", "SpotPrice", "AcceleratorName", "AcceleratorCount", "vCPUs")
+OTHERS = ("AvailabilityZone", "SpotPrice", "AcceleratorName", "AcceleratorCount", "vCPUs", "MemoryGiB")
 MAX_BYTES = 256 * 2**20
 """The largest catalog has a few MiB."""
 
@@ -40,6 +42,7 @@ class Row(NamedTuple):
         gpu: Model of its accelerators; empty where it has none.
         gpus: How many of them.
         vcpus: Virtual CPUs.
+        memory_gib: GiB of memory of the host.
         is_suspect: Whether a part of its on-demand price is too near to the same part's spot price to be one.
     """
 
@@ -51,6 +54,7 @@ class Row(NamedTuple):
     gpu: str
     gpus: float | None
     vcpus: float | None
+    memory_gib: float | None = None
     is_suspect: bool = False
 
     def price(self, market: Market) -> float | None:
@@ -77,16 +81,18 @@ class Catalog:
         if "\0" in self._text:
             raise self._broken("it is no text: there are NUL bytes in it")
         self._columns = self._header()
-        self._kept: dict[tuple[str, str], list[Row]] = {}
+        self._kept: dict[tuple[str, bool, str], list[Row]] = {}
+        self._alike: dict[re.Pattern[str], list[list[Row]]] = {}
         self._lines_are_records: bool | None = None
 
     def of_type(self, instance_type: str) -> list[Row]:
-        """Return the rows of an instance type.
+        """Return the rows of an instance type; upper and lower case are alike where none is written just so.
 
         Raises:
             PriceUnavailable: A row of its is broken.
         """
-        return self._rows_with("InstanceType", instance_type)
+        exact = self._rows_with("InstanceType", instance_type)
+        return exact or self._rows_with("InstanceType", instance_type, any_case=True)
 
     def of_accelerator(self, gpu: str) -> list[Row]:
         """Return the rows with these accelerators, whether in an instance or apart; upper and lower case are alike.
@@ -97,22 +103,35 @@ class Catalog:
         return self._rows_with("AcceleratorName", gpu, any_case=True)
 
     def every_type(self) -> Iterator[list[Row]]:
-        """Yield all rows, one instance type at a time; a type with a broken row is passed over.
+        """Yield all rows, one instance type at a time, or one accelerator that has no type.
+
+        What has a broken row is passed over.
 
         Raises:
             PriceUnavailable: The file is no CSV.
         """
-        place = self._columns["InstanceType"]
-        grouped: dict[str, list[list[str]]] = {}
+        kind, gpu = self._columns["InstanceType"], self._columns.get("AcceleratorName", self._width)
+        grouped: dict[tuple[str, ...], list[list[str]]] = {}
         for record in self._all_records():
-            if len(record) > place:
-                grouped.setdefault(record[place], []).append(record)
+            if len(record) > kind:
+                is_apart = not record[kind] and len(record) > gpu
+                grouped.setdefault(("", record[gpu]) if is_apart else (record[kind],), []).append(record)
         for records in grouped.values():
             try:
                 rows = [self._row(record) for record in records]
             except PriceUnavailable:
                 continue
             yield rows
+
+    def types_like(self, pattern: re.Pattern[str]) -> list[list[Row]]:
+        """Return the rows of the types whose names begin so, one instance type at a time.
+
+        Raises:
+            PriceUnavailable: The file is no CSV.
+        """
+        if pattern not in self._alike:
+            self._alike[pattern] = [rows for rows in self.every_type() if pattern.match(rows[0].instance_type)]
+        return self._alike[pattern]
 
     def _header(self) -> dict[str, int]:
         names = next(self._parsed(io.StringIO(self._text, newline="")), [])
@@ -125,7 +144,7 @@ class Catalog:
         return columns
 
     def _rows_with(self, column: str, wanted: str, any_case: bool = False) -> list[Row]:
-        key = column, wanted.casefold() if any_case else wanted
+        key = column, any_case, wanted.casefold() if any_case else wanted
         if key not in self._kept:
             records = self._matching(wanted, column, any_case) if wanted else []
             self._kept[key] = [self._row(record) for record in records]
@@ -173,9 +192,10 @@ class Catalog:
             raise self._broken(f"a row has {len(record)} fields where the header has {self._width}: {record[:3]}")
         columns = self._columns
         fields = [record[columns[name]] if name in columns else "" for name in (*NEEDED, *OTHERS)]
-        kind, region, usd, zone, spot, gpu, gpus, vcpus = fields
+        kind, region, usd, zone, spot, gpu, gpus, vcpus, memory = fields
         prices = self._number(usd), self._number(spot)
-        return Row(kind, region, zone, *prices, gpu, self._number(gpus), self._number(vcpus))
+        numbers = self._number(gpus), self._number(vcpus)
+        return Row(kind, region, zone, *prices, gpu, *numbers, _memory(memory))
 
     def _number(self, text: str) -> float | None:
         """Return a number above 0; None for what says that there is none: nothing, 0, NaN or less."""
@@ -189,6 +209,13 @@ class Catalog:
 
     def _broken(self, why: str) -> PriceUnavailable:
         return PriceUnavailable(f"{self._name} can't be read: {why}")
+
+
+def _memory(text: str) -> float | None:
+    """Return GiB of memory; no price depends on it, so what is no number is none."""
+    with suppress(ValueError):
+        return float(text)
+    return None
 
 
 def _lines_with(searched: str, wanted: str, text: str) -> Iterator[str]:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from milepost.data import machines
+from milepost.data import gcp_shapes, machines
 from milepost.errors import PriceUnavailable, nearest
 from milepost.money.instance import Instance, Market
 from milepost.money.quote import Quote
 from milepost.prices.catalogs.catalog import Catalog, Row
 from milepost.prices.catalogs.copies import CatalogFile, zone_id
 from milepost.prices.source import gpus_of
-from milepost.providers import GPUsApart, Provider, find_provider
+from milepost.providers import GPUsApart, Provider, find_provider, find_slice
 
 
 def offers_of(
@@ -31,6 +31,8 @@ def offers_of(
     if (apart := provider.gpus_apart) is None:
         return rows, None
     kind = rows[0].instance_type
+    if find_slice(kind, provider.name):
+        return [row._replace(is_suspect=_is_suspect(row, apart)) for row in rows], None
     gpu, gpus = _gpus_of(kind, instance, provider, apart)
     if not gpus:
         because = None
@@ -46,11 +48,14 @@ def offers_of(
     return together, None
 
 
-def _gpus_of(kind: str, instance: Instance, provider: Provider, apart: GPUsApart) -> tuple[str, int | None]:
+def _gpus_of(kind: str, instance: Instance, provider: Provider, apart: GPUsApart) -> tuple[str, float | None]:
     """Return model and number of a machine's GPUs that are priced apart; a number of None where it may have some."""
     machine = machines().get(kind)
     if machine is not None and machine.provider == provider.name:
         return machine.gpu, machine.gpus
+    shape = gcp_shapes().get(kind)
+    if shape is not None and shape.gpus:  # types that have no list price
+        return shape.gpu, shape.gpus
     gpu, gpus = instance.gpu or "", instance.gpus
     is_open = bool(gpu) is not bool(gpus)
     if apart.other_gpus.search(kind) or is_open or (apart.with_gpus.match(kind) and not gpus):
@@ -59,30 +64,38 @@ def _gpus_of(kind: str, instance: Instance, provider: Provider, apart: GPUsApart
 
 
 def _together(host: Row, gpus: Row, apart: GPUsApart) -> Row:
-    is_suspect = any(
-        part.usd_per_hour is not None
-        and part.spot_usd_per_hour is not None
-        and part.spot_usd_per_hour > apart.highest_spot_share * part.usd_per_hour
-        for part in (host, gpus)
-    )
     return host._replace(
         usd_per_hour=_sum(host.usd_per_hour, gpus.usd_per_hour),
         spot_usd_per_hour=_sum(host.spot_usd_per_hour, gpus.spot_usd_per_hour),
         gpu=gpus.gpu,
         gpus=gpus.gpus,
-        is_suspect=is_suspect,
+        is_suspect=any(_is_suspect(part, apart) for part in (host, gpus)),
     )
+
+
+def _is_suspect(part: Row, apart: GPUsApart) -> bool:
+    usd, spot_usd = part.usd_per_hour, part.spot_usd_per_hour
+    return usd is not None and spot_usd is not None and spot_usd > apart.highest_spot_share * usd
 
 
 def _sum(host: float | None, gpus: float | None) -> float | None:
     return None if host is None or gpus is None else round(host + gpus, 9)
 
 
-def quote_of(file: CatalogFile, kind: str, offers: Sequence[Row], instance: Instance) -> Quote:
+def quote_of(
+    file: CatalogFile, kind: str, offers: Sequence[Row], instance: Instance, *, suspect_too: bool = False
+) -> Quote:
     """Return the price of an instance of this type, by its market, its region and its zone.
 
+    Args:
+        file: The catalog's file.
+        kind: The type, as the catalog writes it.
+        offers: What its zones ask.
+        instance: Whose price it is to be.
+        suspect_too: Give an on-demand price that can't be trusted too, assumed.
+
     Raises:
-        PriceUnavailable: The catalog does not have it there, or not in that market.
+        PriceUnavailable: The catalog does not have it there, or not in that market, or can't be trusted.
     """
     market: Market = "spot" if instance.market == "spot" else "on_demand"
     if instance.region is None and instance.zone is None and market == "on_demand":
@@ -96,8 +109,11 @@ def quote_of(file: CatalogFile, kind: str, offers: Sequence[Row], instance: Inst
         if any(offer.price(market) is not None for offer in by_region.get(reference, ())):
             region = reference
     if region is not None:
-        return _in_region(file, kind, by_region[region], market, zone)
-    quotes = _of_regions(file, kind, by_region, market)
+        quote = _in_region(file, kind, by_region[region], market, zone)
+        if quote.suspect and not suspect_too:
+            raise PriceUnavailable(quote.assumed_because or "")
+        return quote
+    quotes = _of_regions(file, kind, by_region, market, suspect_too)
     dearest = max(quotes, key=lambda quote: quote.usd_per_hour)
     cheapest = min(quotes, key=lambda quote: quote.usd_per_hour)
     if dearest.usd_per_hour == cheapest.usd_per_hour:
@@ -127,12 +143,18 @@ def _place(kind: str, by_region: dict[str, list[Row]], instance: Instance) -> tu
     raise PriceUnavailable(f"it does not know {kind} in {region}{known}")
 
 
-def _of_regions(file: CatalogFile, kind: str, by_region: dict[str, list[Row]], market: Market) -> list[Quote]:
+def _of_regions(
+    file: CatalogFile, kind: str, by_region: dict[str, list[Row]], market: Market, suspect_too: bool
+) -> list[Quote]:
     quotes = []
     reason = ""
     for offers in by_region.values():
         try:
-            quotes.append(_in_region(file, kind, offers, market, None))
+            quote = _in_region(file, kind, offers, market, None)
+            if quote.suspect and not suspect_too:
+                reason = quote.assumed_because or ""
+            else:
+                quotes.append(quote)
         except PriceUnavailable as error:
             reason = str(error) if len(by_region) == 1 else f"it has no {_written(market)} price of {kind} anywhere"
     if not quotes:
@@ -157,8 +179,9 @@ def _in_region(file: CatalogFile, kind: str, offers: Sequence[Row], market: Mark
     usd, dearest = max(priced, key=lambda each: each[0])
     least, cheapest = min(priced, key=lambda each: each[0])
     because = []
-    if usd > least and there:
-        because.append(f"it has several prices of {kind} in {zone}: the highest stands in (the lowest is {least:.6g})")
+    if usd > least and (there or not any(offer.zone for _, offer in priced)):
+        where = zone if there else region
+        because.append(f"it has several prices of {kind} in {where}: the highest stands in (the lowest is {least:.6g})")
     elif usd > least:
         unknown = "the zone is not known" if zone is None else f"which zone of the catalog {zone} is, is not known"
         because.append(
@@ -167,7 +190,8 @@ def _in_region(file: CatalogFile, kind: str, offers: Sequence[Row], market: Mark
         )
     if provider.gpus_apart is not None and provider.gpus_apart.other_hosts.match(kind):
         because.append(f"the catalog reckons the cores and memory of {kind} at the rates of another machine series")
-    if market == "on_demand" and any(offer.is_suspect for _, offer in priced):
+    is_suspect = market == "on_demand" and any(offer.is_suspect for _, offer in priced)
+    if is_suspect:
         because.append(
             f"the catalog's on-demand price of {kind} in {region} has a part that is hardly above its spot price, "
             "if at all: it may be that of a commitment"
@@ -178,6 +202,7 @@ def _in_region(file: CatalogFile, kind: str, offers: Sequence[Row], market: Mark
         as_of=file.as_of,
         assumed=bool(because),
         assumed_because="; ".join(because) or None,
+        suspect=is_suspect,
         provider=file.cloud,
         instance_type=kind,
         region=region or None,
@@ -188,11 +213,13 @@ def _in_region(file: CatalogFile, kind: str, offers: Sequence[Row], market: Mark
     )
 
 
-def _gpus(kind: str, offer: Row) -> dict[str, int | str]:
+def _gpus(kind: str, offer: Row) -> dict[str, float | str]:
     if not offer.gpu:
         return gpus_of(kind)
-    whole = offer.gpus is not None and offer.gpus.is_integer()
-    return {"gpu": offer.gpu, **({"gpus": int(offer.gpus or 0)} if whole else {})}
+    number = offer.gpus
+    if number is None:
+        return {"gpu": offer.gpu}
+    return {"gpu": offer.gpu, "gpus": int(number) if number.is_integer() else number}
 
 
 def assumed(quote: Quote, because: str) -> Quote:

@@ -6,7 +6,6 @@ Spot price history: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_D
 
 import math
 import os
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
@@ -104,6 +103,8 @@ class AWSPricingClient:
     ) -> dict[str, tuple[PriceStep, ...]]:
         """Return by zone the changes of the Linux spot price, in order, the last one before ``since`` included.
 
+        A zone bears its id where AWS tells it: its name means another zone in every account.
+
         Args:
             instance_type: An EC2 type.
             since: Aware datetime; AWS keeps 90 days.
@@ -114,7 +115,7 @@ class AWSPricingClient:
             PriceUnavailable: AWS did not answer, or has no such price.
         """
         changes = _answer(lambda: self._spot_changes(instance_type, since, zone), instance_type)
-        ordinary = {place: steps for place, steps in changes.items() if re.fullmatch(f"{self.region}[a-z]", place)}
+        ordinary = {place: steps for place, steps in changes.items() if AWS.is_ordinary(place)}
         if not changes:
             raise PriceUnavailable(f"AWS has no spot price of {instance_type} in {zone or self.region}")
         return ordinary if ordinary and zone is None else changes
@@ -170,6 +171,7 @@ class AWSPricingClient:
             asked["AvailabilityZone" if zone.startswith(self.region) else "AvailabilityZoneId"] = zone
         pages = self._client("ec2", self.region).get_paginator("describe_spot_price_history")
         found: dict[str, dict[float, float]] = {}
+        of_zone: set[str] = set()
         for page in pages.paginate(
             InstanceTypes=[instance_type], ProductDescriptions=["Linux/UNIX"], StartTime=since, **asked
         ):
@@ -177,8 +179,15 @@ class AWSPricingClient:
                 usd = float(change["SpotPrice"])
                 plain = change["InstanceType"] == instance_type and change["ProductDescription"] == "Linux/UNIX"
                 if plain and 0 < usd < math.inf:
-                    found.setdefault(change["AvailabilityZone"], {})[change["Timestamp"].timestamp()] = usd
-        return {place: _steps(changes, since.timestamp()) for place, changes in found.items()}
+                    names = [change.get("AvailabilityZoneId"), change.get("AvailabilityZone")]
+                    place = str(names[0] or names[1])
+                    found.setdefault(place, {})[change["Timestamp"].timestamp()] = usd
+                    of_zone |= {place} if zone in names else set()
+        return {
+            place: _steps(changes, since.timestamp())
+            for place, changes in found.items()
+            if not of_zone or place in of_zone
+        }
 
     def _quote(
         self,
@@ -228,7 +237,7 @@ class AWSPrices(LivePriceSource):
 
     def quote(self, instance: Instance, since: datetime | None = None) -> Quote:
         """Return the on-demand, spot or reserved price of an EC2 instance."""
-        kind = instance.instance_type or ""
+        kind = (instance.instance_type or "").lower()  # as EC2 writes all of its types
         if instance.market == "capacity_block":
             raise PriceUnavailable("a capacity block is paid for in advance: give price_per_hour")
         if instance.market == "reserved" and instance.commitment is None:
@@ -283,4 +292,4 @@ def _answer(ask: Callable[[], T], instance_type: str) -> T:
         kind = type(error).__name__
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         kind = f"its answer is not of the expected form ({type(error).__name__})"
-    raise PriceUnavailable(f"AWS could not be asked about {instance_type}: {kind}")
+    raise PriceUnavailable(f"AWS could not be asked about {instance_type}: {kind}", failed=True)

@@ -10,16 +10,24 @@ from milepost.prices.source import PriceSource, gpus_of
 
 
 class ListPrices(PriceSource):
-    """On-demand prices by region. In a region that it lacks, the price of the type's reference region, assumed."""
+    """On-demand prices by region."""
 
     name = "list"
 
     def quote(self, instance: Instance) -> Quote:
-        """Return the list price of an on-demand instance."""
-        rows = rows_of(instance)
+        """Return the list price of an on-demand instance; where no region is known, that of its reference region."""
+        rows, region = rows_of(instance), instance.region
         if instance.market not in (None, "on_demand"):
             raise PriceUnavailable(f"it has on-demand prices only, no {instance.market} ones")
-        return quote_of(rows, instance.region)
+        if region is not None and not any(row.region in ("*", region.casefold()) for row in rows):
+            raise PriceUnavailable(f"it has no price of {rows[0].instance_type} in {region}")
+        return quote_of(rows, region)
+
+    def quotes_of(self, instance: Instance) -> Iterable[Quote]:
+        """Return the prices of a type, by region."""
+        rows = list_prices().get(instance.instance_type or "", [])
+        fits = instance.market in (None, "on_demand")
+        return [quote_of([row], None) for row in rows if fits and instance.provider in (None, row.provider)]
 
     def every_quote(self) -> Iterable[Quote]:
         """Return the whole table."""
@@ -45,9 +53,10 @@ def rows_of(instance: Instance) -> list[ListPrice]:
 def quote_of(rows: list[ListPrice], region: str | None) -> Quote:
     """Return the price of one type in a region, else that of its reference region, assumed."""
     everywhere = rows[0].region == "*"
-    row = next((row for row in rows if row.region in ("*", region)), rows[0])
+    folded = None if region is None else region.casefold()
+    row = next((row for row in rows if row.region in ("*", folded)), rows[0])
     because = None
-    if region is not None and row.region not in ("*", region):
+    if folded is not None and row.region not in ("*", folded):
         because = f"no list price is known for {row.instance_type} in {region}: that of {row.region} stands in"
     return Quote(
         usd_per_hour=row.usd_per_hour,

@@ -2,16 +2,18 @@
 
 import csv
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
+from milepost.config import Rate
 from milepost.data import machines
 from milepost.errors import ConfigError, PriceUnavailable, nearest, require
 from milepost.money.instance import MARKETS, Instance
 from milepost.money.quote import Quote
+from milepost.prices.rates import rate_of
 from milepost.prices.source import PriceSource
 
 MATCHED = ("provider", "instance_type", "region", "zone", "market")
@@ -28,6 +30,7 @@ class UserPrice(PriceSource):
         table: A CSV file with the columns ``instance_type`` and ``usd_per_hour``, and any of ``provider``,
             ``region``, ``zone``, ``market`` and ``as_of``. A row is for the instances that are as its cells say; an
             empty cell fits all. Of several rows that fit, the one that says most wins.
+        rates: Rates that the user has agreed on; those with a price of their own are asked after the table.
 
     Raises:
         ConfigError: A price is negative or no finite number, or the table can't be read; says where.
@@ -35,7 +38,9 @@ class UserPrice(PriceSource):
 
     name = "user"
 
-    def __init__(self, price_per_hour: float | None, table: str | Path | None = None) -> None:
+    def __init__(
+        self, price_per_hour: float | None, table: str | Path | None = None, rates: Sequence[Rate] = ()
+    ) -> None:
         if price_per_hour is not None:
             number = isinstance(price_per_hour, int | float) and not isinstance(price_per_hour, bool)
             holds = number and 0 <= price_per_hour < math.inf
@@ -43,12 +48,15 @@ class UserPrice(PriceSource):
         self._price_per_hour = price_per_hour
         self._rows = [] if table is None else _read(Path(table))
         self._has_table = table is not None
+        self._rates = [rate for rate in rates if rate.usd_per_hour is not None]
 
     def quote(self, instance: Instance) -> Quote:
         """Return the user's price."""
         if self._price_per_hour is not None:
             return _quote(instance, self._price_per_hour, _today())
         fitting = [row for row in self._rows if _fits(row, instance)]
+        if not fitting and (rate := rate_of(self._rates, instance)) is not None and rate.usd_per_hour is not None:
+            return msgspec.structs.replace(_quote(instance, rate.usd_per_hour, _today()), rate=rate.name)
         if not fitting:
             raise PriceUnavailable(
                 f"the table has no row for {instance.instance_type or 'an unknown type'}"
@@ -82,7 +90,9 @@ def _quote(instance: Instance, usd_per_hour: float, as_of: str) -> Quote:
 
 
 def _fits(row: dict[str, str], instance: Instance) -> bool:
-    return all(row[name] == getattr(instance, name) for name in MATCHED if name in row)
+    """Say whether a row is for an instance: upper and lower case are alike."""
+    told = {name: getattr(instance, name) for name in MATCHED if name in row}
+    return all(each is not None and each.casefold() == row[name].casefold() for name, each in told.items())
 
 
 def _read(file: Path) -> list[dict[str, str]]:
