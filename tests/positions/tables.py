@@ -45,6 +45,28 @@ def csv(path: Path, training: Training, names: Names, *, has_headers: bool = Tru
     return path
 
 
+def csv_reordered(path: Path, training: Training, names: Names) -> Path:
+    """Write a CSV file in which each process has its columns in another order than the one before."""
+    csv(path, training, names)
+    lines, turned = path.read_text().splitlines(), True
+    header = lines[0]
+    for at, line in enumerate(lines):
+        turned = not turned if line == header else turned
+        lines[at] = ",".join(reversed(line.split(","))) if turned else line
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def csv_of_a_spreadsheet(path: Path, training: Training, names: Names) -> Path:
+    """Write a CSV file as spreadsheets do where a comma sets decimals apart."""
+    text = csv(path, training, names).read_text()
+    path.write_bytes(b"\xff\xfe" + text.replace(",", ";").replace(".", ",").encode("utf-16-le"))
+    return path
+
+
+SPINNING_UP: Names = {"count": "TotalEnvInteracts", "timer": "Time", "reward": "AverageEpRet"}
+
+
 def jsonl(path: Path, training: Training, names: Names) -> Path:
     """Write JSON lines."""
     path.write_text("".join(f"{json.dumps(columns(row, names))}\n" for row in training.rows))
@@ -204,6 +226,17 @@ TABLES = {
     ),
     "csv_one_header": Written(
         lambda folder, each: csv(folder / "log.csv", each, PLAIN, has_headers=False), Tells(timer=True)
+    ),
+    "csv_reordered": Written(
+        lambda folder, each: csv_reordered(folder / "log.csv", each, PLAIN), Tells(timer=True, boundaries=True)
+    ),
+    "csv_of_a_spreadsheet": Written(
+        lambda folder, each: csv_of_a_spreadsheet(folder / "log.csv", each, PLAIN), Tells(timer=True, boundaries=True)
+    ),
+    "spinning_up": Written(
+        lambda folder, each: csv(folder / "progress.txt", each, SPINNING_UP),
+        Tells(timer=True, wall=False, boundaries=True),
+        reward=SPINNING_UP["reward"],
     ),
     "jsonl": Written(lambda folder, each: jsonl(folder / "log.jsonl", each, PLAIN), Tells(timer=True)),
     "jsonl_wall": Written(lambda folder, each: jsonl(folder / "log.jsonl", each, without("timer")), Tells()),

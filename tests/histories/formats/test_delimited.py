@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding import files
+from milepost.histories.decoding.csv_headers import whole_rows
 from milepost.histories.formats import delimited
 from milepost.histories.history import Wanted
 from milepost.histories.tables.values import numbers
@@ -268,9 +269,9 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
 
 
 def test_whole_rows_end_where_no_quote_is_open() -> None:
-    assert delimited.whole_rows(b'a,"b\nc') == 0
-    assert delimited.whole_rows(b'a\n"b\nc') == 2
-    assert delimited.whole_rows(b'a\n"b\nc"\nd') == 8
+    assert whole_rows(b'a,"b\nc') == 0
+    assert whole_rows(b'a\n"b\nc') == 2
+    assert whole_rows(b'a\n"b\nc"\nd') == 8
 
 
 def test_several_runs_are_not_taken_for_one(tmp_path: Path) -> None:
@@ -282,8 +283,8 @@ def test_several_runs_are_not_taken_for_one(tmp_path: Path) -> None:
     assert [history.run for history in runs] == ["a", "b"]
 
 
-@pytest.mark.parametrize("position", ['"1,000",1000', '1000,"1,000.5"', "samples,elapsed_seconds", "1000,soon"])
-def test_a_row_whose_place_is_text_does_not_take_over_that_of_the_last(
+@pytest.mark.parametrize("position", ["1k,1000", '"1,00,0",1000', "samples,elapsed_seconds"])
+def test_a_row_whose_count_is_text_does_not_take_over_that_of_the_last(
     tmp_path: Path, position: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = f"samples,elapsed_seconds,acc\n999,999,0.5\n{position},0.9\n,,0.75\n1001,1001,1\n"
@@ -291,7 +292,17 @@ def test_a_row_whose_place_is_text_does_not_take_over_that_of_the_last(
     assert column(history, "acc") == [0.5, 0.75, 1.0]
     assert column(history, "samples") == [999, 999, 1001]
     assert column(history, "elapsed_seconds") == [999.0, 999.0, 1001.0]
-    assert "1 rows tell no number of samples or no time, such as row 2 with" in caplog.text
+    assert "1 rows tell no number of samples, such as row 2 with" in caplog.text
+
+
+def test_a_row_whose_time_is_text_tells_none_and_is_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = "samples,elapsed_seconds,acc\n999,999,0.5\n1000,soon,0.9\n,,0.75\n1001,1001,1\n"
+    history = one(_write(tmp_path, rows))
+    assert column(history, "acc") == [0.5, 0.9, 0.75, 1.0]
+    assert column(history, "samples") == [999, 1000, 1000, 1001]
+    told = column(history, "elapsed_seconds")
+    assert [None if each != each else each for each in told] == [999.0, None, 999.0, 1001.0]
+    assert "1 values of 'elapsed_seconds' are no times; these rows tell none" in caplog.text
 
 
 def test_times_in_a_form_of_their_own_are_none_and_leave_no_row_out(tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ def test_tag_may_tell_what_a_step_counts(tmp_path: Path) -> None:
     found = read(tmp_path, "reward", "rare", samples="frames")
     assert [(step, value) for _, step, value in found["reward"]] == [(at * 64, float(at)) for at in range(5)]
     assert [step for _, step, _ in found["rare"]] == [256]  # nothing told what step 77 counts: the last that was told
-    with pytest.raises(HistoryError, match="found no scalar 'none', expected what counts samples"):
+    with pytest.raises(HistoryError, match="--samples-column names 'none', found 'reward', 'frames', 'rare'"):
         read(tmp_path, "reward", samples="none")
 
 

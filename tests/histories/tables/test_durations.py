@@ -76,10 +76,14 @@ def test_a_duration_per_epoch_is_no_clock(tmp_path: Path) -> None:
     assert column(history, "train_loss") == [0.9, 0.7, 0.5, 0.4]
 
 
-def test_one_text_that_is_no_duration_leaves_out_its_row_alone(
+def test_one_text_that_is_no_duration_tells_no_time_and_its_row_is_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "log.csv"
     path.write_text("samples,elapsed_time,reward\n1,0:01:00,1\n2,soon,2\n3,0:03:00,3\n4,-1 day\\, 1:00:00,4\n4,,4\n")
-    assert column(one(path), "elapsed_seconds")[:2] == [60.0, 180.0]
-    assert "tell no number of samples or no time" in caplog.text
+    history = one(path)
+    assert column(history, "samples") == [1, 2, 3, 3, 4]
+    told = column(history, "elapsed_seconds")
+    assert [told[0], told[2]] == [60.0, 180.0]
+    assert told[1] != told[1]
+    assert "values of 'elapsed_time' are no times; these rows tell none" in caplog.text

@@ -7,11 +7,12 @@ import pytest
 
 pytest.importorskip("tensorboard")
 
+from milepost.errors import HistoryError
 from milepost.histories.decoding.event_columns import EventScan
 from milepost.histories.formats.tensorboard import TensorBoardReader
 from milepost.histories.history import History, Wanted
 from milepost.histories.tables import event_log
-from milepost.histories.tables.timer_keys import timers_among
+from milepost.histories.tables.names import elapsed_clocks
 from milepost.replaying.replay import replay
 from milepost.tracking.result import ThresholdResult
 from tests.histories.event_files import BEGAN, opened, scalar, write
@@ -208,4 +209,33 @@ def test_long_log_is_read_once_more_for_a_timer_and_only_where_it_has_one(
 
 def test_names_of_timers() -> None:
     keys = ("eval/time_elapsed", "time/time elapsed", "ray/tune/time_total_s", "audio/hours", "train.env.time_elapsed")
-    assert timers_among(keys) == ["time/time elapsed", "train.env.time_elapsed", "ray/tune/time_total_s"]
+    assert elapsed_clocks(keys) == ["time/time elapsed", "train.env.time_elapsed", "ray/tune/time_total_s"]
+
+
+@pytest.mark.parametrize("is_long", [False, True])
+def test_tag_that_a_flag_names_and_is_not_there_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_long: bool
+) -> None:
+    if is_long:
+        monkeypatch.setattr(event_log, "BEGINNING_VALUES", 10)
+    log(tmp_path, range(1, 30_000 if is_long else 100), minutely, tag="clock", wall=1.0)
+    with pytest.raises(HistoryError, match=r"--time-column names 'clocks', found .*nearest: 'clock'"):
+        history_of(tmp_path, time_column="clocks")
+    with pytest.raises(HistoryError, match=r"--samples-column names 'rewards', found .*nearest: 'reward'"):
+        history_of(tmp_path, samples_column="rewards")
+
+
+def test_tag_of_unix_time_leaves_the_events_own_and_that_is_said(tmp_path: Path) -> None:
+    log(tmp_path, range(1000, 6000, 1000), lambda step: BEGAN + step, tag="clock")
+    history = history_of(tmp_path, time_column="clock")
+    assert elapsed_of(history) is None
+    assert history.notes == ("'clock' tells Unix time, and the events tell theirs more closely: that is taken",)
+
+
+def test_time_of_an_iteration_is_no_clock_and_accumulated_submission_time_is(tmp_path: Path) -> None:
+    events = [opened(BEGAN)]
+    for at in range(1, 40):
+        told = {"time": 0.4 + 0.01 * (at % 7), "accumulated_submission_time": 30.0 * at, "reward": float(at)}
+        events += [scalar(tag, value, at, BEGAN + 120.0 * at) for tag, value in told.items()]
+    write(tmp_path / "events.out.tfevents.1.host", events)
+    assert reached(tmp_path, "reward >= 20").minutes_to_threshold == 10.0

@@ -1,14 +1,23 @@
 """Files of logs: opened wherever they lie, unpacked, and cut into records in bounded memory."""
 
-import gzip
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, Any, NamedTuple
 
 from milepost.errors import HistoryError, MissingExtra
+from milepost.histories.decoding.archives import member_of, open_member
+from milepost.histories.decoding.packing import (
+    BROKEN,
+    GZIP,
+    MARK_BYTES,
+    is_packed,
+    narrowed,
+    unpacked,
+    wide_encoding,
+)
 from milepost.histories.reader import HEAD_BYTES
 from milepost.log import logger
 
@@ -18,9 +27,9 @@ BLOCK_BYTES = 2**20
 MAX_RECORD_BYTES = 16 * 2**20
 """Of one record, such as a line: what is longer is no log, and would fill the memory."""
 
-GZIP = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
-SUFFIXES = (".gz", ".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".npz", ".txt", ".log", ".out")
+PACKINGS = (".gz", ".zst", ".xz", ".bz2")
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".npz", ".txt", ".log", ".out")
 
 
 class FileBlock(NamedTuple):
@@ -42,13 +51,17 @@ def is_url(path: str) -> bool:
     return "://" in path
 
 
+def without_packing(name: str) -> str:
+    """Return a file's name without the suffix of what packed it: ``a.csv`` of ``a.csv.gz``."""
+    suffix = next((each for each in PACKINGS if name.lower().endswith(each) and len(name) > len(each)), "")
+    return name.removesuffix(name[len(name) - len(suffix) :]) if suffix else name
+
+
 def stem(name: str) -> str:
     """Return a file's name without the suffixes that say its format: ``a.b`` of ``a.b.csv.gz``."""
-    for suffix in SUFFIXES:
-        if name.lower().endswith(suffix) and len(name) > len(suffix):
-            rest = name[: -len(suffix)]
-            return stem(rest) if suffix == ".gz" else rest
-    return name
+    name = without_packing(name)
+    suffix = next((each for each in SUFFIXES if name.lower().endswith(each) and len(name) > len(each)), "")
+    return name[: len(name) - len(suffix)]
 
 
 def as_unicode(text: str) -> str:
@@ -56,40 +69,71 @@ def as_unicode(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
-def unpacked(head: bytes) -> bytes:
-    """Return the first bytes of a file as they are when unpacked: what gzip packed is told by its first two."""
-    if not head.startswith(GZIP):
-        return head
-    try:
-        return zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
-    except zlib.error:
-        return head
+def head_of(file: IO[bytes], path: str) -> bytes:
+    """Return the first bytes of a file as they are when unpacked, and as UTF-8.
+
+    Raises:
+        HistoryError: It was packed, and can't be read.
+    """
+    head = file.read(HEAD_BYTES)
+    if head.startswith(GZIP):
+        try:
+            head = zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
+        except zlib.error:
+            return head
+        return head if wide_encoding(head) is None else _first_of(path)
+    return _first_of(path) if is_packed(head) or wide_encoding(head) else head
+
+
+def _first_of(path: str) -> bytes:
+    with opened(path) as file:
+        parts = bytearray()
+        try:
+            while len(parts) < HEAD_BYTES and (part := file.read1(HEAD_BYTES - len(parts))):  # type: ignore[attr-defined]
+                parts += part
+        except EOFError:
+            if not parts:
+                raise HistoryError(
+                    f"{path}: its packed stream is cut short, before anything of it can be read"
+                ) from None
+        return bytes(parts)
 
 
 @contextmanager
 def opened(path: str) -> Iterator[IO[bytes]]:
-    """Open a file or URL for reading, unpacked if gzip packed it.
+    """Open a file, a member of an archive or a URL for reading: unpacked if it was packed, and text as UTF-8.
 
     Raises:
         HistoryError: It can't be opened or read; says why.
     """
     try:
-        with _open(path) as raw:
-            packed = raw.read(2) == GZIP
-            raw.seek(0)
-            if not packed:
-                yield raw
-                return
-            with gzip.GzipFile(fileobj=raw) as file:
-                yield cast("IO[bytes]", file)
-    except (OSError, EOFError, zlib.error) as error:
+        with _open(path) as raw, ExitStack() as more:
+            file = raw
+            head = _beginning(raw)
+            if is_packed(head):
+                file = more.enter_context(unpacked(raw, head, path))
+                try:
+                    head = _beginning(file)
+                except EOFError:
+                    head = b""
+            if (encoding := wide_encoding(head)) is not None:
+                file = more.enter_context(narrowed(file, encoding))
+            yield file
+    except BROKEN as error:
         raise HistoryError(f"{path}: can't be read: {why(error)}") from error
 
 
+def _beginning(file: IO[bytes]) -> bytes:
+    """Return a file's first few bytes, and stand before them."""
+    head = file.read(MARK_BYTES)
+    file.seek(0)
+    return head
+
+
 def _open(path: str) -> IO[bytes]:
-    """Open a file of this machine, or a URL through fsspec."""
+    """Open a file of this machine, a member of an archive, or a URL through fsspec."""
     if not is_url(path):
-        return open(path, "rb")
+        return open(path, "rb") if member_of(path) is None else open_member(path)
     filesystem, inside = filesystem_of(path)
     file: IO[bytes] = filesystem.open(inside, "rb")
     return file
@@ -203,5 +247,5 @@ def _read(file: IO[bytes], path: str) -> bytes:
             missing -= len(part)
     except EOFError:
         if not parts:
-            logger("histories").warning("%s: its gzip stream is cut short; read what there is", path)
+            logger("histories").warning("%s: its packed stream is cut short; read what there is", path)
     return b"".join(parts)

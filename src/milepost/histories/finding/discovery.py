@@ -7,7 +7,7 @@ from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
 from milepost.errors import HistoryError
-from milepost.histories.decoding.files import filesystem_of, is_url
+from milepost.histories.decoding.files import filesystem_of, is_url, why
 from milepost.histories.finding.folders import Folder, RemoteFolder, nearest_names
 from milepost.histories.finding.log import OF_WANDB, VERSION, LeftOut, Log
 from milepost.histories.finding.logs import FolderLogs
@@ -99,7 +99,7 @@ class _Path:
         self.path, self.folder = path, folder
         self._joiner, self._seen = joiner, set[object]()
         self._logs = FolderLogs(folder, readers, forced=forced, joiner=joiner)
-        self.files = [path] if folder.is_file(path) else []
+        self.files = [path] if folder.is_file(path) and not self._logs.is_archive(path) else []
 
     def logs(self) -> Iterator[Log | LeftOut]:
         """Yield the logs, and what is not read."""
@@ -108,7 +108,7 @@ class _Path:
             yield from self._logs.of(below, list(dict.fromkeys(self.files)), below, named=True)
             return
         yield from self._counted(
-            self._walk([self.path], below=self.path) if self.folder.is_folder(self.path) else self._glob()
+            self._walk([self.path], below=self.path) if self._is_folder(self.path) else self._glob()
         )
 
     def _counted(self, logs: Iterator[Log | LeftOut]) -> Iterator[Log | LeftOut]:
@@ -132,7 +132,7 @@ class _Path:
         named: dict[str, list[str]] = {}
         folders: list[str] = []
         for path in self.folder.glob(self.path):
-            if self.folder.is_folder(path):
+            if self._is_folder(path):
                 folders.append(path)
             else:
                 named.setdefault(self.folder.parent(path), []).append(path)
@@ -158,15 +158,34 @@ class _Path:
                 return
             self._seen.add(identity)
             files, folders = self.folder.entries(path)
-        except OSError as error:
-            yield LeftOut(path, f"can't be looked into: {error.strerror or error}", broken=True)
+        except (OSError, HistoryError) as error:
+            yield LeftOut(path, f"can't be looked into: {why(error).removeprefix(f'{path}: ')}", broken=True)
             return
-        yield from self._logs.of(path, files, below)
+        packed = {each for each in files if self._logs.is_archive(each)}
+        yield from self._logs.of(path, [each for each in files if each not in packed], below)
+        for each in sorted(packed):
+            yield from self._in_archive(each, below)
         folders = [folder for folder in folders if folder not in self._logs.taken]
         if waiting is None:
             yield from self._walk(folders, below)
         else:
             waiting.extend(reversed(_families(folders)))
+
+    def _in_archive(self, path: str, below: str) -> Iterator[Log | LeftOut]:
+        """Yield the logs in an archive; one that holds none, such as a model, is one thing that is not read."""
+        found = list(self._walk([path], below))
+        if any(isinstance(each, Log) or each.broken or each.is_log for each in found):
+            yield from found
+        else:
+            yield LeftOut(
+                path,
+                f"holds no log of a known format ({self._logs.known})",
+                broken=False,
+                brief="archives without logs",
+            )
+
+    def _is_folder(self, path: str) -> bool:
+        return self.folder.is_folder(path) or self._logs.is_archive(path)
 
     def _across(self, found: Mapping[str, Iterator[Log | LeftOut]]) -> Iterator[Log | LeftOut]:
         """Yield the runs of folders of which one may go on with another."""

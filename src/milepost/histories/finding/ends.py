@@ -11,11 +11,12 @@ from typing import Any
 from milepost.errors import HistoryError
 from milepost.histories.decoding.checksums import crc32c, masked
 from milepost.histories.decoding.event_record import LoggedEvent, read_event
-from milepost.histories.decoding.files import BOM, GZIP, filesystem_of, is_url, opened, size_of
+from milepost.histories.decoding.files import BOM, filesystem_of, is_url, opened, size_of
 from milepost.histories.decoding.json_rows import MAX_DEPTH, flatten, number
 from milepost.histories.decoding.messages import BrokenMessage
+from milepost.histories.decoding.packing import MARK_BYTES, is_packed, wide_encoding
 from milepost.histories.decoding.tfrecord import FOOTER_BYTES, HEADER, HEADER_BYTES, MAX_RECORD_BYTES, Records
-from milepost.histories.tables.columns import SAMPLES, WALL
+from milepost.histories.tables.names import counters, wall_clocks
 from milepost.tracking.unix_time import EARLIEST, LATEST, in_seconds
 
 BEGINNING_EVENTS = 64
@@ -26,9 +27,6 @@ END_BYTES = 2**16
 
 UPPER_LENGTH = b"\0" * 5
 """The upper bytes of a record's length."""
-
-STEPS = ("step", "_step", "global_step", "trainer/global_step", "iter", "iteration", "training_iteration", "epoch")
-"""What counts where nothing counts samples, the first that is there."""
 
 
 class Ends:
@@ -142,7 +140,7 @@ def _masked_at(data: bytes, at: int) -> int:
 
 
 def _tail(path: str) -> bytes:
-    """Return a file's end; nothing where gzip packed it.
+    """Return a file's end; nothing where it was packed, or is no UTF-8.
 
     Raises:
         OSError: It can't be read.
@@ -154,7 +152,7 @@ def _tail(path: str) -> bytes:
     else:
         file = open(path, "rb")  # noqa: SIM115
     with file:
-        if file.read(2) == GZIP:
+        if is_packed(head := file.read(MARK_BYTES)) or wide_encoding(head):
             return b""
         file.seek(max(0, size - END_BYTES))
         return bytes(file.read(END_BYTES))
@@ -170,8 +168,8 @@ def _of_rows(path: str, format: str) -> Ends | None:
     if not rows:
         return None
     columns = tuple(dict.fromkeys(name for row in rows for name in row))
-    known = next((name for name in (*SAMPLES, *STEPS) if name in columns), None)
-    wall = next((name for name in WALL if name in columns), None)
+    known = next((name for name, _ in counters(columns)), None)
+    wall = next(iter(wall_clocks(columns)), None)
     counts = [count for row in rows if (count := number(row.get(known or ""))) is not None]
     times = [time for row in rows if (time := unix(row.get(wall or ""))) is not None]
 

@@ -8,7 +8,8 @@ from itertools import chain
 from typing import Any
 
 from milepost.errors import HistoryError, nearest
-from milepost.histories.decoding.files import opened, unpacked
+from milepost.histories.decoding import archives
+from milepost.histories.decoding.files import head_of, opened
 from milepost.histories.reader import HEAD_BYTES
 
 TRACKERS = frozenset({".guild", ".neptune"})
@@ -20,10 +21,14 @@ class Folder:
 
     def is_file(self, path: str) -> bool:
         """Say whether this is a file."""
+        if archives.member_of(path) is not None:
+            return path in archives.entries(path.rpartition("/")[0])[0]
         return os.path.lexists(path) and not os.path.isdir(path)  # a link to nothing is there, and can't be read
 
     def is_folder(self, path: str) -> bool:
         """Say whether this is a folder."""
+        if archives.member_of(path) is not None:
+            return any(archives.entries(path))
         return os.path.isdir(path)
 
     def glob(self, pattern: str) -> Iterator[str]:
@@ -38,7 +43,10 @@ class Folder:
 
         Raises:
             OSError: It can't be looked into.
+            HistoryError: It is in an archive that can't be read.
         """
+        if os.path.isfile(path) or archives.member_of(path) is not None:
+            return archives.entries(path)
         files: list[str] = []
         folders: list[str] = []
         with os.scandir(path) as entries:
@@ -49,8 +57,9 @@ class Folder:
 
     def identity(self, path: str) -> object:
         """Return what is the same for a folder however it is reached: by links or not."""
-        found = os.stat(path)
-        return found.st_dev, found.st_ino
+        archive, inside = archives.member_of(path) or (path, "")
+        found = os.stat(archive)
+        return found.st_dev, found.st_ino, inside
 
     def head(self, path: str) -> bytes:
         """Return the first `HEAD_BYTES` bytes of a file, unpacked.
@@ -59,10 +68,13 @@ class Folder:
             OSError: It can't be read.
             HistoryError: It can't be read, or is none that could be a log, such as a pipe.
         """
+        if archives.member_of(path) is not None:
+            with opened(path) as file:
+                return file.read(HEAD_BYTES)
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise HistoryError("found a device, pipe or socket, expected a file")
         with open(path, "rb") as file:
-            return unpacked(file.read(HEAD_BYTES))
+            return head_of(file, path)
 
     def tail(self, path: str) -> bytes:
         """Return the last `HEAD_BYTES` bytes of a file as they are; nothing where they can't be read."""

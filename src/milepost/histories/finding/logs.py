@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from milepost.errors import HistoryError
+from milepost.histories.decoding import archives
 from milepost.histories.decoding.files import stem, why
 from milepost.histories.finding.folders import Folder
 from milepost.histories.finding.log import OF_WANDB, LeftOut, Log
@@ -80,6 +81,15 @@ class FolderLogs:
         yield from (each._replace(is_log=each.is_log and not beside.tells_of_a_run(each.path)) for each in left)
         yield from self.joiner.in_folder(logs, inside or self.folder.name(folder))
 
+    def is_archive(self, path: str) -> bool:
+        """Say whether a file is an archive that is read as a folder: one that no reader takes as it is."""
+        try:
+            return archives.is_archive(path) and (
+                self._claim(File(path, self.folder.head(path), frozenset()), forced=False) is None
+            )
+        except (OSError, HistoryError):
+            return False
+
     def _claim(self, file: File, *, forced: bool) -> tuple[int, str] | None:
         """Return which reader takes a file, and as a part of what."""
         for index, reader in enumerate(self.readers):
@@ -88,6 +98,10 @@ class FolderLogs:
             except NotRead:
                 self._take(file, reader)
                 raise
+            except NotADirectoryError:
+                if archives.member_of(file.path) is None:
+                    raise
+                continue  # it looks beside the file, on disk, where an archive has nothing
             if part is not None:
                 self._take(file, reader)
                 return index, part

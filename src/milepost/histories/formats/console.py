@@ -17,7 +17,7 @@ from milepost.histories.decoding.json_rows import MAX_CELLS
 from milepost.histories.decoding.keras_lines import Epochs
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
-from milepost.histories.tables.columns import shown
+from milepost.histories.tables.flags import shown
 from milepost.histories.tables.histories import histories_of
 from milepost.histories.tables.logged_rows import LoggedRows
 from milepost.histories.tables.names import counters

@@ -17,6 +17,7 @@ from milepost.histories.decoding.files import BOM, blocks, read_whole, stem
 from milepost.histories.decoding.json_rows import number
 from milepost.histories.history import History, Rows, Wanted
 from milepost.histories.reader import File, Reader
+from milepost.histories.tables.flags import refuse_others
 from milepost.log import logger
 
 MAX_BYTES = 64 * 2**20
@@ -58,6 +59,7 @@ class DawnbenchReader(Reader):
         tables = [file for file in files if not read_head(file).startswith(b"{")]
         if len(tables) != 1:
             raise HistoryError(f"{', '.join(files)}: found {len(tables)} TSV files, expected the one of an entry")
+        refuse_others(tables[0], wanted, samples=None, time="hours")
         told = _entry([file for file in files if file not in tables])
         names, rows = _table(tables[0])
         metrics = tuple(name for name in names if name not in ("epoch", "hours", "Iterations"))

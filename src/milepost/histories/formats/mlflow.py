@@ -29,7 +29,7 @@ from milepost.histories.decoding.mlflow_files import (
 from milepost.histories.decoding.yaml_settings import read_settings, yaml_object
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, NotRead, Reader
-from milepost.histories.tables.columns import ELAPSED
+from milepost.histories.tables.names import elapsed_clocks, known
 from milepost.histories.tables.row_table import refuse, seed_of
 
 PAGE = 1000
@@ -177,12 +177,11 @@ def _opened(
 
 def _needed(keys: Sequence[str], wanted: Wanted) -> list[str]:
     """Return of a run's keys all but those of the machine; of very many, those that are wanted or tell clocks."""
-    from milepost.histories.tables.counter_tags import counters_among, last_piece
-
     needed = [key for key in keys if not key.startswith(OF_THE_MACHINE) or wanted.metrics is None or wanted.wants(key)]
     if len(needed) > MOST_KEYS and wanted.metrics is not None:
-        named = {wanted.samples_column, wanted.time_column, *counters_among(needed), *wanted.metrics}
-        needed = [key for key in needed if key in named or last_piece(key) in ELAPSED] or needed[:1]
+        told = (*known(needed, "samples"), *elapsed_clocks(needed))
+        named = {wanted.samples_column, wanted.time_column, *told, *wanted.metrics}
+        needed = [key for key in needed if key in named] or needed[:1]
     return sorted(needed)
 
 

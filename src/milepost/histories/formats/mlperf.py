@@ -26,6 +26,7 @@ from milepost.histories.decoding.mlperf_samples import Counting, counting
 from milepost.histories.decoding.mlperf_times import Trained, TrainedTimes
 from milepost.histories.history import Boundary, History, Rows, Wanted
 from milepost.histories.reader import File, Reader
+from milepost.histories.tables.flags import passed_over, refuse_others
 from milepost.log import logger
 
 MARKS = (b":::MLLOG", b":::MLL ", b":::MLPv0.5", b":::SYSJSON")
@@ -142,6 +143,8 @@ def _history(lines: list[MLPerfLine], run: str, file: str, wanted: Wanted, fault
         observations = [Observation(last, {}, {"samples_count": max(told, default=0)}, Trained(last))]
     boundaries = _boundaries([each.time_ms for each in observations], starts)
     counts = counting(lines, [each.metadata for each in observations if "epoch_num" in each.metadata], config)
+    source = None if counts.why_not else counts.source
+    refuse_others(file, wanted, samples=source, time="time_ms")
     text = [line.key for line in lines if isinstance(line.value, str) and _is_metric(line)]
     names = tuple(dict.fromkeys([*(name for each in observations for name in each.metrics), *text]))
     if start is None:
@@ -161,9 +164,9 @@ def _history(lines: list[MLPerfLine], run: str, file: str, wanted: Wanted, fault
         num_nodes=nodes if nodes is not None and nodes >= 1 else None,
         untimed_because="no line says run_start" if start is None else None,
         samples_unit=None if counts.why_not else "samples",
-        samples_source=None if counts.why_not else counts.source,
+        samples_source=source,
         uncounted_because=counts.why_not,
-        notes=(*counts.notes, *_late(observations)),
+        notes=(*counts.notes, *_late(observations), *passed_over(wanted, source)),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 import polars
 
 from milepost.errors import HistoryError, MissingExtra
+from milepost.histories.decoding.archives import member_of
 from milepost.histories.decoding.files import BLOCK_BYTES, as_unicode, is_url, opened, stem
 from milepost.histories.decoding.parquet_footer import is_sound
 from milepost.histories.history import History, Range, Wanted
@@ -175,6 +176,8 @@ class ParquetTable(Table):
 
     def _local(self, file: str, number: int) -> str:
         """Return the path of a file on this machine."""
+        if member_of(file) is not None:
+            raise HistoryError(f"{file}: is in an archive, from which Parquet is not read; unpack it")
         if self.copies is None or not is_url(file):
             return file
         path = self.copies / f"{number}.parquet"

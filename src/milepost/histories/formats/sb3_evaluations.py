@@ -40,13 +40,16 @@ class EvaluationsReader(Reader):
 
         Raises:
             MissingExtra: NumPy is not installed.
-            HistoryError: It can't be read without pickle, is broken, or lacks ``timesteps`` or ``results``.
+            HistoryError: It can't be read without pickle, is broken, or lacks ``timesteps`` or ``results``; or a flag
+                names something else than these.
         """
         if not find_spec("numpy"):
             raise MissingExtra("numpy", "replay", "reading .npz files")
         from milepost.histories.decoding.npz import read_arrays
+        from milepost.histories.tables.flags import passed_over, refuse_others
 
         for file in files:
+            refuse_others(file, wanted, samples="timesteps", time=None)
             arrays = read_arrays(file, ("timesteps", *METRICS))
             rows = _rows(file, arrays, wanted)
             told = tuple(metric for name, metric in METRICS.items() if name in arrays)
@@ -56,6 +59,7 @@ class EvaluationsReader(Reader):
                 metrics=told,
                 samples_source="timesteps",
                 untimed_because=UNTIMED,
+                notes=passed_over(wanted, "timesteps"),
             )
 
 

@@ -23,6 +23,7 @@ from milepost.errors import HistoryError
 from milepost.histories.decoding.files import BOM, blocks, stem
 from milepost.histories.history import History, Rows, Wanted
 from milepost.histories.reader import File, Reader
+from milepost.histories.tables.flags import passed_over, refuse_others
 from milepost.log import logger
 
 MARK = re.compile(rb'^\s*#\s*\{.*"t_start"')
@@ -70,6 +71,7 @@ class MonitorReader(Reader):
             HistoryError: A file has no ``t_start``, or no columns ``r``, ``l`` and ``t``.
         """
         monitors = [Monitor(file) for file in files]
+        refuse_others(files[0], wanted, samples="l", time="t")
         started_at = min(monitor.started_at for monitor in monitors)
         names = tuple(dict.fromkeys(name for monitor in monitors for name in monitor.names if name != "t"))
         envs = sorted({str(monitor.told["env_id"]) for monitor in monitors if monitor.told.get("env_id")})
@@ -81,6 +83,7 @@ class MonitorReader(Reader):
             config=config,
             samples_source="l",
             started_at=started_at,
+            notes=passed_over(wanted, "l"),
         )
 
 

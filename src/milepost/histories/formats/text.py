@@ -11,7 +11,8 @@ from typing import ClassVar
 import msgspec
 import polars
 
-from milepost.histories.decoding.files import GZIP, stem
+from milepost.histories.decoding.files import stem
+from milepost.histories.decoding.packing import GZIP
 from milepost.histories.decoding.text_lines import FIRST_BYTES, chunks, cleaned, lines_of
 from milepost.histories.decoding.text_pattern import Pattern
 from milepost.histories.history import History, Wanted

@@ -14,7 +14,7 @@ from milepost.errors import HistoryError, MissingExtra
 from milepost.histories.decoding.json_rows import MAX_DEPTH, flatten, number_in
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
-from milepost.histories.tables.columns import ELAPSED, SAMPLES, WALL
+from milepost.histories.tables.names import positions
 from milepost.histories.tables.row_table import RowTable, one_of_many, seed_of
 
 PAGE = 10_000
@@ -78,9 +78,8 @@ class WandbRun(RowTable):
         self._run = run
         keys = tuple((run.historyKeys or {}).get("keys") or ())
         self.columns = tuple(dict.fromkeys((*keys, "_step")))
-        self._clocks = [
-            key for key in (wanted.samples_column, wanted.time_column, *SAMPLES, *ELAPSED, *WALL) if key in keys
-        ]
+        flagged = (wanted.samples_column, wanted.time_column)
+        self._clocks = [key for key in dict.fromkeys((*flagged, *positions(keys))) if key in keys and key != "_step"]
         self._metrics = [key for key in keys if wanted.wants(key)]
 
     def rows(self, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:

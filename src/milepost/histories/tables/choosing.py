@@ -10,7 +10,7 @@ from milepost.histories.history import Range, Wanted
 from milepost.histories.tables.columns import Chosen, choose
 from milepost.histories.tables.course import FIRST_ROWS
 from milepost.histories.tables.first_rows import FirstRows
-from milepost.histories.tables.names import counters, elapsed_clocks, positions, wall_clocks
+from milepost.histories.tables.names import counters, elapsed_clocks, is_loose, positions, wall_clocks
 from milepost.histories.tables.stale import own_counters
 from milepost.histories.tables.table import Table
 from milepost.tracking.unix_time import EARLIEST, LATEST
@@ -59,6 +59,8 @@ def by_statistics(table: Table, wanted: Wanted) -> Chosen | None:
         return None
     chosen = choose(table.where, table.columns, wanted)
     if chosen.samples is None or chosen.unit != "samples" or (since and not walls):
+        return None
+    if any(map(is_loose, (names[0], *since[:1]))):
         return None
     ranges = table.ranges((names[0], *since[:1], *walls[:1]))
     counts, elapsed, wall = (_over_all(ranges, each[0]) if each else None for each in (names, since, walls))

@@ -1,5 +1,6 @@
 """Chunks of a run's rows: what is carried from one to the next, and what is warned of once."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,7 +10,8 @@ import polars
 from milepost.errors import HistoryError
 from milepost.histories.history import Boundary, Rows
 from milepost.histories.tables import values
-from milepost.histories.tables.columns import Chosen, TimeColumn
+from milepost.histories.tables.clocks import TimeColumn
+from milepost.histories.tables.columns import Chosen
 from milepost.histories.tables.stale import Stale
 from milepost.log import logger
 
@@ -38,7 +40,9 @@ class Chunks:
         self.read_any: set[str] = set()
         self.zoneless = False
         self.unplaced = 0
+        self.no_times: dict[str, int] = {}
         self.example = ""
+        self.saw_header = False
         self.headers: list[int] = []  # rows that are headers again, after which no row has come yet
 
     def read(self, data: polars.DataFrame, rows: range | polars.Series) -> Iterator[Rows]:
@@ -51,6 +55,15 @@ class Chunks:
         Raises:
             HistoryError: A row's samples count nothing; the rows before it are yielded first.
         """
+        if (is_header := values.headers_among(data)) is not None and is_header.any():
+            found = taken(rows, is_header).to_list()
+            if not self.saw_header:
+                self.saw_header = True
+                logger("histories").warning(
+                    "%s: row %d is a header again: another process goes on with the run", self.where, found[0]
+                )
+            self.headers += found
+            data, rows = data.filter(~is_header), taken(rows, ~is_header)
         fault = None
         counts = at = unread = None
         samples = self.chosen.samples
@@ -61,12 +74,14 @@ class Chunks:
             for column in self.chosen.times
             if column.name in data.columns
         }
-        masks = [(samples or "", unread), *((name, told.unread) for name, told in times.items())]
-        for name, mask in masks:
-            if mask is not None and mask.any():
-                self._leave_out(name, data, mask, rows)
-                yield from self.read(data.filter(~mask), taken(rows, ~mask))
-                return
+        if samples is not None and unread is not None and unread.any():
+            self._leave_out(samples, data, unread, rows)
+            yield from self.read(data.filter(~unread), taken(rows, ~unread))
+            return
+        for name, told in times.items():
+            if told.unread is not None:
+                self.no_times[name] = self.no_times.get(name, 0) + int(told.unread.sum())
+                times[name] = told._replace(values=told.values.set(told.unread, math.nan))
         if samples is not None and at is not None:
             fault = (
                 f"{self.where}: found {data[samples][at]!r} in row {rows[at]} of "
@@ -85,11 +100,16 @@ class Chunks:
         """Warn of text that stood where numbers were expected, and of rows that were left out for it."""
         if self.unplaced:
             logger("histories").warning(
-                "%s: %d rows tell no number of samples or no time, such as %s; not read",
+                "%s: %d rows tell no number of samples, such as %s; not read",
                 self.where,
                 self.unplaced,
                 self.example,
             )
+        for name, count in self.no_times.items():
+            if count:
+                logger("histories").warning(
+                    "%s: %d values of %r are no times; these rows tell none", self.where, count, name
+                )
         for name, count in self.text.items():
             if name in self.read_any:
                 logger("histories").warning(
@@ -108,20 +128,7 @@ class Chunks:
         return values.Samples(counts, wrong, unread)
 
     def _leave_out(self, name: str, data: polars.DataFrame, mask: polars.Series, rows: range | polars.Series) -> None:
-        """Take note of rows whose samples or time are text that is none: headers again, or of an untold place."""
-        is_header = mask
-        for column in data:
-            same = column.str.strip_chars() == column.name if column.dtype == polars.String else polars.Series([False])
-            is_header = is_header & same.fill_null(False)
-        if is_header.any():
-            found = taken(rows, is_header).to_list()
-            logger("histories").warning(
-                "%s: row %d is a header again: another process goes on with the run", self.where, found[0]
-            )
-            self.headers += found
-            mask = mask & ~is_header
-        if not mask.any():
-            return
+        """Take note of rows whose samples are text that is no number."""
         at = mask.arg_max()
         assert at is not None
         self.example = self.example or f"row {rows[at]} with {data[name][at]!r} in {name!r}"
@@ -174,7 +181,8 @@ class Chunks:
             if first is not None:
                 self.seen.add(column.name)
                 self.is_wall.setdefault(column.name, values.is_unix(first))
-        return values.in_seconds(found, column.unit_seconds, wall=self.is_wall.get(column.name, False))
+        seconds, some_none = values.in_seconds(found, column.unit_seconds, wall=self.is_wall.get(column.name, False))
+        return seconds, some_none or found.unread is not None
 
     def _carried(
         self, name: str, told: polars.Series | None, height: int, dtype: polars.DataType, *, some_none: bool = False

@@ -17,6 +17,13 @@ APART = 10
 """A column that falls to less than such a part of what it had come to, again and again, is two that take turns."""
 
 
+SHOWN_BY = 10
+"""So many values that all rise show that they are since the start, however little they grow."""
+
+GROWN = 2
+"""What comes to so many times its first value is no number of an iteration."""
+
+
 class Course(NamedTuple):
     """How a column goes.
 
@@ -65,6 +72,20 @@ def of_clock(values: Sequence[float | None], back: Collection[int]) -> Course:
     told = _told(values)
     first = told[0][1] if told else 0.0
     return _course(values, told, lambda value, before: value <= 2 * first + 1 and value <= 0.8 * before, back=back)
+
+
+def grows(course: Course, rows: int) -> bool:
+    """Say whether a column's first rows show that it is counted, or timed, from the start.
+
+    Args:
+        course: How it goes.
+        rows: How many rows tell it, with those that repeat the one before.
+    """
+    if len(course.told) < 2:
+        return False
+    if course.told[0][1] * GROWN <= max(value for _, value in course.told):
+        return True
+    return len(course.told) >= SHOWN_BY and len(course.told) >= 0.9 * rows
 
 
 def _told(values: Sequence[float | None]) -> list[tuple[int, float]]:

@@ -9,9 +9,10 @@ from milepost.errors import HistoryError
 from milepost.histories.decoding.event_columns import EventChunk, EventScan
 from milepost.histories.history import History, Wanted
 from milepost.histories.tables.axes import OWN_STEP, along_axes, axes_of, counted_in, share_axis
-from milepost.histories.tables.counter_tags import counters_among, rises
+from milepost.histories.tables.counter_keys import choose_counter
 from milepost.histories.tables.event_order import Order, merged, unix_second, unix_seconds
 from milepost.histories.tables.event_rows import AxisRows
+from milepost.histories.tables.flags import not_there, passed_over, shown
 from milepost.histories.tables.joining import Joined, Told, lags
 from milepost.histories.tables.timer_keys import TimerKey, choose_timer, unit_seconds
 from milepost.histories.tables.values import is_unix
@@ -63,6 +64,7 @@ class EventLog:
         self.counter = self._choose_counter()
         is_by_step = self.counter is None or wanted.samples_column is not None
         self.per_step = (wanted.samples_per_step or 1) if is_by_step else 1
+        self._passed_over = passed_over(wanted, None if is_by_step else self.counter)
         self.counts = self._read_counts()
         self.single = self._single_tags()
         self.has_time = any(bool(numpy.isfinite(unix_seconds(chunk.wall_times)).any()) for chunk in self._kept)
@@ -94,7 +96,10 @@ class EventLog:
             else "the steps of its events are all 0: they count nothing",
         )
         if not self.has_time and self.times is None:
-            told["untimed_because"] = "its events tell no time that can be (their wall time is 0)"
+            told["untimed_because"] = (
+                f"its events tell no time that can be (their wall time is 0); found {shown(tuple(self._steps))}; "
+                "say which tag does with --time-column"
+            )
         backbone = axis if self.counts is None else self.counter
         read = dict.fromkeys(tags)
         if tags and backbone in self._steps and not any(self._is_as_dense(tag, backbone) for tag in tags):
@@ -104,7 +109,7 @@ class EventLog:
             rows=AxisRows(self, tuple(tags), frozenset(read), steps_count),
             metrics=tuple(self._steps) if self._is_whole else None,
             started_at=unix_second(self.processes[0].opened_at) if self.processes else None,
-            notes=self._timer.notes,
+            notes=(*self._timer.notes, *self._passed_over),
             **told,
         )
 
@@ -182,9 +187,13 @@ class EventLog:
         """Return the tag that counts samples: the one that is said to, else one of a known name that rises."""
         said = self._wanted.samples_column
         if said is None:
-            return next((tag for tag in counters_among(self._steps) if rises(self._told_by(tag).values)), None)
+            return choose_counter(
+                self._steps,
+                lambda tag: self._told_by(tag).values,
+                lambda tag: self._told_by(tag, in_all=True).values,
+            )
         if said not in self._steps and said != OWN_STEP and self._is_whole:
-            raise self._fault or self._no_counter(said)
+            raise self._fault or self._no_scalar(said, "--samples-column")
         return said
 
     def _read_counts(self) -> Joined | None:
@@ -194,20 +203,33 @@ class EventLog:
             return None
         told = self._told_by(counter, in_all=True)
         if not len(told.values):
-            raise self._fault or self._no_counter(counter)
+            raise self._fault or self._no_scalar(counter, "--samples-column")
         return Joined(told)
 
     def _choose_timer(self) -> TimerKey:
         """Return the tag that tells the time since training began: the one that is said to, else of a known name.
 
-        Where no tag is called as the user says, events tell their wall time.
+        Raises:
+            HistoryError: No tag is called as the user says; names the nearest.
         """
         said = self._wanted.time_column
         if said is None:
-            return choose_timer(self._steps, self._told_by, self._wanted, self._order.stretches)
-        if said in self._steps and len(values := self._told_by(said).values) and not is_unix(float(values.max())):
-            return TimerKey(said)
-        return TimerKey()
+            return choose_timer(
+                self._steps,
+                self._told_by,
+                self._wanted,
+                self._order.stretches,
+                told_by_all=lambda tag: self._told_by(tag, in_all=True),
+            )
+        if said not in self._steps and self._is_whole:
+            raise self._fault or self._no_scalar(said, "--time-column")
+        values = self._told_by(said, in_all=said not in self._steps).values
+        if not len(values):
+            raise self._fault or self._no_scalar(said, "--time-column")
+        if is_unix(float(values.max())):
+            note = f"{said!r} tells Unix time, and the events tell theirs more closely: that is taken"
+            return TimerKey(notes=(note,))
+        return TimerKey(said)
 
     def _read_times(self) -> Joined | None:
         """Return what the timer told; None where there is none."""
@@ -216,8 +238,10 @@ class EventLog:
         told = self._told_by(self.timer, in_all=True)
         return Joined(told._replace(values=told.values * unit_seconds(self.timer, self._wanted)), goes_on=True)
 
-    def _no_counter(self, name: str) -> HistoryError:
-        return HistoryError(f"{self._files[0]}: found no scalar {name!r}, expected what counts samples")
+    def _no_scalar(self, name: str, flag: str) -> HistoryError:
+        """Return what is wrong where a flag names a tag that is not there."""
+        tags = tuple(self._steps)
+        return not_there(self._files[0], tags, name, flag)
 
     def _told_by(self, tag: str, *, in_all: bool = False, of_any_value: bool = False) -> Told:
         """Return what a tag told: in the beginning, or in all of a longer log.

@@ -14,10 +14,17 @@ class FirstRows:
 
     Args:
         data: Their columns that may count or tell time.
+
+    Attributes:
+        boundaries: Rows with which another process begins: those after what is a header again.
+        later_falls: Row of the log at which a column falls beyond the first rows, by its name.
+        proved: Columns that are known not to.
     """
 
     def __init__(self, data: polars.DataFrame) -> None:
-        self.data = data.head(FIRST_ROWS)
+        self.data, self.boundaries = _without_headers(data.head(FIRST_ROWS))
+        self.later_falls: dict[str, int] = {}
+        self.proved: set[str] = set()
         self._courses: dict[str, Course] = {}
         self._times: dict[str, values.Times] = {}
         self._numbers: dict[str, list[float | None]] = {}
@@ -69,6 +76,24 @@ class FirstRows:
         found: str = column.filter(values.is_text(column))[0]
         return found
 
+    def part_text(self, name: str) -> float:
+        """Return which part of what a column tells is text that is no number."""
+        column = self.data[name]
+        if column.dtype != polars.String or not (unread := values.numbers(column)[1]):
+            return 0.0
+        return unread / max(1, unread + self.told(name))
+
+    def part_no_time(self, name: str) -> float:
+        """Return which part of what a column tells is text that is no time."""
+        times = self.times(name)
+        told = len(times.values) - times.values.null_count()
+        unread = 0 if times.unread is None else int(times.unread.sum())
+        return unread / max(1, unread + told)
+
+    def told(self, name: str) -> int:
+        """Return how many rows tell a number."""
+        return sum(each is not None and each == each for each in self.numbers(name))
+
     def part_wrong(self, name: str) -> float:
         """Return which part of a column's numbers counts nothing: is negative, or not whole."""
         told = [each for each in self.numbers(name) if each is not None and not math.isnan(each)]
@@ -85,6 +110,15 @@ class FirstRows:
         """Return how times go, beside what counts."""
         back = self.course(counter).all_falls if counter is not None and counter in self.data.columns else ()
         return of_clock(seconds, back)
+
+
+def _without_headers(data: polars.DataFrame) -> tuple[polars.DataFrame, frozenset[int]]:
+    """Return rows without those that are headers again, and at which rows those stood."""
+    is_header = values.headers_among(data)
+    if is_header is None or not is_header.any():
+        return data, frozenset()
+    at = is_header.arg_true().to_list()
+    return data.filter(~is_header), frozenset(row - number for number, row in enumerate(at))
 
 
 def outruns(elapsed: list[float | None], wall: list[float | None]) -> bool:

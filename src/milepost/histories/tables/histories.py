@@ -10,9 +10,11 @@ from milepost.errors import HistoryError
 from milepost.histories.history import History, Outline, Rows, Wanted
 from milepost.histories.tables.choosing import by_statistics, first_rows_of
 from milepost.histories.tables.chunks import Chunks, taken
-from milepost.histories.tables.columns import Chosen, choose, shown
+from milepost.histories.tables.columns import Chosen, choose
 from milepost.histories.tables.first_rows import FirstRows
-from milepost.histories.tables.names import counters
+from milepost.histories.tables.flags import shown
+from milepost.histories.tables.names import counters, is_loose
+from milepost.histories.tables.proof import fall_in
 from milepost.histories.tables.run_column import RUN_COLUMNS, facts_of, names_of, runs_of, told_apart
 from milepost.histories.tables.stale import counters_of
 from milepost.histories.tables.table import Frame, Table
@@ -80,7 +82,23 @@ def _chosen(table: Table, wanted: Wanted, first: polars.DataFrame | None) -> tup
         return chosen, None
     choose(table.where, table.columns, wanted)  # what a flag names wrongly is said before anything is read
     first_rows = first_rows_of(table, wanted, first)
-    return choose(table.where, table.columns, wanted, first_rows), first_rows
+    chosen = choose(table.where, table.columns, wanted, first_rows)
+    while _notes_fall(table, chosen, first_rows, wanted):
+        chosen = choose(table.where, table.columns, wanted, first_rows)
+    return chosen, first_rows
+
+
+def _notes_fall(table: Table, chosen: Chosen, first_rows: FirstRows, wanted: Wanted) -> bool:
+    """Take note of a column of a loose name that falls beyond the first rows, and say whether there is one."""
+    for name in (*(() if chosen.samples is None else (chosen.samples,)), *(each.name for each in chosen.times)):
+        if name in (wanted.samples_column, wanted.time_column) or not is_loose(name) or name in first_rows.proved:
+            continue
+        others = [chosen.samples] if chosen.samples is not None and name != chosen.samples else []
+        if (fall := fall_in(table, name, others, chosen.run)) is not None:
+            first_rows.later_falls[name] = fall
+            return True
+        first_rows.proved.add(name)
+    return False
 
 
 def _told_apart(table: Table, first: polars.DataFrame, chosen: Chosen) -> Chosen:

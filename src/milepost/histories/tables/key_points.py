@@ -9,12 +9,12 @@ import msgspec
 import numpy
 import polars
 
-from milepost.errors import HistoryError, nearest
+from milepost.errors import HistoryError
 from milepost.histories.history import Boundary, History, Rows, Wanted
 from milepost.histories.tables.axes import OWN_STEP, along_axes, axes_of, counted_in, share_axis
-from milepost.histories.tables.columns import shown
-from milepost.histories.tables.counter_tags import counters_among, rises
+from milepost.histories.tables.counter_keys import choose_counter
 from milepost.histories.tables.event_order import unix_seconds
+from milepost.histories.tables.flags import flagged, passed_over, shown
 from milepost.histories.tables.joining import Joined, Told, column, lags, whole
 from milepost.histories.tables.timer_keys import choose_timer, unit_seconds
 
@@ -71,15 +71,16 @@ class KeyPoints:
         self._numbers = self._numbered()
         counter = self._flagged(wanted.samples_column, "--samples-column")
         if counter is None:
-            known = counters_among(self._points)
-            counter = next((key for key in known if rises(self._points[key].values)), None)
+            counter = choose_counter(self._points, lambda key: self._points[key].values)
         self._counter = counter
         is_by_step = counter is None or wanted.samples_column is not None
         self._per_step = (wanted.samples_per_step or 1) if is_by_step else 1
+        self._notes = passed_over(wanted, None if is_by_step else counter)
         self._counts = None if counter is None or counter not in self._points else Joined(self._told_by(counter))
         self._timer = self._flagged(wanted.time_column, "--time-column")
         if self._timer is None:
-            self._timer = choose_timer(self._steps, self._told_by, wanted).name
+            chosen = choose_timer(self._steps, self._told_by, wanted)
+            self._timer, self._notes = chosen.name, (*self._notes, *chosen.notes)
         self._times = None if self._timer is None else self._timed(self._timer)
 
     def history(self, run: str, **told: Any) -> History:
@@ -113,12 +114,15 @@ class KeyPoints:
         if self._times is None and not any(
             bool(numpy.isfinite(unix_seconds(self._points[key].times)).any()) for key in read
         ):
-            unit["untimed_because"] = "it tells no time that can be"
+            found = shown(tuple(self._points))
+            unit["untimed_because"] = (
+                f"it tells no time that can be; found {found}; say which key does with --time-column"
+            )
         return History(
             run=run,
             rows=lambda: self._rows(keys, read, counted),
             metrics=tuple(self._points),
-            **{**unit, **told},
+            **{**unit, **told, "notes": (*self._notes, *told.get("notes", ()))},
         )
 
     def _rows(self, keys: Sequence[str], read: Sequence[str], counted: bool) -> Iterator[Rows]:
@@ -195,10 +199,9 @@ class KeyPoints:
         return Told(self._numbers[key], points.steps, unix_seconds(points.times), points.values)
 
     def _flagged(self, name: str | None, flag: str) -> str | None:
-        if name is None or name in self._points or (name == OWN_STEP and flag == "--samples-column"):
+        if name == OWN_STEP and flag == "--samples-column":
             return name
-        hint = nearest(name, list(self._points), shown=repr)
-        raise HistoryError(f"{self._where}: {flag} names {name!r}, found {shown(list(self._points))}{hint}")
+        return flagged(self._where, tuple(self._points), name, flag)
 
     def _is_as_dense(self, key: str, backbone: str) -> bool:
         if key == backbone or not share_axis(self._steps[backbone], self._steps[key]):

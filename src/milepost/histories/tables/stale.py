@@ -11,9 +11,7 @@ import polars
 
 from milepost.histories.tables import values
 from milepost.histories.tables.first_rows import FirstRows
-from milepost.histories.tables.names import ASIDE, PIECES, SAMPLES, STEPS, WORDS
-
-COUNTERS = {name: rank for rank, name in enumerate((*SAMPLES, *STEPS))}
+from milepost.histories.tables.names import ASIDE, PIECES, WORDS, rank_of_counter
 
 
 class Stale:
@@ -84,10 +82,10 @@ def own_counters(columns: Sequence[str]) -> dict[str, list[str]]:
 def _own_counters(columns: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     found: dict[str, list[str]] = {}
     for column in columns:
-        if PIECES.split(column)[-1] in COUNTERS and (prefix := _prefix(column)) is not None:
+        if rank_of_counter(column) is not None and (prefix := _prefix(column)) is not None:
             found.setdefault(prefix, []).append(column)
     for names in found.values():
-        names.sort(key=lambda name: COUNTERS[PIECES.split(name)[-1]])
+        names.sort(key=lambda name: rank_of_counter(name) or 0)
     return tuple((prefix, tuple(names)) for prefix, names in found.items())
 
 

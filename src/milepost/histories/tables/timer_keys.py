@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import numpy
 
 from milepost.histories.history import SECONDS, Wanted
-from milepost.histories.tables.columns import ANY_TIME, SEVERAL_TIMES, UNITS
-from milepost.histories.tables.course import FIRST_ROWS, of_clock, of_counter
+from milepost.histories.tables import names
+from milepost.histories.tables.course import FIRST_ROWS, grows, of_clock, of_counter
 from milepost.histories.tables.first_rows import outruns, stands
 from milepost.histories.tables.joining import Told
-from milepost.histories.tables.names import PIECES, elapsed_clocks
+from milepost.histories.tables.names import elapsed_clocks, is_loose
+from milepost.histories.tables.proof import Proof
 from milepost.histories.tables.values import is_unix
 
 Array = numpy.ndarray[Any, Any]
@@ -34,19 +35,13 @@ class TimerKey(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def timers_among(keys: Iterable[str]) -> list[str]:
-    """Return the keys that may tell elapsed time, by their names alone, the likeliest first."""
-    by_name: dict[str, str] = {}
-    for key in keys:
-        by_name.setdefault("/".join(piece.strip().replace(" ", "_") for piece in PIECES.split(key)), key)
-    return [by_name[name] for name in elapsed_clocks(list(by_name))]
-
-
 def choose_timer(
     steps: Mapping[str, Array],
     told_by: Callable[[str], Told],
     wanted: Wanted,
     processes_of: Callable[[Array], Array] | None = None,
+    *,
+    told_by_all: Callable[[str], Told] | None = None,
 ) -> TimerKey:
     """Return the key that tells the time since training began: the first of a known name that goes as a clock does.
 
@@ -55,18 +50,24 @@ def choose_timer(
         told_by: Returns what a key told.
         wanted: What the flags say.
         processes_of: Returns which process wrote each of the rows of such numbers, where that is known.
+        told_by_all: Returns what a key told in all of the log, where ``told_by`` tells of its beginning.
     """
     most = max((len(each) for each in steps.values()), default=0)
     notes: list[str] = []
-    for key in timers_among(steps):
-        told = Told(*(column[:FIRST_ROWS] for column in told_by(key)))
+    for key in elapsed_clocks(tuple(steps)):
+        every = (told_by_all or told_by)(key) if is_loose(key) else told_by(key)
+        told = Told(*(column[:FIRST_ROWS] for column in every))
         seconds, wall = _seconds(told.values * unit_seconds(key, wanted)), _seconds(told.wall_times)
         back = set(of_counter(told.steps.tolist()).all_falls)
         if processes_of is not None:
             writers = processes_of(told.numbers).tolist()
             back.update(at for at, (one, other) in enumerate(pairwise(writers), 1) if one != other)
         why = _why_no_timer(key, seconds, wall, back, told_at=len(steps[key]), most=most)
+        if why is None and is_loose(key) and (fall := _falls(every, processes_of)) is not None:
+            why = f"{key!r} falls at step {fall}"
         if why is None:
+            if is_loose(key):
+                notes.append(f"{key!r} never falls: it is taken for the time since the start")
             return TimerKey(key, stands(wall) and outruns(seconds, wall), tuple(notes))
         notes.append(f"{why}: it is taken for no clock")
     return TimerKey(notes=tuple(notes))
@@ -76,7 +77,7 @@ def unit_seconds(key: str, wanted: Wanted) -> float:
     """Return how many seconds the unit is that a key tells time in: as the user says, else as its name ends."""
     if wanted.time_unit is not None:
         return SECONDS[wanted.time_unit]
-    return next((seconds for pattern, seconds in UNITS if pattern.search(key.lower())), 1.0)
+    return names.unit_seconds(key) or 1.0
 
 
 def _why_no_timer(
@@ -89,17 +90,24 @@ def _why_no_timer(
     if 2 * sum(map(is_unix, found)) >= len(found):
         return f"{key!r} holds dates"
     course = of_clock(seconds, back)
-    if key == ANY_TIME and course.all_falls:
-        return f"{key!r} falls"
     if course.fall is not None:
         return f"{key!r} falls, from {_before(course.told, course.fall):g} s to {seconds[course.fall]:g} s"
-    if told_at * RARELY < most or (key == ANY_TIME and len(course.told) < SEVERAL_TIMES):
-        return f"{key!r} is told too rarely to be known for a clock"
+    if told_at * RARELY < most or (is_loose(key) and not grows(course, len(found))):
+        return f"{key!r} is told too rarely, or hardly grows, so that it is not known for a clock"
     if course.stands and most > 1:
         return f"{key!r} stands still"
     if not stands(wall) and outruns(seconds, wall):
         return f"{key!r} runs ahead of wall time"
     return None
+
+
+def _falls(told: Told, processes_of: Callable[[Array], Array] | None) -> int | None:
+    """Return the first step at which times fall otherwise than with a process; None where none does."""
+    proof, may_fall = Proof(), numpy.zeros(len(told.values), bool)
+    if processes_of is not None:
+        may_fall[1:] = numpy.diff(processes_of(told.numbers)) != 0
+    proof.take(told.values, may_fall)
+    return None if proof.fall is None else int(told.steps[proof.fall - 1])
 
 
 def _before(told: Iterable[tuple[int, float]], row: int) -> float:

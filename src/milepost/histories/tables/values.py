@@ -10,6 +10,8 @@ from milepost.histories.tables.durations import duration_seconds
 from milepost.histories.tables.names import wall_clocks
 from milepost.tracking.unix_time import EARLIEST, LATEST, LATEST_ELAPSED_SECONDS, UNITS
 
+TEXT, FLOAT = polars.String(), polars.Float64()
+
 UNTOLD = ("", "na", "n/a", "none", "null", "-", "--", "nil")
 """Texts that say that there is no value. ``nan`` is a value: a NaN that was logged."""
 
@@ -113,7 +115,7 @@ def times(column: polars.Series, *, zoned: bool = False) -> Times:
         if found.null_count() < len(found):
             return Times(found, dated=True, unread=is_text(column, found))
     if found.null_count() == len(found):
-        return Times(told, unread=is_text(column) if told.null_count() < len(told) else None)
+        return Times(told, unread=is_text(column))
     without = [zoneless for _, zoneless in dates]
     zoned = zoned or any(value is not None and not zoneless for value, zoneless in dates)
     unread = is_text(column, found)
@@ -167,6 +169,19 @@ def is_text(column: polars.Series, found: polars.Series | None = None) -> polars
     text = column.str.strip_chars()
     told = text.is_not_null() & ~text.str.to_lowercase().is_in(list(UNTOLD))
     return told & (text.cast(polars.Float64, strict=False) if found is None else found).is_null()
+
+
+def headers_among(data: polars.DataFrame) -> polars.Series | None:
+    """Return which rows of a chunk are headers again: each column holds its own name. None where none can be."""
+    if not data.width or any(column.dtype != polars.String for column in data):
+        return None
+    found: polars.Series | None = None
+    for column in data:
+        same = (column.str.strip_chars() == column.name).fill_null(False)
+        found = same if found is None else found & same
+        if not found.any():
+            break
+    return found
 
 
 def _unix(text: str | None) -> tuple[float | None, bool]:
