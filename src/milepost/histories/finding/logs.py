@@ -87,7 +87,7 @@ class FolderLogs:
             return archives.is_archive(path) and (
                 self._claim(File(path, self.folder.head(path), frozenset()), forced=False) is None
             )
-        except (OSError, HistoryError):
+        except (OSError, HistoryError, NotRead):
             return False
 
     def _claim(self, file: File, *, forced: bool) -> tuple[int, str] | None:
