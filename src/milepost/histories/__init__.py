@@ -5,6 +5,7 @@ OWN = {
     "wandb": "milepost.histories.formats.wandb:WandbFileReader",
     "wandb-api": "milepost.histories.formats.wandb_api:WandbReader",
     "mlflow": "milepost.histories.formats.mlflow:MLflowReader",
+    "aim": "milepost.histories.formats.aim:AimReader",
     "dvclive": "milepost.histories.formats.dvclive:DVCLiveReader",
     "sacred": "milepost.histories.formats.sacred:SacredReader",
     "swanlab": "milepost.histories.formats.swanlab:SwanLabReader",

@@ -12,7 +12,7 @@ from milepost.histories.decoding import archives
 from milepost.histories.decoding.files import head_of, opened
 from milepost.histories.reader import HEAD_BYTES
 
-TRACKERS = frozenset({".guild", ".neptune"})
+TRACKERS = frozenset({".aim", ".guild", ".neptune"})
 """Hidden folders in which trackers keep runs: they are looked into."""
 
 
