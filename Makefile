@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SKY    := .venv-sky
-TRACKERS := .venv-trackers/offline .venv-trackers/neptune .venv-trackers/bare
+TRACKERS := .venv-trackers/offline .venv-trackers/neptune .venv-trackers/aim .venv-trackers/bare
 
 .PHONY: demo demo-preemption test soak bench clean
 
@@ -31,7 +31,7 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[arena,aws,dev,fleet,gpu,postgres,prices,replay,report,wandb]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[aim,arena,aws,dev,fleet,gpu,postgres,prices,replay,report,wandb]'
 	command -v chromium > /dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-liberation; }
 	touch $@ $(VENV)/.demo
 
