@@ -189,7 +189,7 @@ def hunt(name: str, small: Small, trials: range, folder: Path) -> Iterator[str]:
         folder: An empty folder.
     """
     where = small.write(folder)
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size)
     untouched = {path: path.read_bytes() for path in files}
     right, _ = figures(where, small.metric)
     assert [each[0] for each in right] == ["achieved"] * 2

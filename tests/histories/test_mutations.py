@@ -21,8 +21,9 @@ MOST_BYTES = 512 * 2**20
 
 
 def test_no_format_is_forgotten() -> None:
-    assert SMALL.keys() | BY_ADDRESS == OWN.keys()
-    assert not SMALL.keys() & BY_ADDRESS
+    formats = {name.partition(" ")[0] for name in SMALL}
+    assert formats | BY_ADDRESS == OWN.keys()
+    assert not formats & BY_ADDRESS
 
 
 @pytest.mark.soak
