@@ -137,7 +137,8 @@ class Joiner:
                 of_id.setdefault(found[1], []).append(log)
         for same in of_run.values():
             first, *others = sorted(same, key=lambda log: log.files)
-            yield reduce(_joined, others, first)
+            joined = reduce(_joined, others, first)
+            yield joined._replace(reader=first.reader)  # which said that they are one, and reads them as such
         for each in of_id.values():
             by_project: dict[str | None, list[Log]] = {}
             for log in each:
