@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         PriceUnavailable as PriceUnavailable,
     )
     from milepost.histories.history import History as History, Rows as Rows, Wanted as Wanted
-    from milepost.histories.reader import File as File, Reader as Reader
+    from milepost.histories.reader import File as File, NotRead as NotRead, Reader as Reader
     from milepost.money.instance import Instance as Instance
     from milepost.money.quote import PriceStep as PriceStep, Quote as Quote
     from milepost.prices.source import LivePriceSource as LivePriceSource, PriceSource as PriceSource
@@ -40,6 +40,7 @@ _HOMES = {
     "Instance": "money.instance",
     "LivePriceSource": "prices.source",
     "MissingExtra": "errors",
+    "NotRead": "histories.reader",
     "Part": "tracked_run.part",
     "PriceSource": "prices.source",
     "PriceStep": "money.quote",

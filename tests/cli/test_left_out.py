@@ -12,8 +12,8 @@ from tests.cli.test_replay import run
 pytest.importorskip("polars")
 
 TABLE = "samples,seconds,reward\n" + "".join(f"{at},{at},{at}\n" for at in range(1, 20))
-ROWS = "".join(f"epoch {at} loss {at / 4}\n" for at in range(1, 40))
-REACHED = ("--threshold", "reward >= 5")
+ROWS = "".join(f"loss {at / 4} acc {at}\n" for at in range(1, 40))
+REACHED = ("--threshold", "reward >= 5", "--price-per-hour", "6")
 
 
 @pytest.fixture

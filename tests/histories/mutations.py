@@ -179,17 +179,17 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def hunt(name: str, small: Small, trials: range, folder: Path) -> Iterator[str]:
+def hunt(name: str, small: Small, trials: range, folder: Path, where: Path | str) -> Iterator[str]:
     """Damage a format's log in so many ways, and yield what is wrong with how it is read.
 
     Args:
         name: The format.
-        small: Its log.
+        small: How its log is written.
         trials: Numbers of the trials: each draws its own damage, the same whenever it is run.
-        folder: An empty folder.
+        folder: What was written: it is as before when this ends.
+        where: What is replayed of it.
     """
-    where = small.write(folder)
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size)
     untouched = {path: path.read_bytes() for path in files}
     right, _ = figures(where, small.metric)
     assert [each[0] for each in right] == ["achieved"] * 2

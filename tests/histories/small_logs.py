@@ -1,13 +1,24 @@
 """A small real log of each format, for what is tried over all of them. A new format is one line of `SMALL`."""
 
+import json
+import os
 import re
+import subprocess
+import sys
+import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import pytest
 
 from tests.positions.tables import TABLES, Written
-from tests.positions.trackers import TRACKERS
+from tests.positions.trackers import TRACKERS, mlflow_run, offline
 from tests.positions.training import SCENARIOS
+
+HERE = Path(__file__).parent
+PLAIN = SCENARIOS["plain"]
 
 
 class Small(NamedTuple):
@@ -29,7 +40,7 @@ class Small(NamedTuple):
 
 def _of(written: Written, *, is_checked: bool = False, ends: Callable[[bytes], set[int]] | None = None) -> Small:
     """Return a small log as the conformance suite writes one."""
-    return Small(lambda folder: written.write(folder, SCENARIOS["plain"]), written.metrics["reward"], is_checked, ends)
+    return Small(lambda folder: written.write(folder, PLAIN), written.metrics["reward"], is_checked, ends)
 
 
 def line_ends(data: bytes) -> set[int]:
@@ -50,6 +61,93 @@ def _dawnbench(folder: Path) -> Path:
     return folder
 
 
+def _algoperf(folder: Path) -> Path:
+    """Write a trial's tables by pandas, as AlgoPerf's logger does."""
+    import pandas
+
+    rows = [
+        {"accumulated_submission_time": row.timer, "global_step": row.count, "validation/ssim": row.values["reward"]}
+        for row in PLAIN.rows
+    ]
+    for name in ("measurements.csv", "eval_measurements.csv"):
+        pandas.DataFrame(rows).to_csv(folder / name, index=False)
+    return folder
+
+
+def _optuna(folder: Path, *, is_journal: bool) -> Path:
+    """Keep a study of one trial."""
+    optuna = pytest.importorskip("optuna")
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        storage = f"sqlite:///{folder / 'tuned.db'}"
+        if is_journal:
+            backend = optuna.storages.journal.JournalFileBackend(str(folder / "tuned.log"))
+            storage = optuna.storages.JournalStorage(backend)
+        study = optuna.create_study(storage=storage, study_name="ppo", direction="maximize")
+
+    def objective(trial: Any) -> float:
+        trial.suggest_float("lr", 0.001, 0.1)
+        for row in PLAIN.rows:
+            trial.report(row.values["reward"], row.count)
+        return 40.0
+
+    study.optimize(objective, n_trials=1)
+    return folder
+
+
+def _in_environment(name: str, script: str, told: object) -> None:
+    """Run a script in an environment of its own."""
+    python = HERE.parents[1] / ".venv-trackers" / name / "bin" / "python"
+    if not (python.parents[1] / ".made").is_file():
+        pytest.skip(f"make .venv-trackers/{name}/.made")
+    environ = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG")} | {"HOME": os.devnull}
+    command = [str(python), "-W", "ignore", str(HERE / "environments" / script)]
+    subprocess.run(command, input=json.dumps(told), text=True, env=environ, check=True, capture_output=True)
+
+
+def _neptune(folder: Path) -> Path:
+    """Log to Neptune's client, offline."""
+    rows = [(row.wall, row.count, row.values) for row in PLAIN.rows]
+    _in_environment(
+        "neptune", "in_neptune.py", {str(folder / "plain"): [{"started_at": PLAIN.starts[0], "rows": rows}]}
+    )
+    return folder
+
+
+def _verl(folder: Path) -> Path:
+    """Log to verl's file logger."""
+    lines = [(row.count // 1000, {**row.values, "timing_s/step": 60.0}) for row in PLAIN.rows]
+    _in_environment("bare", "in_bare_verl.py", {str(folder / "ppo.jsonl"): [lines]})
+    return folder
+
+
+TORCHRL = """
+import json, sys
+from torchrl.record.loggers.csv import CSVLogger
+logger = CSVLogger("one", sys.argv[1])
+for step, values in json.load(sys.stdin):
+    for name, value in values.items():
+        logger.log_scalar(name, value, step=step)
+"""
+
+
+def _torchrl(folder: Path) -> Path:
+    """Log to TorchRL's files."""
+    if not find_spec("torchrl"):
+        pytest.skip("TorchRL is not installed")
+    rows = json.dumps([(row.count, row.values) for row in PLAIN.rows])
+    command = [sys.executable, "-W", "ignore", "-c", TORCHRL, str(folder)]
+    subprocess.run(command, input=rows, text=True, check=True, capture_output=True)
+    return folder
+
+
+def _mlflow_database(folder: Path) -> Path:
+    """Log to MLflow's database."""
+    mlflow_run(f"sqlite:///{folder / 'mlflow.db'}", "one", PLAIN)
+    return folder
+
+
 SMALL = {
     "tensorboard": _of(TRACKERS["events"], is_checked=True),
     "wandb": _of(TRACKERS["wandb"], is_checked=True),
@@ -62,8 +160,25 @@ SMALL = {
     "parquet": _of(TABLES["parquet"], ends=nowhere),
     "csv": _of(TABLES["csv"]),
     "jsonl": _of(TABLES["jsonl"], ends=line_ends),
+    "json": _of(TABLES["json"], ends=nowhere),
+    "console": _of(TABLES["console"]),
+    "text": _of(TABLES["text"]),
+    "mlflow": _of(TRACKERS["mlruns"]),
+    "mlflow in SQLite": Small(_mlflow_database, "reward"),
+    "dvclive": _of(TRACKERS["dvclive"]),
+    "sacred": _of(TRACKERS["sacred"]),
+    "swanlab": Small(lambda folder: offline("swanlab", "plain")(folder, PLAIN), "reward"),
+    "clearml": Small(lambda folder: offline("clearml", "plain")(folder, PLAIN), "reward"),
+    "comet": Small(lambda folder: offline("comet", "plain")(folder, PLAIN), "reward"),
+    "neptune": Small(_neptune, "reward"),
+    "neptune-export": _of(TRACKERS["neptune_export"]),
+    "optuna": Small(lambda folder: _optuna(folder, is_journal=True), "intermediate_value"),
+    "optuna in SQLite": Small(lambda folder: _optuna(folder, is_journal=False), "intermediate_value"),
+    "algoperf": Small(_algoperf, "validation/ssim"),
+    "verl": Small(_verl, "reward"),
+    "torchrl-csv": Small(_torchrl, "reward"),
 }
-"""By name of the format."""
+"""By name of the format, and what it lies in where there are several."""
 
-BY_ADDRESS = {"wandb-api", "mlflow"}
-"""Formats without files of their own: services and databases that are asked."""
+BY_ADDRESS = {"wandb-api"}
+"""Formats without files of their own: services that are asked."""

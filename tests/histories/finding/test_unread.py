@@ -8,6 +8,9 @@ from milepost.histories.finding.unread import kind_of, unread
 from tests.histories.helpers import logs_of, skipped_of
 
 ROWS = "".join(f"epoch {at} loss {at / 4} acc {at}\n" for at in range(1, 40)).encode()
+UNTOLD = "".join(f"loss {at / 4} acc {at}\n" for at in range(1, 40)).encode()
+"""Text that looks like a log, and counts nothing."""
+
 TABLE = "samples,seconds,reward\n1,1,1\n2,2,2\n"
 
 
@@ -74,14 +77,14 @@ def _missed(folder: Path) -> list[str]:
 
 def test_another_format_of_a_run_that_is_read_is_not_missed(tmp_path: Path) -> None:
     (tmp_path / "progress.csv").write_text(TABLE)
-    (tmp_path / "train.log").write_bytes(ROWS)
+    (tmp_path / "train.log").write_bytes(UNTOLD)
     assert _missed(tmp_path) == []
 
 
 def test_a_file_of_another_seed_is(tmp_path: Path) -> None:
     (tmp_path / "seed1.csv").write_text(TABLE)
-    (tmp_path / "seed1.log").write_bytes(ROWS)
-    (tmp_path / "seed2.log").write_bytes(ROWS)
+    (tmp_path / "seed1.log").write_bytes(UNTOLD)
+    (tmp_path / "seed2.log").write_bytes(UNTOLD)
     (tmp_path / "seed3.csv").write_text("")
     assert _missed(tmp_path) == ["seed2.log", "seed3.csv"]
 
@@ -90,5 +93,5 @@ def test_of_a_folder_with_several_runs_what_is_called_as_none_of_them_is_too(tmp
     for name in ("ppo.csv", "sac.csv"):
         (tmp_path / name).write_text(TABLE)
     for name in ("sac.log", "dqn.log"):
-        (tmp_path / name).write_bytes(ROWS)
+        (tmp_path / name).write_bytes(UNTOLD)
     assert _missed(tmp_path) == ["dqn.log"]

@@ -110,13 +110,6 @@ def test_tables_of_baselines_are_read_and_rounded_counts_are_told(tmp_path: Path
     assert "'total_timesteps' is told to three digits" in history.notes[1]
 
 
-def test_what_wandb_keeps_of_a_console_is_no_run_of_its_own(tmp_path: Path) -> None:
-    (tmp_path / "output.log").write_text(BASELINES)
-    assert len(logs_of(tmp_path)) == 1
-    (tmp_path / "wandb-metadata.json").write_text("{}")
-    assert not list(_found(tmp_path))
-
-
 def test_tables_of_spinning_up_are_read(tmp_path: Path) -> None:
     # logx.py: keys and values to the right, in colours where it logs a message
     tables = ["\x1b[32;1mLogging data to /tmp/experiments/1/progress.txt\x1b[0m"]

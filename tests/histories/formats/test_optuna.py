@@ -170,3 +170,11 @@ def test_broken_lines_of_a_journal_are_left_out(folder: Path, tmp_path: Path, ca
     path.write_bytes((folder / "journal/tuned.log").read_bytes() + wrong)
     assert len(runs(path)) == 5
     assert "2 lines are none of Optuna's journal" in caplog.text
+
+
+def test_steps_that_no_column_holds_are_none(tmp_path: Path, folder: Path) -> None:
+    path = tmp_path / "tuned.log"
+    path.write_text((folder / "journal/tuned.log").read_text().replace('"step":30', f'"step":{10**30}'))
+    first = runs(path)["tuned/ppo/0"]
+    assert column(first, "samples") == [10, 20, None, 40, 50, 50]
+    assert column(first, "intermediate_value")[2] == 3.0

@@ -3,24 +3,16 @@
 It is opened read-only, and no migration is run, as MLflow's own client would.
 """
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from sqlite3 import Connection
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
-from milepost.errors import HistoryError
+from milepost.histories.decoding.databases import reading
 
-SQLITE = b"SQLite format 3\0"
-
-BUSY_SECONDS = 5.0
-"""How long to wait for a program that is writing."""
-
-COLUMNS = {
+TABLES = {
     "metrics": {"key", "value", "timestamp", "run_uuid", "step", "is_nan"},
     "runs": {"run_uuid", "experiment_id", "lifecycle_stage", "start_time"},
 }
-"""What its tables have, of all releases since 1.0."""
+"""What tells it from other databases, of all releases since 1.0."""
 
 
 class StoredRun(NamedTuple):
@@ -41,18 +33,6 @@ class StoredRun(NamedTuple):
     tags: dict[str, str]
 
 
-def is_store(path: str) -> bool:
-    """Say whether an SQLite file has MLflow's tables."""
-    try:
-        with _open(path) as connection:
-            return all(
-                columns <= {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
-                for table, columns in COLUMNS.items()
-            )
-    except (sqlite3.Error, ValueError):
-        return False
-
-
 def stored_runs(path: str) -> tuple[list[StoredRun], int]:
     """Return the runs, the oldest first, and how many others there are that were deleted.
 
@@ -63,7 +43,7 @@ def stored_runs(path: str) -> tuple[list[StoredRun], int]:
         "SELECT r.run_uuid, e.name, r.start_time, r.lifecycle_stage = 'active' AND e.lifecycle_stage = 'active' "
         "FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id ORDER BY r.start_time, r.rowid"
     )
-    with _reading(path) as connection:
+    with reading(path) as connection:
         rows = connection.execute(query).fetchall()
         runs = [
             StoredRun(
@@ -80,14 +60,14 @@ def stored_runs(path: str) -> tuple[list[StoredRun], int]:
 
 def stored_keys(path: str, run: str) -> list[str]:
     """Return the keys of the metrics that a run logged."""
-    with _reading(path) as connection:
+    with reading(path) as connection:
         query = "SELECT DISTINCT key FROM metrics WHERE run_uuid = ?"
         return [str(key) for (key,) in connection.execute(query, (run,))]
 
 
 def stored_points(path: str, run: str, key: str) -> tuple[list[int], list[int], list[float]]:
     """Return the times (Unix milliseconds), steps and values of a metric, in the order in which they were logged."""
-    with _reading(path) as connection:
+    with reading(path) as connection:
         query = "SELECT timestamp, step, value, is_nan FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY rowid"
         points = [
             (time, step, float("nan") if is_nan else float(value))
@@ -99,22 +79,6 @@ def stored_points(path: str, run: str, key: str) -> tuple[list[int], list[int], 
     return times, steps, values
 
 
-def _texts(connection: sqlite3.Connection, table: str, run: str) -> dict[str, Any]:
+def _texts(connection: Connection, table: str, run: str) -> dict[str, Any]:
     rows = connection.execute(f"SELECT key, value FROM {table} WHERE run_uuid = ?", (run,))
     return {str(key): str(value) for key, value in rows}
-
-
-@contextmanager
-def _reading(path: str) -> Iterator[sqlite3.Connection]:
-    try:
-        with _open(path) as connection:
-            yield connection
-    except (sqlite3.Error, ValueError) as error:
-        raise HistoryError(f"{path}: can't be read: {error}") from error
-
-
-@contextmanager
-def _open(path: str) -> Iterator[sqlite3.Connection]:
-    uri = f"file:{quote(path)}?mode=ro"
-    with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as connection:
-        yield connection

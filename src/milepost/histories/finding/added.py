@@ -59,6 +59,17 @@ class AddedReader(Reader):
             )
             return None
 
+    def identity(self, path: str) -> str | None:
+        """Ask it what run a file tells of, as long as it has not failed."""
+        if self._has_failed:
+            return None
+        try:
+            return self._reader.identity(path)
+        except MilepostError:
+            raise
+        except Exception as error:
+            raise self._failed((path,), error) from error
+
     def histories(self, files: Sequence[str], run: str, wanted: Wanted) -> Iterator[History]:
         """Yield what it does.
 

@@ -50,6 +50,7 @@ def find_logs(
     """
     readers = load_readers(format, patterns)
     # What reads the ends of logs needs what reads logs: `load_readers` has said so where it is missing.
+    from milepost.histories.finding.beside import whole
     from milepost.histories.finding.joining import Joiner
 
     forced = format is not None or bool(patterns)
@@ -66,7 +67,7 @@ def find_logs(
         found += 1
         if match is None or fnmatchcase(log.run, match):
             matched += 1
-            yield log
+            yield whole(log)
         else:
             yield from (
                 LeftOut(path, f"no part of a run whose id matches {match!r}", False, "--match") for path in log.files

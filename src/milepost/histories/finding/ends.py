@@ -3,12 +3,14 @@
 import csv
 import io
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from milepost.errors import HistoryError
+from milepost.histories import OWN
 from milepost.histories.decoding.checksums import crc32c, masked
 from milepost.histories.decoding.event_record import LoggedEvent, read_event
 from milepost.histories.decoding.files import BOM, filesystem_of, is_url, opened, size_of
@@ -16,7 +18,10 @@ from milepost.histories.decoding.json_rows import MAX_DEPTH, flatten, number
 from milepost.histories.decoding.messages import BrokenMessage
 from milepost.histories.decoding.packing import MARK_BYTES, is_packed, wide_encoding
 from milepost.histories.decoding.tfrecord import FOOTER_BYTES, HEADER, HEADER_BYTES, MAX_RECORD_BYTES, Records
+from milepost.histories.history import Wanted
+from milepost.histories.reader import Reader
 from milepost.histories.tables.names import counters, wall_clocks
+from milepost.plugins import find_adapter
 from milepost.tracking.unix_time import EARLIEST, LATEST, in_seconds
 
 BEGINNING_EVENTS = 64
@@ -24,6 +29,14 @@ BEGINNING_EVENTS = 64
 
 END_BYTES = 2**16
 """So much of a file's end is looked at for its last record, or row."""
+
+BEGINNING_ROWS = 64
+
+READ_THROUGH = ("console", "json", "parquet")
+"""Formats that are read through for their ends."""
+
+MAX_BYTES = 8 * 2**20
+"""What is larger, and has no rows that can be told by themselves, is not read for its end."""
 
 UPPER_LENGTH = b"\0" * 5
 """The upper bytes of a record's length."""
@@ -34,9 +47,13 @@ class Ends:
 
     Args:
         last: Returns its last count and time.
+        counter: As below.
+        rows: As below.
 
     Attributes:
         keys: What is logged in its beginning.
+        counter: Name of what counts, where that is known.
+        rows: Its first rows, where they are known.
         first_count: Its first count; None where none is told.
         distance: From its first count to the next.
         first_time: Unix seconds (UTC) of its first row.
@@ -48,8 +65,11 @@ class Ends:
         counts: list[float],
         first_time: float | None,
         last: Callable[[], tuple[float | None, float | None]],
+        counter: str | None = None,
+        rows: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.keys, self.first_time = keys, first_time
+        self.counter, self.rows = counter, rows
         self.first_count = counts[0] if counts else None
         self.distance = next((each - counts[0] for each in counts if each > counts[0]), 0.0) if counts else 0.0
         self._last = last
@@ -84,6 +104,10 @@ def ends_of(format: str, path: str) -> Ends | None:
             return _of_events(path)
         if format in ("csv", "jsonl"):
             return _of_rows(path, format)
+        if format == "text":
+            return _of_text(path)
+        if format in READ_THROUGH:
+            return _of_history(find_adapter("milepost.histories", OWN, format)(), path)
     except (OSError, HistoryError, BrokenMessage, csv.Error):
         pass  # who reads it says what is wrong with it
     return None
@@ -167,24 +191,68 @@ def _of_rows(path: str, format: str) -> Ends | None:
     rows = list(_rows(lines[1:] if header else lines, header))
     if not rows:
         return None
+    return _told(rows, lambda: list(_rows(_tail(path).splitlines()[-BEGINNING_ROWS:], header)))
+
+
+def _of_text(path: str) -> Ends | None:
+    from milepost.histories.tables.text_log import TextLog
+
+    table = TextLog(path, Wanted())
+    rows = table.head(table.columns, BEGINNING_ROWS)
+    if rows is None or rows.is_empty():
+        return None
+    return _told(rows.to_dicts(), lambda: table.tail().to_dicts())
+
+
+def _told(
+    rows: list[dict[str, Any]],
+    tail: Callable[[], list[dict[str, Any]]],
+    known: str | None = None,
+    wall: str | None = None,
+) -> Ends:
+    """Return what rows tell by the columns that count and tell time: by these, or by such as are called so."""
     columns = tuple(dict.fromkeys(name for row in rows for name in row))
-    known = next((name for name, _ in counters(columns)), None)
-    wall = next(iter(wall_clocks(columns)), None)
+    known = known or next((name for name, _ in counters(columns)), None)
+    wall = wall or next(iter(wall_clocks(columns)), None)
     counts = [count for row in rows if (count := number(row.get(known or ""))) is not None]
     times = [time for row in rows if (time := unix(row.get(wall or ""))) is not None]
+    beginning = [{name: value for name in row if (value := number(row[name])) is not None} for row in rows]
 
     def last() -> tuple[float | None, float | None]:
-        found = list(_rows(_tail(path).splitlines()[-64:], header))
+        found = tail()
         ends = [
             [value for row in found if (value := read(row.get(name or ""))) is not None]
             for name, read in ((known, number), (wall, unix))
         ]
         return (ends[0][-1] if ends[0] else None), (ends[1][-1] if ends[1] else None)
 
-    return Ends(frozenset(columns), counts, times[0] if times else None, last)
+    return Ends(frozenset(columns), counts, times[0] if times else None, last, known, beginning[:BEGINNING_ROWS])
 
 
-def _rows(lines: list[bytes], header: bytes) -> Iterator[Mapping[str, Any]]:
+def _of_history(reader: Reader, path: str) -> Ends | None:
+    """Return what a log tells that is read from its beginning to its end; nothing of a large one."""
+    if size_of(path) > MAX_BYTES:
+        return None
+    found = list(islice(reader.histories((path,), "", Wanted()), 2))
+    if len(found) != 1:
+        return None
+    known, wall = "\0count", "\0wall"
+    rows = [
+        {known: count, wall: time, **told}
+        for each in found[0].rows()
+        for count, time, told in zip(
+            [None] * each.metrics.height if each.samples is None else each.samples,
+            [None] * each.metrics.height if each.wall_time is None else each.wall_time,
+            each.metrics.iter_rows(named=True),
+            strict=True,
+        )
+    ]
+    counter = found[0].samples_source
+    rows = [{(counter or known) if name == known else name: value for name, value in row.items()} for row in rows]
+    return _told(rows, lambda: rows[-BEGINNING_ROWS:], counter or known, wall)
+
+
+def _rows(lines: list[bytes], header: bytes) -> Iterator[dict[str, Any]]:
     """Yield the rows that lines hold: of a table with this header, or of JSON."""
     import msgspec
 
@@ -216,5 +284,7 @@ def unix(told: object) -> float | None:
         except ValueError:
             return None
         seconds = date.replace(tzinfo=date.tzinfo or UTC).timestamp()
+    if isinstance(told, datetime):
+        seconds = told.replace(tzinfo=told.tzinfo or UTC).timestamp()
     seconds = None if seconds is None else in_seconds(seconds)
     return seconds if seconds is not None and EARLIEST <= seconds <= LATEST else None

@@ -11,6 +11,7 @@ from functools import reduce
 from typing import NamedTuple
 
 from milepost.errors import HistoryError
+from milepost.histories.finding.beside import of_wandb, with_texts
 from milepost.histories.finding.ends import Ends, ends_of
 from milepost.histories.finding.log import OF_WANDB, LeftOut, Log
 from milepost.histories.finding.processes import Processes
@@ -76,7 +77,12 @@ class Joiner:
                     runs.append(log)
                 else:
                     yield log
-        yield from runs if self.join is False else in_one_trial(runs, folder)
+        if self.join is False:
+            yield from runs
+            return
+        found = list(in_one_trial(runs, folder))
+        yield from (each for each in found if isinstance(each, LeftOut))
+        yield from with_texts([each for each in found if isinstance(each, Log)], surely=self.join is True)
 
     def across(self, folders: Mapping[str, Sequence[Log | LeftOut]]) -> Iterator[Log | LeftOut]:
         """Yield the runs that the logs of several folders make up, of which one may go on with another.
@@ -113,8 +119,12 @@ class Joiner:
         """Yield logs; those that tell of one run, by W&B's id and project or their own, are one, and come last."""
         of_id: dict[str, list[Log]] = {}
         of_run: dict[tuple[str, str], list[Log]] = {}
+        consoles: dict[str, Log] = {}
         for log in logs:
             found = None
+            if isinstance(log, Log) and self.join is not False and (above := of_wandb(log)) is not None:
+                consoles[above] = log
+                continue
             if isinstance(log, Log) and (identity := self._identity(log)) is not None:
                 of_run.setdefault((log.reader.name, identity), []).append(log)
                 continue
@@ -127,7 +137,8 @@ class Joiner:
                 of_id.setdefault(found[1], []).append(log)
         for same in of_run.values():
             first, *others = sorted(same, key=lambda log: log.files)
-            yield reduce(_joined, others, first)
+            joined = reduce(_joined, others, first)
+            yield joined._replace(reader=first.reader)  # which said that they are one, and reads them as such
         for each in of_id.values():
             by_project: dict[str | None, list[Log]] = {}
             for log in each:
@@ -139,7 +150,11 @@ class Joiner:
                     if (known := by_process.setdefault(process, log)) is not log:
                         reason = f"is of the same process as {known.files[0]}: a copy of it"
                         yield from (LeftOut(path, reason, False, "a copy") for path in log.files)
-                yield reduce(_joined, (by_process[process] for process in sorted(by_process)))
+                run = reduce(_joined, (by_process[process] for process in sorted(by_process)))
+                folders = dict.fromkeys(path.rpartition("/")[0] for path in run.files)
+                texts = [consoles.pop(each) for each in folders if each in consoles]
+                yield run._replace(beside=(*run.beside, reduce(_joined, texts))) if texts else run
+        yield from consoles.values()
 
     def _identity(self, log: Log) -> str | None:
         """Return what run a log says that it tells of; None where nothing does, or logs are not to be joined."""
@@ -318,7 +333,8 @@ def _joined(run: Log, log: Log) -> Log:
         reader = Processes(reader)
     names = ", ".join(path.rpartition("/")[2] for path in files[:3])
     more = f" and {len(files) - 3} more" if len(files) > 3 else ""
-    return Log(reader, files, run.run, (f"read as one run that goes on from one log to the next: {names}{more}",))
+    note = f"read as one run that goes on from one log to the next: {names}{more}"
+    return Log(reader, files, run.run, (note,), (*run.beside, *log.beside))
 
 
 def _folder_of(log: Log) -> str:

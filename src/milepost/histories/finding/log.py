@@ -20,12 +20,14 @@ class Log(NamedTuple):
         files: Its files, or one address.
         run: Id of its run, unless it names one itself.
         notes: What was joined or split, and why.
+        beside: Text that tells of the same run: it is read for what the log does not tell.
     """
 
     reader: Reader
     files: tuple[str, ...]
     run: str
     notes: tuple[str, ...] = ()
+    beside: tuple["Log", ...] = ()
 
 
 class LeftOut(NamedTuple):

@@ -1,6 +1,5 @@
 """Logs: which files of a folder belong together, of which format they are, and what their runs are called."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -9,15 +8,12 @@ from milepost.errors import HistoryError
 from milepost.histories.decoding import archives
 from milepost.histories.decoding.files import stem, why
 from milepost.histories.finding.folders import Folder
-from milepost.histories.finding.log import OF_WANDB, LeftOut, Log
-from milepost.histories.finding.unread import kind_of, unread
+from milepost.histories.finding.log import LeftOut, Log
+from milepost.histories.finding.unread import unread
 from milepost.histories.reader import HEAD_BYTES, File, NotRead, Reader
 
 if TYPE_CHECKING:
     from milepost.histories.finding.joining import Joiner
-
-
-DIGITS = re.compile(r"\d+")
 
 
 class FolderLogs:
@@ -77,9 +73,13 @@ class FolderLogs:
             self._add_siblings(groups, around, names)
         inside = (folder.removeprefix(below) if folder != below else "").strip("/")
         logs = list(self._named_runs(groups, folder, inside))
-        beside = _Beside(folder, logs, {part for _, part in groups})
-        yield from (each._replace(is_log=each.is_log and not beside.tells_of_a_run(each.path)) for each in left)
-        yield from self.joiner.in_folder(logs, inside or self.folder.name(folder))
+        found = list(self.joiner.in_folder(logs, inside or self.folder.name(folder)))
+        if left:
+            from milepost.histories.finding.beside import Beside
+
+            beside = Beside(folder, [each for each in found if isinstance(each, Log)], {part for _, part in groups})
+            yield from (each._replace(is_log=each.is_log and not beside.tells_of_a_run(each.path)) for each in left)
+        yield from found
 
     def is_archive(self, path: str) -> bool:
         """Say whether a file is an archive that is read as a folder: one that no reader takes as it is."""
@@ -153,33 +153,6 @@ class FolderLogs:
     def known(self) -> str:
         """Names of the formats that are looked for, as a message shows them."""
         return ", ".join(reader.name for reader in self.readers)
-
-
-class _Beside:
-    """Tells what lies in a folder as another format of a run that is read.
-
-    Args:
-        folder: The folder.
-        logs: Its logs.
-        parts: What the readers say that they are parts of: ``""`` is the whole folder.
-    """
-
-    def __init__(self, folder: str, logs: Sequence[Log], parts: set[str]) -> None:
-        self._is_of_one_run = "" in parts or OF_WANDB.match(folder.rpartition("/")[0].rpartition("/")[2]) is not None
-        self._stems = {stem(_name(path)) for log in logs for path in log.files}
-        self._only = logs[0].files[0] if len(logs) == 1 else None
-
-    def tells_of_a_run(self, path: str) -> bool:
-        """Say whether a file tells of a run that is read: by its name, or since its folder is of that run alone.
-
-        A file that is called as the only log is, but for a number or the like of it, is another run's.
-        """
-        if self._is_of_one_run or stem(_name(path)) in self._stems:
-            return True
-        if self._only is None or kind_of(path) == kind_of(self._only):
-            return False
-        mine, other = (DIGITS.sub("", stem(_name(each))) for each in (path, self._only))
-        return mine != other
 
 
 def _name(path: str) -> str:

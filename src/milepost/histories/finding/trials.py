@@ -11,7 +11,7 @@ from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 
 EVENTS = "tensorboard"
-ROUNDED = "console"
+TEXTS = frozenset({"console", "text"})
 """What tells the same as another, but to fewer digits: it is read for what that does not tell."""
 
 
@@ -35,7 +35,7 @@ KINDS = (
     Kind(
         "Stable-Baselines3",
         frozenset({"progress.csv", "progress.json"}),
-        frozenset({"sb3-monitor", "sb3-evaluations", ROUNDED}),
+        frozenset({"sb3-monitor", "sb3-evaluations", "console"}),
     ),
     Kind("detectron2", frozenset({"metrics.json"})),
 )
@@ -86,10 +86,12 @@ class Trial(Reader):
 
     Args:
         parts: The logs.
+        is_named_by_first: Whether the run is called as the first of them calls it. Runs of a first one that tells of
+            several are none of the others'.
     """
 
-    def __init__(self, parts: Sequence[Log]) -> None:
-        self.parts = tuple(parts)
+    def __init__(self, parts: Sequence[Log], *, is_named_by_first: bool = False) -> None:
+        self.parts, self.is_named_by_first = tuple(parts), is_named_by_first
         self.name = "+".join(dict.fromkeys(part.reader.name for part in parts))  # type: ignore[misc]
 
     def claims(self, file: File) -> str | None:
@@ -112,13 +114,20 @@ class Trial(Reader):
                 continue
             if len(found) == 1:
                 read.append((part, found[0]))
+            elif self.is_named_by_first and part is self.parts[0]:
+                yield from found
+                for other in self.parts[1:]:
+                    yield from other.reader.histories(other.files, other.run, wanted)
+                return
         if not read:
             if fault is not None:
                 raise fault
             for part in self.parts:
                 yield from part.reader.histories(part.files, run, wanted)
             return
-        read.sort(key=lambda each: (-_clocks(each[1]), each[0].reader.name == ROUNDED))
+        if self.is_named_by_first and read[0][0] is self.parts[0]:
+            run = read[0][1].run
+        read.sort(key=lambda each: (-_clocks(each[1]), each[0].reader.name in TEXTS))
         chosen: dict[int, list[str]] = {}
         for metric in sorted(wanted.metrics or _known(read)):
             at = next((at for at, (_, history) in enumerate(read) if _bears(history, metric)), 0)

@@ -37,9 +37,6 @@ TEXTS = (
 )
 """Suffixes of texts that show such tables, and are no logs."""
 
-OF_WANDB = "output.log"
-"""What W&B keeps of a run's console, beside what the run logged."""
-
 SIGNS = ("-" * 10, "╭", "+--", "Epoch ")
 """One of these stands in all of them."""
 
@@ -56,8 +53,6 @@ class ConsoleReader(Reader):
     def claims(self, file: File) -> str | None:
         """Say whether a file's first megabyte holds trials, epochs, or tables that count."""
         if b"\0" in file.head or file.name.lower().endswith(TEXTS) or file.head.lstrip()[:1] in (b"", b"{", b"[", b"<"):
-            return None
-        if file.name == OF_WANDB and any(name.startswith("wandb-") for name in file.siblings):
             return None
         block = next(blocks(file.path, whole_records=len), FileBlock(0, b"", True))
         return None if _kind(list(segments_of(block.data))) is None else stem(file.name)

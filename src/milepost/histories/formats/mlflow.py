@@ -16,9 +16,10 @@ from importlib.util import find_spec
 from typing import Any, ClassVar
 
 from milepost.errors import HistoryError, MissingExtra
+from milepost.histories.decoding.databases import has_tables
 from milepost.histories.decoding.files import is_url
 from milepost.histories.decoding.folder_files import above, beside
-from milepost.histories.decoding.mlflow_database import SQLITE, is_store, stored_keys, stored_points, stored_runs
+from milepost.histories.decoding.mlflow_database import TABLES, stored_keys, stored_points, stored_runs
 from milepost.histories.decoding.mlflow_files import (
     META,
     is_deleted,
@@ -66,8 +67,8 @@ class MLflowReader(Reader):
         Raises:
             NotRead: It is that of an experiment, or of a run that was deleted.
         """
-        if file.head.startswith(SQLITE):
-            return file.name.removesuffix(".db") if not is_url(file.path) and is_store(file.path) else None
+        if has_tables(file, TABLES):
+            return file.name.removesuffix(".db")
         if file.name != META or b"lifecycle_stage" not in file.head:
             return None
         meta = yaml_object(file.head)

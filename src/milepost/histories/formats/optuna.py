@@ -27,6 +27,9 @@ from milepost.histories.tables.row_table import seed_of
 
 REPORTED = "intermediate_value"
 
+MOST = 2**63
+"""A column's counts are less; a step of a journal may be any."""
+
 UNENDED = "the trial did not end: Optuna keeps when one began and ended, and no time of what it reports"
 UNCOUNTED = "a trial may report at any step"
 NOTHING = "it reported nothing on its way, so that there is no step"
@@ -92,9 +95,11 @@ def _rows(trial: Trial, began: float | None, ended: float | None, wanted: Wanted
     metrics: dict[str, list[float | None]] = {name: [*([None] * len(points)), value] for name, value in values.items()}
     metrics[REPORTED] = [*(value for _, value in points), None]
     height = len(points) + 1
+    told = (step * (wanted.samples_per_step or 1) for step in (*steps, *steps[-1:]))
+    counts = [count if abs(count) < MOST else None for count in told]
     rows = Rows.of(
         {name: column for name, column in metrics.items() if wanted.wants(name)},
-        samples=[step * (wanted.samples_per_step or 1) for step in (*steps, steps[-1])] if steps else None,
+        samples=counts if steps else None,
         elapsed_seconds=None if ended is None or began is None else [ended - began] * height,
         wall_time=None if ended is None else [ended] * height,
     )

@@ -6,25 +6,21 @@ program said otherwise: steps, and no samples.
 """
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from datetime import datetime
 from functools import partial
+from sqlite3 import Connection
 from typing import Any, ClassVar
-from urllib.parse import quote
 
-from milepost.errors import HistoryError
-from milepost.histories.decoding.files import is_url, stem
+from milepost.histories.decoding.databases import has_tables, reading
+from milepost.histories.decoding.files import stem
 from milepost.histories.decoding.json_rows import MAX_DEPTH, flatten, number_in
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.row_table import RowTable, one_of_many, seed_of
 
-SQLITE = b"SQLite format 3\0"
-
-BUSY_SECONDS = 5.0
-"""How long to wait for a program that is writing."""
+TABLES = {"metrics": ("run_name", "step", "metrics")}
+"""What tells its databases from others."""
 
 
 class TrackioReader(Reader):
@@ -34,14 +30,7 @@ class TrackioReader(Reader):
 
     def claims(self, file: File) -> str | None:
         """Say whether a file is an SQLite database with trackio's tables."""
-        if not file.head.startswith(SQLITE) or is_url(file.path):
-            return None
-        try:
-            with closing(_open(file.path)) as connection:
-                columns = {row[1] for row in connection.execute("PRAGMA table_info(metrics)")}
-        except (sqlite3.Error, ValueError):
-            return None
-        return stem(file.name).removesuffix(".db") if {"run_name", "step", "metrics"} <= columns else None
+        return stem(file.name).removesuffix(".db") if has_tables(file, TABLES) else None
 
     def histories(self, files: Sequence[str], run: str, wanted: Wanted) -> Iterator[History]:
         """Yield the runs of each project, in the order in which they began: ``project/name``.
@@ -50,12 +39,9 @@ class TrackioReader(Reader):
             HistoryError: It can't be read, or does not tell what counts samples.
         """
         for path in files:
-            try:
-                with closing(_open(path)) as connection:
-                    runs = _runs(connection)
-                    configs = _configs(connection)
-            except (sqlite3.Error, ValueError, TypeError) as error:
-                raise HistoryError(f"{path}: can't be read: {error}") from error
+            with reading(path) as connection:
+                runs = _runs(connection)
+                configs = _configs(connection)
             named = [name for _, name in runs]
             for key, name in runs:
                 config = configs.get(key, {})
@@ -80,35 +66,28 @@ class TrackioRun(RowTable):
 
     def rows(self, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
         """Yield what each call logged, in the order of the calls."""
-        try:
-            with closing(_open(self.where)) as connection:
-                query = f"SELECT step, timestamp, metrics FROM metrics WHERE {_key(connection)} = ? ORDER BY id"
-                for step, timestamp, metrics in connection.execute(query, (self._key,)):
-                    row: dict[str, Any] = {"step": step, "timestamp": timestamp}
-                    told = {name: number_in(value) for name, value in json.loads(metrics).items()}
-                    flatten(told, "", row, wanted, MAX_DEPTH)
-                    yield row
-        except (sqlite3.Error, ValueError, AttributeError, TypeError) as error:
-            raise HistoryError(f"{self.where}: can't be read: {error}") from error
+        with reading(self.where) as connection:
+            query = f"SELECT step, timestamp, metrics FROM metrics WHERE {_key(connection)} = ? ORDER BY id"
+            for step, timestamp, metrics in connection.execute(query, (self._key,)):
+                row: dict[str, Any] = {"step": step, "timestamp": timestamp}
+                told = {name: number_in(value) for name, value in json.loads(metrics).items()}
+                flatten(told, "", row, wanted, MAX_DEPTH)
+                yield row
 
 
-def _open(path: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=BUSY_SECONDS)
-
-
-def _key(connection: sqlite3.Connection) -> str:
+def _key(connection: Connection) -> str:
     """Return the column that tells runs apart: their names, in releases that had no ids."""
     columns = {row[1] for row in connection.execute("PRAGMA table_info(metrics)")}
     return "run_id" if "run_id" in columns else "run_name"
 
 
-def _runs(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+def _runs(connection: Connection) -> list[tuple[str, str]]:
     key = _key(connection)
     query = f"SELECT {key}, run_name FROM metrics GROUP BY {key} ORDER BY min(id)"
     return [(str(each), str(name)) for each, name in connection.execute(query)]
 
 
-def _configs(connection: sqlite3.Connection) -> dict[str, dict[str, Any]]:
+def _configs(connection: Connection) -> dict[str, dict[str, Any]]:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if "configs" not in tables:
         return {}

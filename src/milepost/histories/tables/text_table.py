@@ -3,11 +3,13 @@
 import re
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import polars
 
-from milepost.histories.decoding.text_lines import chunk_at, chunks, lines_of
+from milepost.histories.decoding.files import size_of
+from milepost.histories.decoding.text_lines import FIRST_BYTES, chunk_at, chunks, end_of, lines_of
 from milepost.histories.tables.table import Frame, Table
 
 ROW = "\0row"
@@ -51,6 +53,14 @@ class Text(Table):
             if only is None or number in only:
                 yield Frame(number, first_row, data)
             first_row += data.height
+
+    def tail(self) -> polars.DataFrame:
+        """Return the rows of its last lines; none where these can't be told without reading all of it."""
+        data = end_of(self.where)
+        if not data and size_of(self.where) <= FIRST_BYTES:
+            data = b"".join(chunk.data for chunk in islice(chunks(self.where), 1))
+        self._go_to(None)
+        return self._rows(lines_of(data), None) if data else polars.DataFrame()
 
     def _of(self, data: bytes, columns: Collection[str] | None, *, whole: bool) -> polars.DataFrame:
         """Return the rows of a chunk."""
