@@ -63,6 +63,51 @@ KINDS: dict[str, tuple[str, str, Answer]] = {
         "loss <= 0.5",
         (1000, "steps", None, None),
     ),
+    "nanogpt_with_evaluations": (
+        lines(
+            lambda row: (
+                (f"step {row * 10}: train loss 0.9000, val loss 0.9000\n" if row % 4 == 0 else "")
+                + f"iter {row * 10}: loss {loss(row):.4f}, time 120.50ms, mfu 3.20%"
+            )
+        ),
+        "loss <= 0.5",
+        (100, "steps", None, None),
+    ),
+    "lightning": (
+        "".join(
+            f"\rEpoch 0: {row * 5}%|███  | {row}/20 [00:01<00:10, 20.0it/s, v_num=0, train_loss_step={loss(row):.3f}, "
+            "train_loss_epoch=0.900]"
+            for row in ROWS
+        )
+        + "\n",
+        "train_loss_step <= 0.5",
+        (10, "steps", None, None),
+    ),
+    "paddle": (
+        lines(
+            lambda row: (
+                f"[2024/01/01 00:{row:02}:00] ppcls INFO: [Train][Epoch {1 + row // 8}/120][Iter: {row % 8 * 10}/80]"
+                f"lr(Cosine): 0.001, loss: {loss(row):.4f}, ips: 64.1 samples/s"
+            )
+        ),
+        "loss <= 0.5",
+        (100, "steps", 9.0, "lower"),
+    ),
+    "opennmt": (
+        lines(lambda row: f"[2024-01-01 00:{row:02}:00,123 INFO] Step {row}/200; ppl: {loss(row)}; 120/130 tok/s;"),
+        "ppl <= 0.5",
+        (10, "steps", 9.0, "lower"),
+    ),
+    "rl_games": (
+        lines(lambda row: f"fps step: {4000 + row} fps total: 3000 loss: {loss(row)} step: {row}"),
+        "loss <= 0.5",
+        (10, "steps", None, None),
+    ),
+    "digits_in_names": (
+        lines(lambda row: f"Rank-0: policy_step={row}, reward_env_{row}={loss(row)}"),
+        "reward_env_10 <= 0.5",
+        (10, "steps", None, None),
+    ),
     "megatron": (
         lines(
             lambda row: (

@@ -1,6 +1,6 @@
 """A sample of a text's lines, and the shapes of those that are a log."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -80,13 +80,13 @@ def sample_of(path: str, naming: Callable[[str], Naming], metrics: Collection[st
     if found is not None and (missing := set(metrics) - set(found.columns)):
         more = lines_with(path, missing)
         if len(more):
-            found = _sample([*parts, more], naming)
+            found = _sample([*parts, more], naming, more.to_list())
     return found
 
 
-def _sample(parts: list[polars.Series], naming: Callable[[str], Naming]) -> Sample | None:
+def _sample(parts: list[polars.Series], naming: Callable[[str], Naming], besides: Sequence[str] = ()) -> Sample | None:
     lines = polars.concat(parts)
-    shapes = shapes_of(sampled(lines), naming)
+    shapes = shapes_of([*sampled(lines), *((line, 0) for line in besides)], naming)
     begins_anew = True
     counting = []
     for shape in shapes:

@@ -19,6 +19,7 @@ from milepost.histories.decoding.text_values import PerIteration, apart, places_
 from milepost.histories.decoding.text_words import Words, read_words, words_of
 from milepost.histories.history import Wanted
 from milepost.histories.tables.names import counters, elapsed_clocks
+from milepost.histories.tables.text_counters import with_one_counter
 from milepost.histories.tables.text_names import naming
 from milepost.histories.tables.text_table import ROW, WALL, Text
 
@@ -66,6 +67,7 @@ class TextLog(Text):
                 f"{path}: found no three lines that begin alike and carry a counter (step, epoch …) and another "
                 "number under a key each; say what its lines look like with --pattern"
             )
+        sample = with_one_counter(sample)
         self.sample, self.wanted = sample, wanted
         self.has_begun, self.last_line = False, None  # type: bool, str | None
         self.bases: dict[str, int | None] = {}
