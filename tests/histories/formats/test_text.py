@@ -108,6 +108,46 @@ KINDS: dict[str, tuple[str, str, Answer]] = {
         "reward_env_10 <= 0.5",
         (10, "steps", None, None),
     ),
+    "clu": (
+        lines(
+            lambda row: (
+                f"I0213 13:{row:02}:51.123456 1401234 logging_writer.py:48] [{row * 10}] accuracy=0.1, loss={loss(row)}"
+            )
+        ),
+        "loss <= 0.5",
+        (100, "steps", 9.0, "lower"),
+    ),
+    "xgboost": (
+        lines(lambda row: f"[{row}]\ttrain-rmse:{loss(row) / 2:.5f}\teval-rmse:{loss(row):.5f}"),
+        "eval-rmse <= 0.5",
+        (10, "steps", None, None),
+    ),
+    "lightgbm": (
+        lines(lambda row: f"[{row}]\ttraining's l2: {loss(row) / 2:.6f}\tvalid_1's l2: {loss(row):.6f}"),
+        "valid_1's l2 <= 0.5",
+        (10, "steps", None, None),
+    ),
+    "catboost": (
+        lines(lambda row: f"{row}:\tlearn: {loss(row):.7f}\ttotal: {row * 100}ms\tremaining: 1.2s"),
+        "learn <= 0.5",
+        (10, "steps", None, None),
+    ),
+    "torchtune": (
+        "".join(f"\r1|{row}|Loss: {loss(row)}: {row}%|██    | {row}/100 [00:01<01:12,  1.10it/s]" for row in ROWS)
+        + "\n",
+        "Loss <= 0.5",
+        (10, "steps", None, None),
+    ),
+    "correct_of_all": (
+        lines(
+            lambda row: (
+                f"Train Epoch: {row} [600/1000 (60%)]\tLoss: 0.9\n"
+                f"Test set: Average loss: 0.9, Accuracy: {row * 500}/10000 ({row * 5}%)"
+            )
+        ),
+        "Accuracy >= 50",
+        (10, "epochs", None, None),
+    ),
     "megatron": (
         lines(
             lambda row: (
@@ -284,6 +324,9 @@ NO_LOGS = {
     "settings": "- epoch: 10, lr: 0.1\n- epoch: 20, lr: 0.01\n- epoch: 30, lr: 0.001\n",
     "ping": "".join(f"64 bytes from 10.0.0.1: icmp_seq={row} ttl=56 time=11.{row} ms\n" for row in ROWS),
     "docker": "Step 1/3 : FROM python:3.8\nStep 2/3 : RUN make 5\nStep 3/3 : CMD run 7\n",
+    "a numbered list": "".join(f"{row}: score={row % 7}, loss: {(row * 7) % 5}\n" for row in (3, 1, 4, 1, 5, 9, 2, 6)),
+    "interfaces": "".join(f"{row}: eth{row}: mtu 1500 qdisc 0 qlen {row}\n" for row in ROWS),
+    "what was compiled": "".join(f"[{row}/20] Building CXX object {row}.o took {row}s\n" for row in ROWS),
     "two lines": "step:1 loss:0.5\nstep:2 loss:0.4\n",
     "a counter alone": "".join(f"step {row} done\n" for row in ROWS),
     "keras": "".join(f"Epoch {row}/20\n{row}/20 [====>...] - ETA: 1s - loss: 0.5 - accuracy: 0.9\n" for row in ROWS),

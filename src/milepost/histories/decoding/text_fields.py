@@ -47,10 +47,16 @@ END = r"(?:[\s;|()\[\]{}\"'/<>*]|,(?:\D|$)|:(?:\D|$)|\.(?:\s|$)|$)"
 WRAPPER = r"(?:[\"']|[A-Za-z_][\w.]{0,20}\()?"
 """Before the number: ``"9.2"``, ``tensor(9.2)``, ``np.float64(9.2)``."""
 
-WORD = r"[^\W\d][\w./@%+\-]{0,60}(?:\[[\w:]{1,20}\])?(?:\([\w\-]{1,20}\))?"
+WORD = r"[^\W\d][\w./@%+\-]{0,60}(?:'s)?(?:\[[\w:]{1,20}\])?(?:\([\w\-]{1,20}\))?"
 KEY = rf"{WORD}(?: {WORD}){{0,7}}(?: \([^()]{{1,24}}\))?"
-SEPARATORS = {"sign": r"\s{0,4}[:=]\s{0,20}", "space": r"\s{1,20}", "bracket": r"\s{0,4}[:=]?\s{0,4}\[\s{0,10}"}
-SEPARATOR = "|".join(rf"(?P<{name}>{text})" for name, text in SEPARATORS.items())
+SEPARATORS = {
+    "ratio": r":\s{0,20}\d+\s?/\s?\d+\s\(\s{0,3}",
+    "sign": r"\s{0,4}[:=]\s{0,20}",
+    "space": r"\s{1,20}",
+    "bracket": r"\s{0,4}[:=]?\s{0,4}\[\s{0,10}",
+}
+SEPARATOR = "(?<=acc|Acc|acy)" + "|".join(rf"(?P<{name}>{text})" for name, text in SEPARATORS.items())
+"""``Accuracy: 9400/10000 (94%)``, as PyTorch's examples print, is the percentage; no other key tells a ``ratio``."""
 
 _FIELD = re.compile(
     rf"""(?P<open>\{{)|(?P<close>\}})
@@ -72,7 +78,7 @@ class Field(NamedTuple):
         name: The key that it stands under, with that of the objects around it: ``outer.inner``.
         value: As it is written.
         unit: What is written after it; ``""`` for nothing.
-        style: What stands between the key and it: ``quoted`` of JSON, ``sign``, ``space`` or ``bracket``.
+        style: What stands between the key and it: ``quoted`` of JSON, ``sign``, ``ratio``, ``space`` or ``bracket``.
         start: Where its key starts in the line.
         at: Where it starts itself.
         is_duration: Whether it is written as ``h:mm:ss``.
@@ -136,7 +142,7 @@ def pattern_of(name: str, style: str, *, is_tight: bool) -> str:
     """Return the pattern of a field in Rust's syntax: its first group is the number, its second the unit.
 
     Args:
-        name: As `Field` has it.
+        name: As `Field` has it; of the style ``bare`` the pattern of all before the number.
         style: As `Field` has it.
         is_tight: Whether its key is the end of another one's, and so has to be the first word since what is before.
     """
@@ -155,6 +161,8 @@ def duration_pattern_of(name: str, style: str, *, is_tight: bool) -> str:
 
 def start_of(name: str, style: str, *, is_tight: bool) -> str:
     """Return the pattern of what stands before a field's number."""
+    if style == "bare":
+        return name
     if style == "quoted":
         *outer, last = map(re.escape, name.split("."))
         inner = "".join(rf"[\"']{each}[\"']\s?:\s?\{{[^{{}}]*" for each in outer) + rf"[\"']{last}"

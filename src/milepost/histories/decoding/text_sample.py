@@ -7,6 +7,7 @@ import msgspec
 import polars
 
 from milepost.histories.decoding.files import blocks
+from milepost.histories.decoding.text_bare import with_bare_count
 from milepost.histories.decoding.text_lines import (
     FIRST_BYTES,
     SAMPLE_BYTES,
@@ -100,6 +101,11 @@ def _sample(parts: list[polars.Series], naming: Callable[[str], Naming], besides
             counting.append(shape)
         elif any(_rises(of_it, shape, name) for name in shape.counters):
             counting.append(shape)
+    if not counting:
+        of_each = ((shape, lines.filter(lines.str.contains(shape.pattern))) for shape in shapes[:MOST_SHAPES])
+        counting = [found for shape, of_it in of_each if (found := with_bare_count(shape, of_it)) is not None]
+        counted = {shape.pattern for shape in counting}
+        shapes = counting + [shape for shape in shapes if shape.pattern not in counted]
     if not counting:
         return None
     counts = lines.str.contains("|".join(f"(?:{shape.pattern})" for shape in counting))

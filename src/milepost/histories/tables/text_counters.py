@@ -1,4 +1,4 @@
-"""Counters of text that are one: nanoGPT's lines of training say ``iter 100``, those of its evaluations ``step 100``."""
+"""Counters of text that are one: nanoGPT's training says ``iter 100``, its evaluation there ``step 100``."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ from milepost.histories.tables.names import counters
 
 
 def with_one_counter(sample: Sample) -> Sample:
-    """Return a sample whose lines call alike what counts the same: steps that no line tells both, and that rise together."""
+    """Return a sample whose lines call alike what counts the same: no line tells both, and they rise together."""
     lines = Counter[str]()
     for shape in sample.shapes:
         lines.update({name: shape.lines for name in shape.counters if _is_step(name)})

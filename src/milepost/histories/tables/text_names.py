@@ -13,8 +13,11 @@ FEW = re.compile(
 """Words that say that a step which follows is no place in a training: ``steps per epoch``, ``fps step``."""
 
 JOINED = frozenset(
-    "global policy env environment agent train training current trainer optimizer optim gradient grad learner learning "
-    "update model actor outer inner meta log at".split()
+    (
+        *("global", "policy", "env", "environment", "agent", "train", "training", "current", "trainer", "optimizer"),
+        *("optim", "gradient", "grad", "learner", "learning", "update", "model", "actor", "outer", "inner", "meta"),
+        *("log", "at"),
+    )
 )
 """Words that may stand before a step in one with it: ``global_step``; not so Lightning's ``train_loss_step``."""
 
