@@ -138,6 +138,41 @@ KINDS: dict[str, tuple[str, str, Answer]] = {
         "Loss <= 0.5",
         (10, "steps", None, None),
     ),
+    "a_bar": (
+        "".join(
+            f"\rTraining: {row * 2}%|{'█' * row}  | {row}/50 [00:01<0{row % 9}:0?, {row}.1it/s, loss={loss(row)}]"
+            for row in ROWS
+        )
+        + "\n",
+        "loss <= 0.5",
+        (10, "steps", None, None),
+    ),
+    "build_nanogpt": (
+        lines(lambda row: f"{row * 10} val {loss(row):.4f}\n{row * 10} hella 0.2500\n{row * 10} train 0.900000"),
+        "val <= 0.5",
+        (100, "steps", None, None),
+    ),
+    "spelled_durations": (
+        lines(
+            lambda row: (
+                f"it {row}/90, loss {loss(row):.4f}, elapsed {row // 2}m{row % 2 * 30:02}s"
+                if row > 1
+                else "it 1/90, loss 0.9, elapsed 30s"
+            )
+        ),
+        "loss <= 0.5",
+        (10, "steps", 5.0, None),
+    ),
+    "fairseq_simple": (
+        lines(
+            lambda row: (
+                f"2022-05-10 12:{row:02}:01 | INFO | train_inner | epoch 001:    {row * 10} / 1000 loss={loss(row)}, "
+                f"num_updates={row * 10}, wall={row * 60}"
+            )
+        ),
+        "loss <= 0.5",
+        (100, "steps", 10.0, None),
+    ),
     "correct_of_all": (
         lines(
             lambda row: (

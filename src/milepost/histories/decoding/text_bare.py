@@ -17,11 +17,11 @@ STEP = "step"
 BARE = "bare"
 """The style of a number whose key is the pattern of all that stands before it."""
 
-WORDS = METRICS | {"logloss", "mlogloss", "l1", "l2", "merror", "mape", "ndcg", "learn"}
+WORDS = METRICS | {"logloss", "mlogloss", "l1", "l2", "merror", "mape", "ndcg", "learn", "train", "val"}
 RISING = 0.9
 DIGITS = r"\d+"
-_COUNT = re.compile(r"(?:\\\[|\||^\^?(?:\\s\*)?)(?=\\d\+(?:\\\]|\\:|:|\\\||\||\\s\+))")
-"""Where in the pattern of what begins a line a count may stand: in brackets, between bars, or at its very begin."""
+_COUNT = re.compile(r"(?:\\\[|\|(?:\\s[+*])?|^\^?(?:\\s\*)?)(?=\\d\+(?:\\\]|:|\\\||/\\d\+\\s\+\\\[|\\s[+*]))")
+"""Where in the pattern of what begins a line a count may stand: in brackets, after a bar, or at its very begin."""
 
 
 def with_bare_count(shape: Shape, lines: polars.Series) -> Shape | None:

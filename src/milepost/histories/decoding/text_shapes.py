@@ -48,7 +48,11 @@ IN_EPOCH = (
 LLM_C = {"tel", "trl"}
 """The test's and the training's loss in logs of llm.c, where ``s`` is the step."""
 
-_PIECE = re.compile(r"\x00+|\d+|\s+|.", re.DOTALL)
+BAR = r"%\|[^|]*\|"
+METER = r"\[[\d:]+<[\d:?]+,\s+\S+"
+"""What tqdm draws, and how far it had come, which differ from line to line."""
+
+_PIECE = re.compile(rf"(?P<bar>{BAR})|(?P<meter>{METER})|\x00+|\d+|\s+|.", re.DOTALL)
 _DIGITS = r"[-+]?[\d.,]*\d(?:[eE][-+]?\d+)?"
 
 
@@ -277,6 +281,8 @@ def _generalised(text: str, literal: int, stamp: str | None) -> str:
         piece, at = match[0], match.start()
         if piece[0] == "\0":
             parts.append(stamp or "")
+        elif match["bar"] or match["meter"]:
+            parts.append(BAR if match["bar"] else METER)
         elif piece.isdigit() and at >= literal:
             parts.append(r"\d+")
         elif piece.isspace():

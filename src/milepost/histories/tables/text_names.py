@@ -43,9 +43,11 @@ def naming(key: str) -> Naming:
         joined = re.split(r"[_-]+", text.lower().split()[-1])[:-1]
         if is_place or (JOINED.issuperset(joined) and not any(map(FEW.match, before))):
             ways.append(last)
+    if last == "it":
+        ways.append("iter")
     for way in ways:
         if next(counters([way]), None) is not None:
             return Naming(way, "frame" not in way and "time/" not in way, True)
         if elapsed_clocks([way]):
             return Naming(way, False, True)
-    return Naming(key, last in ("episode", "episodes", "round", "it"))
+    return Naming(key, last in ("episode", "episodes", "round"))
