@@ -168,8 +168,8 @@ class Moves:
     def _say_hole(self, after: float, samples: int, usual: float) -> None:
         self._tracker.timer.said.warn(
             "hole",
-            "a hole of %.1f min after the update at %s, where %.1f min are usual, counts as training: if no machine was "
-            "there, leave such out with a gap (--gap 10m)",
+            "a hole of %.1f min after the update at %s, where %.1f min are usual, counts as training: if no machine "
+            "was there, leave such out with a gap (--gap 10m)",
             *(after / 60, samples, usual / 60),
         )
 

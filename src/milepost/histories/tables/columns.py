@@ -8,6 +8,7 @@ from milepost.errors import HistoryError
 from milepost.histories.history import SECONDS, Wanted
 from milepost.histories.tables.clocks import TimeColumn, kind_of, stands_beside, why_no_clock, why_no_wall
 from milepost.histories.tables.course import FIRST_ROWS, SHOWN_BY, grows
+from milepost.histories.tables.epochs import why_no_step
 from milepost.histories.tables.first_rows import FirstRows
 from milepost.histories.tables.flags import flagged, passed_over, shown
 from milepost.histories.tables.names import counters, elapsed_clocks, is_loose, is_of_one, unit_seconds, wall_clocks
@@ -130,6 +131,8 @@ def _why_no_counter(name: str, unit: SamplesUnit, columns: Sequence[str], rows: 
         value = course.told[0][1]
         if (len(rows) > 1 and rows.rises_beside(name, others)) or (value == 0 and unit != "samples"):
             return f"{name!r} stands at {value:g}"
+    if unit == "steps" and (because := why_no_step(name, columns, rows)) is not None:
+        return because
     if is_loose(name) and (falls := course.all_falls - rows.boundaries):
         return f"{name!r} falls in row {min(falls) + 1}"
     if is_loose(name) and not grows(course, rows.told(name)):
