@@ -177,7 +177,9 @@ def test_steps_that_begin_anew_with_each_epoch_give_epochs(tmp_path: Path) -> No
     """As in MMDetection 2, whose rows of validation tell how many batches that had."""
     rows = []
     for epoch in (1, 2, 3):
-        rows += [{"mode": "train", "epoch": epoch, "iter": at, "loss": 3 - epoch - at / 500} for at in range(50, 501, 50)]
+        rows += [
+            {"mode": "train", "epoch": epoch, "iter": at, "loss": 3 - epoch - at / 500} for at in range(50, 501, 50)
+        ]
         rows.append({"mode": "val", "epoch": epoch, "iter": 100, "bbox_mAP": epoch / 10})
     log = tmp_path / "20240101_000000.log.json"
     log.write_text("".join(json.dumps(row) + "\n" for row in [{"env_info": "linux", "seed": 0}, *rows]))

@@ -190,5 +190,5 @@ def _name(path: str) -> str:
 def _how_to_read(brief: str) -> str:
     """Say what reads a file that no reader takes."""
     if brief.endswith("--pattern"):
-        return "--pattern reads lines of it, and 'milepost init --logs' proposes one"
+        return "--pattern reads lines of it, and 'milepost init --logs' may propose one"
     return "--format says which it is"
