@@ -246,6 +246,29 @@ KINDS: dict[str, tuple[str, str, Answer]] = {
         "loss <= 0.5",
         (10, "steps", 9.0, "lower"),
     ),
+    "clock_of_12_hours": (
+        lines(
+            lambda row: f"05/31/2024 {(row + 8) % 12 + 1:02}:00:00 {'AP'[row > 2]}M step {row} loss {loss(row):.4f}",
+            range(1, 15),
+        ),
+        "loss <= 0.5",
+        (10, "steps", 540.0, "lower"),
+    ),
+    "day_first": (
+        lines(lambda row: f"{row:02}/05/2024 10:00:00 - INFO - step {row} loss {loss(row):.4f}", range(1, 13)),
+        "loss <= 0.5",
+        (10, "steps", 9 * 1440.0, "lower"),
+    ),
+    "samples_of_evaluations": (
+        lines(
+            lambda row: (
+                f"step {row} loss {loss(row / 10):.4f}" + (f"\nval tokens {row * 10} acc 0.1" if row % 16 == 0 else "")
+            ),
+            range(1, 200),
+        ),
+        "loss <= 0.5",
+        (100, "steps", None, None),
+    ),
     "midnight": (
         lines(lambda row: f"23:{50 + row}:51 INFO step {row} loss {loss(row):.4f}", range(1, 10))
         + lines(lambda row: f"00:{row - 10:02}:51 INFO step {row} loss {loss(row):.4f}", range(10, 20)),
@@ -275,6 +298,13 @@ KINDS: dict[str, tuple[str, str, Answer]] = {
         ),
         "loss <= 0.5",
         (10, "steps", 0.02, None),
+    ),
+    "millions": (
+        lines(
+            lambda row: f"step {row} loss {loss(row)} tokens " + (f"{row * 255}k" if row < 4 else f"{row * 0.255:.3f}M")
+        ),
+        "loss <= 0.5",
+        (2_550_000, "samples", None, None),
     ),
     "thousands": (
         lines(lambda row: f"step: {row * 1000:,} | loss: {loss(row):.4f} | tokens: {row * 10_000:,}"),
