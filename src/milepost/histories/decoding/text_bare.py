@@ -29,18 +29,18 @@ def with_bare_count(shape: Shape, lines: polars.Series) -> Shape | None:
 
     Args:
         shape: The shape.
-        lines: Lines of it.
+        lines: Lines of a text, some of them of the shape.
     """
-    if len(lines) < LEAST_LINES or STEP in shape.columns:
+    places = list(_COUNT.finditer(shape.pattern))
+    if shape.lines < LEAST_LINES or STEP in shape.columns or not places:
         return None
     if not any(not WORDS.isdisjoint(piece.lower() for piece in PIECES.findall(name)) for name in shape.columns):
         return None
-    for match in reversed(list(_COUNT.finditer(shape.pattern))):
+    lines = lines.filter(lines.str.contains(shape.pattern))
+    for match in reversed(places):
         column = Column(shape.pattern[: match.end()], BARE)
         told = values_of(lines, column, in_seconds=False).cast(polars.Float64, strict=False)
         steps = told.diff().drop_nulls()
-        if told.null_count() == 0 and len(steps) and int((steps > 0).sum()) >= RISING * len(steps):
-            return msgspec.structs.replace(
-                shape, columns={STEP: column, **shape.columns}, counters=(STEP,), pattern=shape.pattern
-            )
+        if told.null_count() == 0 and len(told) >= LEAST_LINES and int((steps > 0).sum()) >= RISING * len(steps):
+            return msgspec.structs.replace(shape, columns={STEP: column, **shape.columns}, counters=(STEP,))
     return None

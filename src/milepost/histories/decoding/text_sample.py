@@ -102,8 +102,7 @@ def _sample(parts: list[polars.Series], naming: Callable[[str], Naming], besides
         elif any(_rises(of_it, shape, name) for name in shape.counters):
             counting.append(shape)
     if not counting:
-        of_each = ((shape, lines.filter(lines.str.contains(shape.pattern))) for shape in shapes[:MOST_SHAPES])
-        counting = [found for shape, of_it in of_each if (found := with_bare_count(shape, of_it)) is not None]
+        counting = [found for each in shapes[:MOST_SHAPES] if (found := with_bare_count(each, lines)) is not None]
         counted = {shape.pattern for shape in counting}
         shapes = counting + [shape for shape in shapes if shape.pattern not in counted]
     if not counting:
