@@ -225,8 +225,8 @@ def test_hole_counts_and_is_said_unless_it_is_to_be_left_out(caplog: pytest.LogC
         result = tracker.get_results()["t"]
         assert result.minutes_to_threshold == pytest.approx(minutes - (1 if gap else 0))
         assert result.billed_cost_to_threshold == pytest.approx(billed - (1 if gap else 0))
-    assert "a hole of 121.0 min after 19 samples, where 1.0 min are usual, counts as training" in caplog.text
-    assert "a hole of 121.0 min after 19 samples is left out" in caplog.text
+    assert "a hole of 121.0 min after the update at 19, where 1.0 min are usual, counts as training" in caplog.text
+    assert "a hole of 121.0 min after the update at 19 is left out" in caplog.text
 
 
 def test_counter_of_numpy_may_go_back_at_the_first_update_after_a_resume() -> None:
@@ -264,7 +264,7 @@ def test_hole_between_the_first_two_updates_is_said_once_others_tell_what_is_usu
         tracker.update({"m": 1.0}, at, wall_time=START + 60 * at + (7200 if at else 0))
     assert "a hole of" not in caplog.text
     tracker.close()
-    assert "a hole of 121.0 min after 0 samples, where 1.0 min are usual" in caplog.text
+    assert "a hole of 121.0 min after the update at 0, where 1.0 min are usual" in caplog.text
 
 
 def test_counter_that_begins_anew_with_another_process_goes_on() -> None:

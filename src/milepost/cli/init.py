@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -86,7 +87,7 @@ def _propose(logs: list[str]) -> None:
 
     for where, found in islice(proposals(logs), MOST_PROPOSALS):
         typer.echo(f"{where}: not read as it stands. This pattern would read {found.lines} of its first lines, such as")
-        typer.echo(f"  {found.example}\n  --pattern '{found.pattern}'")
+        typer.echo(f"  {found.example}\n  --pattern {shlex.quote(found.pattern)}")
         for row in found.rows:
             typer.echo("    " + ", ".join(f"{name}={value}" for name, value in row.items()))
 

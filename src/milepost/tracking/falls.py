@@ -334,7 +334,7 @@ class Falls:
         timer.restarts += 1
         timer.said.warn(
             "anew",
-            "the count of samples began anew at %s after %s: it is taken to go on from there",
+            "the count began anew at %s after %s: it is taken to go on from there",
             *(row.samples, timer.samples - timer.count_offset),
         )
         timer.count_offset = timer.samples

@@ -120,7 +120,7 @@ class Moves:
         if timer.segment().has_wall_clock:
             timer.said.warn(
                 "clock",
-                "wall time went back by %.1f s after %s samples: that is bridged by %.1f s",
+                "wall time went back by %.1f s after the update at %s: that is bridged by %.1f s",
                 *(timer.wall_time - row.wall_time, timer.samples, seconds),
             )
         gained = timer.wall_time + seconds - row.wall_time
@@ -153,7 +153,7 @@ class Moves:
         timer.hole_seconds = min(timer.gap_seconds, timer.trail.hole_seconds() or LEAST_HOLE_SECONDS)
         if after >= timer.gap_seconds:
             elapsed = timer.elapsed_seconds + (step or 0.0)
-            timer.said.warn("gap", "a hole of %.1f min after %s samples is left out", after / 60, timer.samples)
+            timer.said.warn("gap", "a hole of %.1f min after the update at %s is left out", after / 60, timer.samples)
             if timer.can_split:
                 timer.split(timer.samples, timer.elapsed_seconds, row.wall_time - (step or 0.0))
             timer.origin = row.wall_time - elapsed
@@ -168,8 +168,8 @@ class Moves:
     def _say_hole(self, after: float, samples: int, usual: float) -> None:
         self._tracker.timer.said.warn(
             "hole",
-            "a hole of %.1f min after %s samples, where %.1f min are usual, counts as training: if no machine was "
-            "there, leave such out with a gap (--gap 10m)",
+            "a hole of %.1f min after the update at %s, where %.1f min are usual, counts as training: if no machine "
+            "was there, leave such out with a gap (--gap 10m)",
             *(after / 60, samples, usual / 60),
         )
 

@@ -171,3 +171,30 @@ def test_a_resumed_log_of_llama_factory_goes_back(tmp_path: Path) -> None:
     (result,) = replay(file, thresholds=["loss <= 0.3"], price_per_hour=6.0)
     assert (result.samples_to_threshold, result.samples_unit) == (40, "steps")
     assert result.minutes_to_threshold == pytest.approx(4 * 23 * 60)
+
+
+def test_steps_that_begin_anew_with_each_epoch_give_epochs(tmp_path: Path) -> None:
+    """As in MMDetection 2, whose rows of validation tell how many batches that had."""
+    rows = []
+    for epoch in (1, 2, 3):
+        rows += [
+            {"mode": "train", "epoch": epoch, "iter": at, "loss": 3 - epoch - at / 500} for at in range(50, 501, 50)
+        ]
+        rows.append({"mode": "val", "epoch": epoch, "iter": 100, "bbox_mAP": epoch / 10})
+    log = tmp_path / "20240101_000000.log.json"
+    log.write_text("".join(json.dumps(row) + "\n" for row in [{"env_info": "linux", "seed": 0}, *rows]))
+    (result,) = replay(log, thresholds=["bbox_mAP >= 0.2"])
+    assert (result.samples_to_threshold, result.samples_unit) == (2, "epochs")
+
+
+def test_evaluations_whose_step_is_the_epoch_stand_at_the_last_iteration(tmp_path: Path) -> None:
+    """As in MMEngine."""
+    rows: list[dict[str, float]] = []
+    for epoch in (1, 2, 3):
+        counts = range(epoch * 500 - 450, epoch * 500 + 1, 50)
+        rows += [{"loss": 1.0, "epoch": epoch, "iter": at, "step": at} for at in counts]
+        rows.append({"coco/bbox_mAP": epoch / 10, "step": epoch})
+    log = tmp_path / "scalars.json"
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (result,) = replay(log, thresholds=["coco/bbox_mAP >= 0.2"])
+    assert (result.samples_to_threshold, result.samples_unit) == (1000, "steps")

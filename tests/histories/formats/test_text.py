@@ -63,6 +63,126 @@ KINDS: dict[str, tuple[str, str, Answer]] = {
         "loss <= 0.5",
         (1000, "steps", None, None),
     ),
+    "nanogpt_with_evaluations": (
+        lines(
+            lambda row: (
+                (f"step {row * 10}: train loss 0.9000, val loss 0.9000\n" if row % 4 == 0 else "")
+                + f"iter {row * 10}: loss {loss(row):.4f}, time 120.50ms, mfu 3.20%"
+            )
+        ),
+        "loss <= 0.5",
+        (100, "steps", None, None),
+    ),
+    "lightning": (
+        "".join(
+            f"\rEpoch 0: {row * 5}%|███  | {row}/20 [00:01<00:10, 20.0it/s, v_num=0, train_loss_step={loss(row):.3f}, "
+            "train_loss_epoch=0.900]"
+            for row in ROWS
+        )
+        + "\n",
+        "train_loss_step <= 0.5",
+        (10, "steps", None, None),
+    ),
+    "paddle": (
+        lines(
+            lambda row: (
+                f"[2024/01/01 00:{row:02}:00] ppcls INFO: [Train][Epoch {1 + row // 8}/120][Iter: {row % 8 * 10}/80]"
+                f"lr(Cosine): 0.001, loss: {loss(row):.4f}, ips: 64.1 samples/s"
+            )
+        ),
+        "loss <= 0.5",
+        (100, "steps", 9.0, "lower"),
+    ),
+    "opennmt": (
+        lines(lambda row: f"[2024-01-01 00:{row:02}:00,123 INFO] Step {row}/200; ppl: {loss(row)}; 120/130 tok/s;"),
+        "ppl <= 0.5",
+        (10, "steps", 9.0, "lower"),
+    ),
+    "rl_games": (
+        lines(lambda row: f"fps step: {4000 + row} fps total: 3000 loss: {loss(row)} step: {row}"),
+        "loss <= 0.5",
+        (10, "steps", None, None),
+    ),
+    "digits_in_names": (
+        lines(lambda row: f"Rank-0: policy_step={row}, reward_env_{row}={loss(row)}"),
+        "reward_env_10 <= 0.5",
+        (10, "steps", None, None),
+    ),
+    "clu": (
+        lines(
+            lambda row: (
+                f"I0213 13:{row:02}:51.123456 1401234 logging_writer.py:48] [{row * 10}] accuracy=0.1, loss={loss(row)}"
+            )
+        ),
+        "loss <= 0.5",
+        (100, "steps", 9.0, "lower"),
+    ),
+    "xgboost": (
+        lines(lambda row: f"[{row}]\ttrain-rmse:{loss(row) / 2:.5f}\teval-rmse:{loss(row):.5f}"),
+        "eval-rmse <= 0.5",
+        (10, "steps", None, None),
+    ),
+    "lightgbm": (
+        lines(lambda row: f"[{row}]\ttraining's l2: {loss(row) / 2:.6f}\tvalid_1's l2: {loss(row):.6f}"),
+        "valid_1's l2 <= 0.5",
+        (10, "steps", None, None),
+    ),
+    "catboost": (
+        lines(lambda row: f"{row}:\tlearn: {loss(row):.7f}\ttotal: {row * 100}ms\tremaining: 1.2s"),
+        "learn <= 0.5",
+        (10, "steps", None, None),
+    ),
+    "torchtune": (
+        "".join(f"\r1|{row}|Loss: {loss(row)}: {row}%|██    | {row}/100 [00:01<01:12,  1.10it/s]" for row in ROWS)
+        + "\n",
+        "Loss <= 0.5",
+        (10, "steps", None, None),
+    ),
+    "a_bar": (
+        "".join(
+            f"\rTraining: {row * 2}%|{'█' * row}  | {row}/50 [00:01<0{row % 9}:0?, {row}.1it/s, loss={loss(row)}]"
+            for row in ROWS
+        )
+        + "\n",
+        "loss <= 0.5",
+        (10, "steps", None, None),
+    ),
+    "build_nanogpt": (
+        lines(lambda row: f"{row * 10} val {loss(row):.4f}\n{row * 10} hella 0.2500\n{row * 10} train 0.900000"),
+        "val <= 0.5",
+        (100, "steps", None, None),
+    ),
+    "spelled_durations": (
+        lines(
+            lambda row: (
+                f"it {row}/90, loss {loss(row):.4f}, elapsed {row // 2}m{row % 2 * 30:02}s"
+                if row > 1
+                else "it 1/90, loss 0.9, elapsed 30s"
+            )
+        ),
+        "loss <= 0.5",
+        (10, "steps", 5.0, None),
+    ),
+    "fairseq_simple": (
+        lines(
+            lambda row: (
+                f"2022-05-10 12:{row:02}:01 | INFO | train_inner | epoch 001:    {row * 10} / 1000 loss={loss(row)}, "
+                f"num_updates={row * 10}, wall={row * 60}"
+            )
+        ),
+        "loss <= 0.5",
+        (100, "steps", 10.0, None),
+    ),
+    "correct_of_all": (
+        lines(
+            lambda row: (
+                f"Train Epoch: {row} [600/1000 (60%)]\tLoss: 0.9\n"
+                f"Test set: Average loss: 0.9, Accuracy: {row * 500}/10000 ({row * 5}%)"
+            )
+        ),
+        "Accuracy >= 50",
+        (10, "epochs", None, None),
+    ),
     "megatron": (
         lines(
             lambda row: (
@@ -126,6 +246,29 @@ KINDS: dict[str, tuple[str, str, Answer]] = {
         "loss <= 0.5",
         (10, "steps", 9.0, "lower"),
     ),
+    "clock_of_12_hours": (
+        lines(
+            lambda row: f"05/31/2024 {(row + 8) % 12 + 1:02}:00:00 {'AP'[row > 2]}M step {row} loss {loss(row):.4f}",
+            range(1, 15),
+        ),
+        "loss <= 0.5",
+        (10, "steps", 540.0, "lower"),
+    ),
+    "day_first": (
+        lines(lambda row: f"{row:02}/05/2024 10:00:00 - INFO - step {row} loss {loss(row):.4f}", range(1, 13)),
+        "loss <= 0.5",
+        (10, "steps", 9 * 1440.0, "lower"),
+    ),
+    "samples_of_evaluations": (
+        lines(
+            lambda row: (
+                f"step {row} loss {1 - row / 200:.4f}" + (f"\nval tokens {row * 10} acc 0.1" if row % 16 == 0 else "")
+            ),
+            range(1, 200),
+        ),
+        "loss <= 0.5",
+        (100, "steps", None, None),
+    ),
     "midnight": (
         lines(lambda row: f"23:{50 + row}:51 INFO step {row} loss {loss(row):.4f}", range(1, 10))
         + lines(lambda row: f"00:{row - 10:02}:51 INFO step {row} loss {loss(row):.4f}", range(10, 20)),
@@ -155,6 +298,13 @@ KINDS: dict[str, tuple[str, str, Answer]] = {
         ),
         "loss <= 0.5",
         (10, "steps", 0.02, None),
+    ),
+    "millions": (
+        lines(
+            lambda row: f"step {row} loss {loss(row)} tokens " + (f"{row * 255}k" if row < 4 else f"{row * 0.255:.3f}M")
+        ),
+        "loss <= 0.5",
+        (2_550_000, "samples", None, None),
     ),
     "thousands": (
         lines(lambda row: f"step: {row * 1000:,} | loss: {loss(row):.4f} | tokens: {row * 10_000:,}"),
@@ -239,6 +389,9 @@ NO_LOGS = {
     "settings": "- epoch: 10, lr: 0.1\n- epoch: 20, lr: 0.01\n- epoch: 30, lr: 0.001\n",
     "ping": "".join(f"64 bytes from 10.0.0.1: icmp_seq={row} ttl=56 time=11.{row} ms\n" for row in ROWS),
     "docker": "Step 1/3 : FROM python:3.8\nStep 2/3 : RUN make 5\nStep 3/3 : CMD run 7\n",
+    "a numbered list": "".join(f"{row}: score={row % 7}, loss: {(row * 7) % 5}\n" for row in (3, 1, 4, 1, 5, 9, 2, 6)),
+    "interfaces": "".join(f"{row}: eth{row}: mtu 1500 qdisc 0 qlen {row}\n" for row in ROWS),
+    "what was compiled": "".join(f"[{row}/20] Building CXX object {row}.o took {row}s\n" for row in ROWS),
     "two lines": "step:1 loss:0.5\nstep:2 loss:0.4\n",
     "a counter alone": "".join(f"step {row} done\n" for row in ROWS),
     "keras": "".join(f"Epoch {row}/20\n{row}/20 [====>...] - ETA: 1s - loss: 0.5 - accuracy: 0.9\n" for row in ROWS),

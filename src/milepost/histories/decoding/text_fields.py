@@ -12,7 +12,8 @@ SHORT = 40
 
 NUMBER = r"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[nN]a[nN]|NAN|[iI]nf(?:inity)?|INF)"
 GROUPED = r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?"
-DURATION = r"(?:\d+ days?, )?\d+(?::\d\d){1,2}(?:\.\d+)?"
+SPELLED = r"(?:\d+d ?)?(?:\d+h ?\d+m(?: ?\d+(?:\.\d+)?s)?|\d+m ?\d+(?:\.\d+)?s)"
+DURATION = rf"(?:(?:\d+ days?, )?\d+(?::\d\d){{1,2}}(?:\.\d+)?|{SPELLED})"
 
 SCALES: dict[str, float] = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
 SECONDS: dict[str, float] = {
@@ -47,10 +48,16 @@ END = r"(?:[\s;|()\[\]{}\"'/<>*]|,(?:\D|$)|:(?:\D|$)|\.(?:\s|$)|$)"
 WRAPPER = r"(?:[\"']|[A-Za-z_][\w.]{0,20}\()?"
 """Before the number: ``"9.2"``, ``tensor(9.2)``, ``np.float64(9.2)``."""
 
-WORD = r"[^\W\d][\w./@%+\-]{0,60}(?:\[[\w:]{1,20}\])?(?:\([\w\-]{1,20}\))?"
+WORD = r"[^\W\d][\w./@%+\-]{0,60}(?:'s)?(?:\[[\w:]{1,20}\])?(?:\([\w\-]{1,20}\))?"
 KEY = rf"{WORD}(?: {WORD}){{0,7}}(?: \([^()]{{1,24}}\))?"
-SEPARATORS = {"sign": r"\s{0,4}[:=]\s{0,20}", "space": r"\s{1,20}", "bracket": r"\s{0,4}[:=]?\s{0,4}\[\s{0,10}"}
-SEPARATOR = "|".join(rf"(?P<{name}>{text})" for name, text in SEPARATORS.items())
+SEPARATORS = {
+    "ratio": r":\s{0,20}\d+\s?/\s?\d+\s\(\s{0,3}",
+    "sign": r"\s{0,4}[:=]\s{0,20}",
+    "space": r"\s{1,20}",
+    "bracket": r"\s{0,4}[:=]?\s{0,4}\[\s{0,10}",
+}
+SEPARATOR = "(?<=acc|Acc|acy)" + "|".join(rf"(?P<{name}>{text})" for name, text in SEPARATORS.items())
+"""``Accuracy: 9400/10000 (94%)``, as PyTorch's examples print, is the percentage; no other key tells a ``ratio``."""
 
 _FIELD = re.compile(
     rf"""(?P<open>\{{)|(?P<close>\}})
@@ -60,6 +67,8 @@ _FIELD = re.compile(
        |(?P<duration>{DURATION.replace(" ", "[ ]")})(?=[\s,;|)\]]|$))""",
     re.VERBOSE,
 )
+
+_SPELLED = re.compile(r"(\d+(?:\.\d+)?)([dhms])")
 
 SOURCES = re.compile(r"\.(?:py|cc|cpp|cu|c|h|hpp|rs|go|java|js|ts|ipynb|sh)$")
 """How the names of files end that a logger puts before what it says: ``train.py:408``."""
@@ -72,10 +81,10 @@ class Field(NamedTuple):
         name: The key that it stands under, with that of the objects around it: ``outer.inner``.
         value: As it is written.
         unit: What is written after it; ``""`` for nothing.
-        style: What stands between the key and it: ``quoted`` of JSON, ``sign``, ``space`` or ``bracket``.
+        style: What stands between the key and it: ``quoted`` of JSON, ``sign``, ``ratio``, ``space`` or ``bracket``.
         start: Where its key starts in the line.
         at: Where it starts itself.
-        is_duration: Whether it is written as ``h:mm:ss``.
+        is_duration: Whether it is written as ``h:mm:ss`` or ``2m30s``.
         is_of: Whether it is written as ``n/N``.
     """
 
@@ -112,7 +121,7 @@ def _every(line: str) -> Iterator[Field]:
         elif match["quoted"]:
             name = ".".join([*filter(None, path), match["quoted"]])
             yield Field(name, match["quoted_value"], "", "quoted", match.start(), match.start("quoted_value"))
-        elif not SOURCES.search(match["key"]):
+        elif not SOURCES.search(match["key"]) and not (match["unit"] == "%" and line[match.end() :][:1] == "|"):
             style = next(name for name in SEPARATORS if match[name] is not None)
             value, unit = match["value"] or match["duration"], (match["unit"] or "").strip()
             is_duration = match["duration"] is not None
@@ -123,7 +132,9 @@ def _every(line: str) -> Iterator[Field]:
 
 
 def seconds_of(duration: str) -> float:
-    """Return the seconds of ``h:mm:ss``, ``mm:ss`` or ``2 days, 9:23:39``."""
+    """Return the seconds of ``h:mm:ss``, ``mm:ss``, ``2 days, 9:23:39`` or ``1h02m03s``."""
+    if ":" not in duration:
+        return sum(float(number) * SECONDS.get(unit, 86400.0) for number, unit in _SPELLED.findall(duration))
     days, _, clock = duration.rpartition(", ")
     seconds = 86400.0 * float(days.split()[0]) if days else 0.0
     *larger, last = clock.split(":")
@@ -136,7 +147,7 @@ def pattern_of(name: str, style: str, *, is_tight: bool) -> str:
     """Return the pattern of a field in Rust's syntax: its first group is the number, its second the unit.
 
     Args:
-        name: As `Field` has it.
+        name: As `Field` has it; of the style ``bare`` the pattern of all before the number.
         style: As `Field` has it.
         is_tight: Whether its key is the end of another one's, and so has to be the first word since what is before.
     """
@@ -149,12 +160,14 @@ def exact_pattern_of(name: str, style: str, unit: str, *, is_tight: bool) -> str
 
 
 def duration_pattern_of(name: str, style: str, *, is_tight: bool) -> str:
-    """Return the pattern of a field that is written as ``h:mm:ss``."""
-    return rf"{start_of(name, style, is_tight=is_tight)}({DURATION})(?:[\s,;|)\]]|$)"
+    """Return the pattern of a field that is written as ``h:mm:ss`` or ``2m30s``, and where it is short as ``30s``."""
+    return rf"{start_of(name, style, is_tight=is_tight)}({DURATION}|\d+(?:\.\d+)?[smh])(?:[\s,;|)\]]|$)"
 
 
 def start_of(name: str, style: str, *, is_tight: bool) -> str:
     """Return the pattern of what stands before a field's number."""
+    if style == "bare":
+        return name
     if style == "quoted":
         *outer, last = map(re.escape, name.split("."))
         inner = "".join(rf"[\"']{each}[\"']\s?:\s?\{{[^{{}}]*" for each in outer) + rf"[\"']{last}"

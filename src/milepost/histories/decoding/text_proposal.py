@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import polars
 
-from milepost.histories.decoding.text_fields import Field, fields_of, shown
+from milepost.histories.decoding.text_fields import GROUPED, Field, fields_of, shown
 from milepost.histories.decoding.text_lines import FIRST_BYTES, chunks, lines_of
 from milepost.histories.decoding.text_pattern import POSITIONS
 from milepost.histories.decoding.text_shapes import LEAST_LINES, Naming, Shape, sampled, shapes_of
@@ -56,7 +56,7 @@ def propose(path: str, naming: Callable[[str], Naming], is_clock: Callable[[str]
         counter = next(iter(shape.counters), None) or _rising(shape, of_it)
         if counter is None:
             continue
-        pattern = _pattern(shape, counter, is_clock)
+        pattern = _pattern(shape, counter, is_clock, of_it)
         found = of_it.filter(of_it.str.contains(pattern))
         if len(found) < LEAST_LINES:
             continue
@@ -66,18 +66,28 @@ def propose(path: str, naming: Callable[[str], Naming], is_clock: Callable[[str]
 
 
 def _rising(shape: Shape, lines: polars.Series) -> str | None:
-    """Return the first column of whole numbers that rise."""
-    for name, column in shape.columns.items():
-        told = values_of(lines, column, in_seconds=False).cast(polars.Float64, strict=False).drop_nulls()
+    """Return the first column of whole numbers that rise, and that most lines tell."""
+    for name in shape.columns:
+        told = _told(shape, name, lines)
+        is_whole = len(told) >= max(LEAST_LINES, len(lines) / 2) and (told == told.floor()).all()
         steps = told.diff().drop_nulls()
-        if len(told) >= LEAST_LINES and (told == told.floor()).all() and int((steps > 0).sum()) >= RISING * len(steps):
+        if is_whole and int((steps > 0).sum()) >= RISING * len(steps):
             return name
     return None
 
 
-def _pattern(shape: Shape, counter: str, is_clock: Callable[[str], bool]) -> str:
-    """Return a pattern with a group for the counter, the stamp and the first numbers of a shape's first line."""
-    line = shape.example
+def _told(shape: Shape, name: str, lines: polars.Series) -> polars.Series:
+    return values_of(lines, shape.columns[name], in_seconds=False).cast(polars.Float64, strict=False).drop_nulls()
+
+
+def _goes_on(told: polars.Series) -> bool:
+    return told.is_sorted() and told.n_unique() > 1
+
+
+def _pattern(shape: Shape, counter: str, is_clock: Callable[[str], bool], lines: polars.Series) -> str:
+    """Return a pattern with a group for the counter, the stamp and the first numbers of a line of a shape."""
+    with_counter = lines.filter(lines.str.contains(shape.columns[counter].start)).head(1).to_list()
+    line = next(iter(with_counter), shape.example)
     stamp = stamp_of(line)
     has_date = stamp is not None and stamp.kind in DATED
     masked = line if stamp is None else line[: stamp.start] + "\0" * (stamp.end - stamp.start) + line[stamp.end :]
@@ -89,12 +99,13 @@ def _pattern(shape: Shape, counter: str, is_clock: Callable[[str], bool]) -> str
     used = {"time"} if has_date else set[str]()
     for field in sorted(chosen, key=lambda each: each.at):
         name = names[field.name]
-        group = (
-            "step" if name == counter else "elapsed" if is_clock(name) and "elapsed" not in used else _group(name, used)
-        )
+        is_elapsed = is_clock(name) and "elapsed" not in used and _goes_on(_told(shape, name, lines))
+        group = "step" if name == counter else "elapsed" if is_elapsed else _group(name, used)
         used.add(group)
         number = r"\d+" if group == "step" else r"[^\s,;|)\]}]+"
         before = re.sub(r"(?:\\?\s)+", lambda _: r"\s+", re.escape(_start(field, line)))
+        if lines.str.contains(before + GROUPED).any():
+            number = r"[\d,]*\d(?:\.\d+)?"
         parts.append(rf"{before}(?P<{group}>{number})")
     return ".*?".join(parts)
 

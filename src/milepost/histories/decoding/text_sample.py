@@ -1,12 +1,13 @@
 """A sample of a text's lines, and the shapes of those that are a log."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import msgspec
 import polars
 
 from milepost.histories.decoding.files import blocks
+from milepost.histories.decoding.text_bare import with_bare_count
 from milepost.histories.decoding.text_lines import (
     FIRST_BYTES,
     SAMPLE_BYTES,
@@ -80,13 +81,13 @@ def sample_of(path: str, naming: Callable[[str], Naming], metrics: Collection[st
     if found is not None and (missing := set(metrics) - set(found.columns)):
         more = lines_with(path, missing)
         if len(more):
-            found = _sample([*parts, more], naming)
+            found = _sample([*parts, more], naming, more.to_list())
     return found
 
 
-def _sample(parts: list[polars.Series], naming: Callable[[str], Naming]) -> Sample | None:
+def _sample(parts: list[polars.Series], naming: Callable[[str], Naming], besides: Sequence[str] = ()) -> Sample | None:
     lines = polars.concat(parts)
-    shapes = shapes_of(sampled(lines), naming)
+    shapes = shapes_of([*sampled(lines), *((line, 0) for line in besides)], naming)
     begins_anew = True
     counting = []
     for shape in shapes:
@@ -100,6 +101,10 @@ def _sample(parts: list[polars.Series], naming: Callable[[str], Naming]) -> Samp
             counting.append(shape)
         elif any(_rises(of_it, shape, name) for name in shape.counters):
             counting.append(shape)
+    if not counting:
+        counting = [found for each in shapes[:MOST_SHAPES] if (found := with_bare_count(each, lines)) is not None]
+        counted = {shape.pattern for shape in counting}
+        shapes = counting + [shape for shape in shapes if shape.pattern not in counted]
     if not counting:
         return None
     counts = lines.str.contains("|".join(f"(?:{shape.pattern})" for shape in counting))

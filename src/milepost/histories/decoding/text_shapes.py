@@ -30,8 +30,10 @@ MOST_KINDS = 2000
 MOST_FIELDS = 500
 
 EVALUATION = re.compile(r"(?i)(?<![a-z])(eval|evaluation|val|valid|validation|test|testing)(?![a-z])")
+ENDS_AS_CODE = re.compile(r";\s*$")
+"""Without a stamp: OpenNMT ends its lines so too."""
 REFUSED = re.compile(r"\s*(?:[#<>\"'$]|//|--|[-+] |%)")
-CODE = re.compile(r"\bprint\w*\(|\bdef \w+\(|\breturn\b|\bimport\b|[;{\[(]\s*$|[=+!<>]=|[}\]]\s*,\s*$|^\s*[}\]]")
+CODE = re.compile(r"\bprint\w*\(|\bdef \w+\(|\breturn\b|\bimport\b|[{\[(]\s*$|[=+!<>]=|[}\]]\s*,\s*$|^\s*[}\]]")
 RANK = re.compile(
     r"^\s*(?:\[?(?:[rR]ank|RANK|default)[ _:=]?(?P<a>\d+)\]?(?=[\]:\s|,])|(?P<b>\d{1,4}): |\[\d+,(?P<c>\d+)\]<\w+>:)"
 )
@@ -39,14 +41,18 @@ RANK = re.compile(
 
 IN_EPOCH = (
     r"(?:[eE]poch|EPOCH|Train)\s*(?:\(train\))?\s*[:=#]?\s*\[?\s*(\d+)\s*(?:/\s*\d+\s*)?\]?[\s:,|\-]*(?:\d+%\|[^|]*\|\s*)?"
-    r"(?:(?:[sS]tep|[bB]atch|[iI]ter|[iI]teration|[iI]t)\s*[:=]?\s*)?[\[(]?\s*(\d+)\s*/\s*(\d+)(?:[\]\s(:,|<)]|$)"
+    r"\[?(?:(?:[sS]tep|[bB]atch|[iI]ter|[iI]teration|[iI]t)\s*[:=]?\s*)?[\[(]?\s*(\d+)\s*/\s*(\d+)(?:[\]\s(:,|<)]|$)"
 )
 """``Epoch [1/10], Step [100/600]``, ``Epoch(train) [1][ 100/1000]``, ``epoch 001: 100 / 2000``: a place in an epoch."""
 
 LLM_C = {"tel", "trl"}
 """The test's and the training's loss in logs of llm.c, where ``s`` is the step."""
 
-_PIECE = re.compile(r"\x00+|\d+|\s+|.", re.DOTALL)
+BAR = r"%\|[^|]*\|"
+METER = r"\[[\d:]+<[\d:?]+,\s+\S+"
+"""What tqdm draws, and how far it had come, which differ from line to line."""
+
+_PIECE = re.compile(rf"(?P<bar>{BAR})|(?P<meter>{METER})|\x00+|\d+|\s+|.", re.DOTALL)
 _DIGITS = r"[-+]?[\d.,]*\d(?:[eE][-+]?\d+)?"
 
 
@@ -183,6 +189,8 @@ def _add(found: dict[tuple[str, str, str], _Lines], line: str, count: int, namin
     if REFUSED.match(line) or CODE.search(line):
         return
     stamp = stamp_of(line)
+    if stamp is None and ENDS_AS_CODE.search(line):
+        return
     masked = line if stamp is None else line[: stamp.start] + "\0" * (stamp.end - stamp.start) + line[stamp.end :]
     fields = fields_of(masked)
     if not fields or fields[0].start > MOST_BEFORE + 40:
@@ -273,6 +281,8 @@ def _generalised(text: str, literal: int, stamp: str | None) -> str:
         piece, at = match[0], match.start()
         if piece[0] == "\0":
             parts.append(stamp or "")
+        elif match["bar"] or match["meter"]:
+            parts.append(BAR if match["bar"] else METER)
         elif piece.isdigit() and at >= literal:
             parts.append(r"\d+")
         elif piece.isspace():

@@ -10,6 +10,7 @@ _MONTH = "|".join(MONTHS)
 
 KINDS = {
     "date": r"\d{4}[-/.]\d\d[-/.]\d\d[T_ ] ?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?",
+    "slash": r"\d\d[/.]\d\d[/.]\d{4},?[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: [AP]M)?",  # transformers' examples
     "named": rf"(?:{_MONTH}) {{1,2}}\d{{1,2}} \d\d:\d\d:\d\d \d{{4}}",  # ctime, without its day of the week
     "absl": r"[IWEF]\d{4} \d\d:\d\d:\d\d(?:\.\d{1,9})?",
     "syslog": rf"(?:{_MONTH}) {{1,2}}\d{{1,2}} \d\d:\d\d:\d\d",
@@ -19,7 +20,7 @@ KINDS = {
 }
 """Forms of stamps, those that tell the most first."""
 
-DATED = frozenset({"date", "named", "unix"})
+DATED = frozenset({"date", "slash", "named", "unix"})
 """Those that tell the date. Of the others differences are known, and neither day nor year."""
 
 MOST_BEFORE = 120
@@ -31,7 +32,12 @@ NEAR = 0.1
 """Times that fall by no more than this part of a day or a year are out of order; else midnight or New Year came."""
 
 _KINDS = [
-    (kind, re.compile(rf"(?<![\w.:/-]){pattern}(?![\w:/-])" if kind != "unix" else rf"^[\[(]?{pattern}(?=[\])\s:|,])"))
+    (
+        kind,
+        re.compile(
+            rf"(?<![\w.:/-]){pattern}(?![\w:/-]| ?[AP]M\b)" if kind != "unix" else rf"^[\[(]?{pattern}(?=[\])\s:|,])"
+        ),
+    )
     for kind, pattern in KINDS.items()
 ]
 _DURATION = re.compile(r"(?i)(?:eta|elapsed|time|remaining|left|took|duration)[\s:=\[(]*$")
@@ -60,13 +66,17 @@ def stamp_of(line: str) -> Stamp | None:
 
 
 def is_day_first(stamps: list[str]) -> bool:
-    """Say whether stamps of day and month name the day first: their second number is never above 12, their first is."""
-    pairs = [(int(stamp[:2]), int(stamp[3:5])) for stamp in stamps]
-    return any(first > 12 for first, _ in pairs) and not any(second > 12 for _, second in pairs)
+    """Say whether stamps of day and month name the day first: that goes beyond 12, or changes more often."""
+    firsts, seconds = {int(stamp[:2]) for stamp in stamps}, {int(stamp[3:5]) for stamp in stamps}
+    if max(firsts | seconds, default=0) > 12:
+        return max(seconds) <= 12
+    return any(stamp[2] == "." for stamp in stamps[:1]) or len(firsts) > len(seconds)
 
 
-def dated(stamps: polars.Series, kind: str) -> polars.Series:
+def dated(stamps: polars.Series, kind: str, *, day_first: bool = False) -> polars.Series:
     """Return stamps that tell their date as dates: without a zone where they tell none, else in UTC."""
+    if kind == "slash":
+        stamps = _year_first(stamps, day_first=day_first)
     if kind == "unix":
         seconds = stamps.cast(polars.Float64, strict=False)
         return (seconds * 1e6).cast(polars.Int64).cast(polars.Datetime("us", "UTC"))
@@ -85,6 +95,17 @@ def dated(stamps: polars.Series, kind: str) -> polars.Series:
     sign = 1 - 2 * zone.str.starts_with("-").fill_null(False).cast(polars.Int64)
     found = found - (sign * (hours * 3600 + minutes * 60) * 1_000_000).cast(polars.Duration("us"))
     return found.set(zone.is_null(), None).dt.replace_time_zone("UTC")
+
+
+def _year_first(stamps: polars.Series, *, day_first: bool) -> polars.Series:
+    """Return stamps such as ``05/31/2024 11:50:00 PM`` with the year first, and of 24 hours."""
+    first, second = (stamps.str.slice(at, 2) for at in (0, 3))
+    month, day = (second, first) if day_first else (first, second)
+    hour = stamps.str.extract(r"(\d\d):\d\d:").cast(polars.Int64)
+    half = stamps.str.extract(r" ([AP])M$")
+    hour = (hour % 12 + 12 * (half == "P").cast(polars.Int64)).zip_with(half.is_not_null(), hour)
+    rest = stamps.str.extract(r"\d\d(:\d\d:\d\d(?:[.,]\d{1,9})?)")
+    return stamps.str.slice(6, 4) + "-" + month + "-" + day + "T" + hour.cast(polars.String).str.zfill(2) + rest
 
 
 class Dateless:

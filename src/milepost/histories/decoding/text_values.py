@@ -10,6 +10,7 @@ from milepost.histories.decoding.text_fields import SCALES, SECONDS, seconds_of
 from milepost.histories.decoding.text_shapes import IN_EPOCH, Column, Shape
 
 MOST_IN_A_LINE = 1000
+NEARLY = 1e-6
 
 
 class Place(NamedTuple):
@@ -64,10 +65,13 @@ def scale_of(unit: str, first: str, *, in_seconds: bool) -> float:
 
 
 def scaled(numbers: polars.Series, factor: float) -> polars.Series:
-    """Return numbers times a factor; where that makes them less, by a division, so that 12 ms are the float 0.012."""
+    """Return numbers times a factor, so that 12 ms are the float 0.012, and 2.55 M are whole."""
     if factor == 1.0:
         return numbers
-    return numbers * factor if factor > 1 else numbers / round(1 / factor)
+    if factor < 1:
+        return numbers / round(1 / factor)
+    times = numbers * factor
+    return times.round(0).zip_with((times - times.round(0)).abs() < NEARLY, times)
 
 
 def apart(lines: polars.Series, shape: Shape) -> polars.Series:

@@ -146,7 +146,7 @@ class FolderLogs:
         """Say why no reader takes a file."""
         end = self.folder.tail(path) if len(head) >= HEAD_BYTES else b""
         brief, is_log = unread(_name(path), head, end)
-        reason = f"found none of the known formats ({self.known}); --format says which it is" if head else "is empty"
+        reason = f"found none of the known formats ({self.known}); {_how_to_read(brief)}" if head else "is empty"
         return LeftOut(path, reason, broken, brief, is_log)
 
     @property
@@ -158,3 +158,10 @@ class FolderLogs:
 def _name(path: str) -> str:
     """Return the last part of a path."""
     return path.rpartition("/")[2]
+
+
+def _how_to_read(brief: str) -> str:
+    """Say what reads a file that no reader takes."""
+    if brief.endswith("--pattern"):
+        return "--pattern reads lines of it, and 'milepost init --logs' may propose one"
+    return "--format says which it is"

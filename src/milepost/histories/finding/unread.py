@@ -132,7 +132,7 @@ def unread(name: str, head: bytes, end: bytes = b"") -> Unread:
         return Unread("no rows")
     if PROJECT.match(name) if kind == UNTOLD else OF_TEXT.match(kind) is None:
         return Unread("text")
-    if _tell_numbers(text.split("\n")) or _tell_numbers((_text(end) or "").split("\n")[1:]):
+    if _tell_numbers(text.splitlines()) or _tell_numbers((_text(end) or "").splitlines()[1:]):
         return Unread("text: --pattern", is_log=True)
     return Unread("text without rows of numbers")
 

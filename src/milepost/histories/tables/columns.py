@@ -8,6 +8,7 @@ from milepost.errors import HistoryError
 from milepost.histories.history import SECONDS, Wanted
 from milepost.histories.tables.clocks import TimeColumn, kind_of, stands_beside, why_no_clock, why_no_wall
 from milepost.histories.tables.course import FIRST_ROWS, SHOWN_BY, grows
+from milepost.histories.tables.epochs import why_no_step
 from milepost.histories.tables.first_rows import FirstRows
 from milepost.histories.tables.flags import flagged, passed_over, shown
 from milepost.histories.tables.names import counters, elapsed_clocks, is_loose, is_of_one, unit_seconds, wall_clocks
@@ -15,6 +16,9 @@ from milepost.tracking.counting import SamplesUnit
 
 UNLIKE = 2
 """What gains so many times more, or less, a step than it has since the start counts nothing, or began earlier."""
+
+RARELY = 10
+"""What counts samples in fewer than one of so many rows that tell a step is behind in most of them."""
 
 W_AND_B = "_step"
 """Counts calls of W&B's log, which goes with nothing."""
@@ -130,12 +134,24 @@ def _why_no_counter(name: str, unit: SamplesUnit, columns: Sequence[str], rows: 
         value = course.told[0][1]
         if (len(rows) > 1 and rows.rises_beside(name, others)) or (value == 0 and unit != "samples"):
             return f"{name!r} stands at {value:g}"
+    if unit == "steps" and (because := why_no_step(name, columns, rows)) is not None:
+        return because
+    if unit == "samples" and (step := _told_more(name, columns, rows)) is not None:
+        return f"{name!r} is told in less than a tenth of the rows that tell {step!r}"
     if is_loose(name) and (falls := course.all_falls - rows.boundaries):
         return f"{name!r} falls in row {min(falls) + 1}"
     if is_loose(name) and not grows(course, rows.told(name)):
         return f"{name!r} is told too rarely, or hardly grows"
     if is_of_one(name) and len(course.told) < SHOWN_BY and (step := _unlike(name, columns, rows)) is not None:
         return f"{name!r} does not go with {step!r}, as the number of a batch does not"
+    return None
+
+
+def _told_more(name: str, columns: Sequence[str], rows: FirstRows) -> str | None:
+    """Return the step that most rows tell which lack a column: between its values counts would be those before."""
+    for step, unit in counters(columns):
+        if unit == "steps" and step != W_AND_B and rows.tells(step) and rows.told(step) > RARELY * rows.told(name):
+            return None if rows.course(step).falls else step
     return None
 
 

@@ -70,6 +70,8 @@ class FirstRows:
 
     def text_of(self, name: str) -> str | None:
         """Return a text in a column that is no number, and does not say that there is none; None where none is."""
+        if name not in self.data.columns:
+            return None
         column = self.data[name]
         if column.dtype != polars.String or not values.numbers(column)[1]:
             return None

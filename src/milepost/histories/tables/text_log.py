@@ -19,6 +19,7 @@ from milepost.histories.decoding.text_values import PerIteration, apart, places_
 from milepost.histories.decoding.text_words import Words, read_words, words_of
 from milepost.histories.history import Wanted
 from milepost.histories.tables.names import counters, elapsed_clocks
+from milepost.histories.tables.text_counters import with_one_counter
 from milepost.histories.tables.text_names import naming
 from milepost.histories.tables.text_table import ROW, WALL, Text
 
@@ -66,6 +67,7 @@ class TextLog(Text):
                 f"{path}: found no three lines that begin alike and carry a counter (step, epoch …) and another "
                 "number under a key each; say what its lines look like with --pattern"
             )
+        sample = with_one_counter(sample)
         self.sample, self.wanted = sample, wanted
         self.has_begun, self.last_line = False, None  # type: bool, str | None
         self.bases: dict[str, int | None] = {}
@@ -108,17 +110,17 @@ class TextLog(Text):
         kinds = [shape.stamp[0] for shape in self.sample.shapes if shape.stamp is not None and shape.counts]
         self.stamp = next((kind for kind in kinds if kind in DATED), kinds[0] if kinds else None)
         self.dateless: Dateless | None = None
+        self.day_first = False
         if self.stamp is None:
             return
+        if self.stamp in ("month", "slash"):
+            shape = next(each for each in self.sample.shapes if each.stamp and each.stamp[0] == self.stamp)
+            assert shape.stamp is not None
+            self.day_first = is_day_first(self.sample.of(shape).str.extract(shape.stamp[1]).drop_nulls().to_list())
         if self.stamp in DATED:
             names.setdefault(WALL)
             return
-        self.dateless = Dateless(self.stamp)
-        if self.stamp == "month":
-            shape = next(each for each in self.sample.shapes if each.stamp and each.stamp[0] == "month")
-            assert shape.stamp is not None
-            stamps = self.sample.of(shape).str.extract(shape.stamp[1]).drop_nulls().to_list()
-            self.dateless = Dateless(self.stamp, day_first=is_day_first(stamps))
+        self.dateless = Dateless(self.stamp, day_first=self.day_first)
         names.setdefault(SINCE_FIRST)
         if not elapsed_clocks([name for name in names if name != SINCE_FIRST]):
             self.counts_from_first = True
@@ -238,7 +240,7 @@ class TextLog(Text):
             if self.dateless is not None:
                 data = data.with_columns(self.dateless.since_first(data[STAMP]).alias(SINCE_FIRST))
             else:
-                data = data.with_columns(dated(data[STAMP], self.stamp).alias(WALL))
+                data = data.with_columns(dated(data[STAMP], self.stamp, day_first=self.day_first).alias(WALL))
         if AVERAGE in data.columns and self.per_iteration is not None:
             _, unit, adding = self.per_iteration
             data = data.with_columns(adding.elapsed(data[ITERATION], data[AVERAGE] * unit).alias(ELAPSED))

@@ -6,8 +6,20 @@ from functools import lru_cache
 from milepost.histories.decoding.text_shapes import Naming
 from milepost.histories.tables.names import counters, elapsed_clocks, is_aside
 
-FEW = re.compile(r"(?i)^(?:per|of|max|maximum|total|num|number|every|last|best|warmup|remaining|save|seconds|time)$")
-"""Words that say that a step which follows is no place in a training: ``steps per epoch``."""
+FEW = re.compile(
+    r"(?i)^(?:per|of|max|maximum|total|num|number|every|last|best|warmup|remaining|save|seconds|time|fps|sps|loss|losses|"
+    r"acc|accuracy|reward|rewards|return|score|error|lr|rate|speed|avg|mean)$"
+)
+"""Words that say that a step which follows is no place in a training: ``steps per epoch``, ``fps step``."""
+
+JOINED = frozenset(
+    (
+        *("global", "policy", "env", "environment", "agent", "train", "training", "current", "trainer", "optimizer"),
+        *("optim", "gradient", "grad", "learner", "learning", "update", "model", "actor", "outer", "inner", "meta"),
+        *("log", "at"),
+    )
+)
+"""Words that may stand before a step in one with it: ``global_step``; not so Lightning's ``train_loss_step``."""
 
 PLURAL = {"steps": "step", "updates": "num_updates", "iters": "iter"}
 
@@ -27,11 +39,15 @@ def naming(key: str) -> Naming:
         return Naming(key, False)
     short = re.sub(r"^(?:train|training|current|trainer)_", "", name)
     ways = [text, name, *([] if elapsed_clocks([short]) else [short]), PLURAL.get(name, name)]
-    if last in ("step", "iter", "iteration", "epoch", "update") and not any(map(FEW.match, before)) and "/" not in name:
-        ways.append(last)
+    if last in ("step", "iter", "iteration", "epoch", "update") and "/" not in name:
+        joined = re.split(r"[_-]+", text.lower().split()[-1])[:-1]
+        if is_place or (JOINED.issuperset(joined) and not any(map(FEW.match, before))):
+            ways.append(last)
+    if last == "it":
+        ways.append("iter")
     for way in ways:
         if next(counters([way]), None) is not None:
             return Naming(way, "frame" not in way and "time/" not in way, True)
         if elapsed_clocks([way]):
             return Naming(way, False, True)
-    return Naming(key, last in ("episode", "episodes", "round", "it"))
+    return Naming(key, last in ("episode", "episodes", "round"))

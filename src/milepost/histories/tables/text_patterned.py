@@ -8,7 +8,7 @@ from milepost.errors import HistoryError
 from milepost.histories.decoding.text_fields import GROUPED, NUMBER, SCALES, SECONDS, UNITS, seconds_of, shown
 from milepost.histories.decoding.text_lines import chunks, lines_of
 from milepost.histories.decoding.text_pattern import Pattern, nearest_lines
-from milepost.histories.decoding.text_stamps import dated, stamp_of
+from milepost.histories.decoding.text_stamps import dated, is_day_first, stamp_of
 from milepost.histories.tables.text_table import ROW, WALL, Text
 
 NUMBERED = rf"^({GROUPED}|{NUMBER})({UNITS})?$"
@@ -101,6 +101,7 @@ def _as_dates(written: polars.Series) -> polars.Series:
     """Return what a group called ``time`` matched: Unix times as numbers, dates as dates, other text as it is."""
     first = next(iter(written.drop_nulls().head(1).to_list()), "")
     stamp = stamp_of(first)
-    if stamp is None or stamp.kind not in ("date", "named"):
+    if stamp is None or stamp.kind not in ("date", "slash", "named"):
         return written
-    return dated(written, stamp.kind).alias(written.name)
+    day_first = stamp.kind == "slash" and is_day_first(written.drop_nulls().to_list())
+    return dated(written, stamp.kind, day_first=day_first).alias(written.name)
