@@ -20,7 +20,7 @@ def take(feed: Feed, updates: Updates) -> None:
     for curve in feed.curves:
         curve.look_at(updates.metrics)
     if _is_worth_it(len(updates) * len(feed.tracker.series)) and updates.is_even:
-        # By name: where Numba refuses to be loaded, rows are taken one by one.
+        # By name: importing this file must not import NumPy.
         bulk = compiler.load("milepost.replaying.compiled.bulk")
         if bulk is not None:
             bulk.take_all(feed, updates)
