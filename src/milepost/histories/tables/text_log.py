@@ -205,7 +205,12 @@ class TextLog(Text):
             name, _, _ = self.per_iteration
             has_both = {name, "iteration"} <= shape.columns.keys()
             for hidden, of in ((ITERATION, "iteration"), (AVERAGE, name)):
-                one = values_of(lines, shape.columns[of], in_seconds=False) if has_both else _nothing(len(lines))
+                if not has_both:
+                    one = _nothing(len(lines))
+                elif of in found and not self._is_clock(of):
+                    one = found[of]
+                else:
+                    one = values_of(lines, shape.columns[of], in_seconds=False)
                 found[hidden] = one.cast(polars.Float64, strict=False)
         if not found:
             return polars.DataFrame({STAMP: _nothing(len(lines))})

@@ -62,7 +62,7 @@ def arithmetic_of(tracker: PerformanceThresholdTracker) -> Any | None:
 
     None where that is needed, and Numba is not there or refuses to be loaded.
     """
-    if all(series.even and series.decay == 0.0 for series in tracker.series):
+    if all(series.is_raw for series in tracker.series):
         return vectors
     return compiler.load("milepost.replaying.compiled.kernel")
 
