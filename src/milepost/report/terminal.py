@@ -21,6 +21,7 @@ from milepost.tracking.result import ThresholdResult
 WIDE = 120
 """Columns where there is no terminal to ask."""
 
+
 class _Plain(Console):
     """A console that shows text as text: names of runs and metrics are anybody's, and a terminal obeys what is in them.
 

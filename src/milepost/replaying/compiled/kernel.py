@@ -24,18 +24,14 @@ from numba.extending import intrinsic
 
 from milepost.histories.decoding import compiler
 from milepost.replaying.compiled.layout import (
-    EARLIER,
     FALLING,
     FALLING_STRICTLY,
     FLOWING,
-    KEPT,
     LATEST,
     LEVEL,
     NEVER,
     RISING,
     RISING_STRICTLY,
-    SERIES,
-    TARGETS,
 )
 
 Compiled = Callable[..., Any]
