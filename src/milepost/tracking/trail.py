@@ -15,7 +15,7 @@ LEAST_HOLE_SECONDS = 300.0
 HOLE_ROWS = 20
 """A hole is so many times the median distance from one update to the next."""
 
-MOST_ROWS = 2**21
+MOST_ROWS = 2**18
 """Rows that are kept as they came, at most, until somebody asks."""
 
 
