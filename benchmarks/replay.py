@@ -147,16 +147,16 @@ def of_a_small_replay() -> Iterator[Ratio]:
 def _observe(values: Any, targets: list[float]) -> Any:
     import numpy as np
 
-    from milepost.replaying.compiled import kernel
+    from milepost.replaying.compiled import kernel, layout
 
     count, rows = values.shape
-    series = np.zeros(count + 1, kernel.SERIES)
+    series = np.zeros(count + 1, layout.SERIES)
     series["decay"], series["half_life"], series["bias_correction"] = 1 - FACTOR, math.nan, True
-    series["left"], series["first_target"] = kernel.FLOWING, np.arange(count + 1) * len(targets)
-    pending = np.zeros(count * len(targets), kernel.TARGETS)
-    pending["target"], pending["confirm"], pending["confirmed"] = np.tile(targets, count), 1, kernel.NEVER
+    series["left"], series["first_target"] = layout.FLOWING, np.arange(count + 1) * len(targets)
+    pending = np.zeros(count * len(targets), layout.TARGETS)
+    pending["target"], pending["confirm"], pending["confirmed"] = np.tile(targets, count), 1, layout.NEVER
     positions = _positions(rows)
-    kernel.observe(tuple(values), *positions, series, pending, np.zeros(0, kernel.KEPT))
+    kernel.observe(tuple(values), *positions, series, pending, np.zeros(0, layout.KEPT))
     return pending["confirmed"]
 
 

@@ -15,7 +15,6 @@ from milepost.log import logger
 from milepost.money.extra_costs import Network, Storage
 from milepost.money.instance import Commitment, Instance, Market
 from milepost.tracking.thresholds import PerformanceThreshold, require_unique_names
-from milepost.yaml_dialect import read_yaml, write_yaml
 
 FOLDER = Path("configs") / "performance_thresholds"
 """Where the thresholds of an environment are looked for, below the working directory."""
@@ -246,6 +245,8 @@ class Config(Section, frozen=True):
         Raises:
             ConfigError: It is not valid; says file, key path, what was found and what was expected.
         """
+        from milepost.yaml_dialect import read_yaml
+
         data = read_yaml(text, file)
         if data is None:
             raise ConfigError(
@@ -260,6 +261,8 @@ class Config(Section, frozen=True):
 
     def dumps(self) -> str:
         """Write it as YAML that `loads` reads back to an equal configuration."""
+        from milepost.yaml_dialect import write_yaml
+
         return write_yaml(msgspec.to_builtins(self))
 
 

@@ -7,7 +7,8 @@ import pytest
 from rich.text import Text
 
 from milepost.report.exports import as_text
-from milepost.report.terminal import as_plain, open_console
+from milepost.report.plain import as_plain
+from milepost.report.terminal import open_console
 from tests.store.test_store import result
 
 

@@ -1,5 +1,6 @@
 """The command line: one file per command. It parses, calls and prints."""
 
+import gc
 import signal
 import sys
 from collections.abc import Collection
@@ -9,6 +10,7 @@ import typer
 
 from milepost import __version__, log
 from milepost.cli import interrupts
+from milepost.cli.quick import QuickCommand, QuickGroup
 from milepost.cli.streams import write_anywhere
 from milepost.errors import MilepostError
 
@@ -20,6 +22,7 @@ def build_app(names: Collection[str] = COMMANDS) -> typer.Typer:
     """Return the command line with some of its commands: what the others import costs more than most of them do."""
     app = typer.Typer(
         name="milepost",
+        cls=QuickGroup,
         help="Say what a training run took to reach a target: samples, minutes, dollars.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -31,7 +34,7 @@ def build_app(names: Collection[str] = COMMANDS) -> typer.Typer:
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:
-            app.command(name)(command)
+            app.command(name, cls=QuickCommand)(command)
     return app
 
 
@@ -45,6 +48,7 @@ def _options(
 
 def main() -> None:
     """Run the command line. Exit status: 0 done, 1 no, 2 wrong call or input, 3 can't tell yet, 4 Milepost failed."""
+    gc.set_threshold(100_000)  # imports leave nothing to collect
     write_anywhere()
     log.show_warnings()
     interrupts.watch()
@@ -52,7 +56,7 @@ def main() -> None:
     try:
         build_app(called if called and called[0] in COMMANDS else COMMANDS)()
     except MilepostError as error:
-        from milepost.report.terminal import CONTROL
+        from milepost.report.plain import CONTROL
 
         typer.echo(f"milepost: {CONTROL.sub('', str(error))}", err=True)
         sys.exit(2)

@@ -11,7 +11,6 @@ from milepost.cli.signature import Before, with_options
 from milepost.errors import ConfigError
 from milepost.replaying.replayed import Replayed
 from milepost.report.exports import FORMATS, Format, as_json, as_text
-from milepost.report.terminal import open_console, runs_results_table
 from milepost.tracking.result import ThresholdResult
 
 
@@ -53,6 +52,8 @@ def replay(
     if shown_as is not None:
         typer.echo(as_text(results, shown_as), nl=False)
     elif not as_json_lines:
+        from milepost.report.terminal import open_console, runs_results_table
+
         open_console().print(runs_results_table(results))
     summarise(results, saved=save)
 

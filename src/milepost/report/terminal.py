@@ -1,6 +1,5 @@
 """Results in a terminal: the console that shows them, their tables, and the price that they are reckoned with."""
 
-import re
 from collections.abc import Iterable, Iterator
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
@@ -14,24 +13,13 @@ from milepost.report.amounts import UNKNOWN, usd
 from milepost.report.cells import dollars, figures, head_of, number, status
 from milepost.report.footnotes import footnotes
 from milepost.report.ledgers import price_note
+from milepost.report.plain import as_plain
 from milepost.report.table_style import AIRY, add_figures, add_texts, assumed_note
 from milepost.tracked_run.run import TrackedRun
 from milepost.tracking.result import ThresholdResult
 
 WIDE = 120
 """Columns where there is no terminal to ask."""
-
-CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-"""Characters that a terminal obeys, but for the end of a line."""
-
-
-BIDIRECTIONAL = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Characters that change in which order others are shown: a name could look like another one."""
-
-
-def as_plain(text: str) -> str:
-    """Return text as a terminal may be given it: without what it obeys, and what reorders it shown as an escape."""
-    return BIDIRECTIONAL.sub(lambda found: f"\\u{ord(found[0]):04x}", CONTROL.sub("", text))
 
 
 class _Plain(Console):

@@ -40,6 +40,11 @@ class Series(Smoother):
         self.is_single: bool | None = None
         self.renew()
 
+    @property
+    def is_raw(self) -> bool:
+        """Whether it is not smoothed at all: what is observed last is its value."""
+        return self.even and self.decay == 0.0
+
     def tell_precision(self, is_single: bool) -> None:
         """Say whether its values are stored as float32: its targets are then held against them as such."""
         self.is_single = is_single

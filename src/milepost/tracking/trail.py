@@ -1,6 +1,5 @@
 """The trail of a run: where its lineage has been, in a bounded number of positions."""
 
-import statistics
 from bisect import bisect_left, bisect_right
 from itertools import pairwise
 from typing import Any
@@ -16,7 +15,7 @@ LEAST_HOLE_SECONDS = 300.0
 HOLE_ROWS = 20
 """A hole is so many times the median distance from one update to the next."""
 
-MOST_ROWS = 2**21
+MOST_ROWS = 2**18
 """Rows that are kept as they came, at most, until somebody asks."""
 
 
@@ -115,7 +114,9 @@ class Trail:
         self._read()
         if self._usual is not None or len(self._elapsed) < 2:
             return self._usual
-        return statistics.median(later - earlier for earlier, later in pairwise(self._elapsed))
+        steps = sorted(later - earlier for earlier, later in pairwise(self._elapsed))
+        half = len(steps) // 2
+        return steps[half] if len(steps) % 2 else (steps[half - 1] + steps[half]) / 2  # `statistics` is slow to import
 
     def hole_seconds(self) -> float | None:
         """Return from how many elapsed seconds on the time between two updates is a hole, as far as the trail tells."""
@@ -131,7 +132,8 @@ class Trail:
                 # Of rows whose samples rise throughout by the spacing or more, all are kept.
                 stop = min(len(samples), first + MOST - len(self._samples))
                 rows = samples[first:stop]
-                if rows[0] >= self.due and (rows[1:] - rows[:-1] >= self._spacing).all():
+                is_close = len(rows) > 1 and rows[1] - rows[0] < self._spacing
+                if not is_close and rows[0] >= self.due and (rows[1:] - rows[:-1] >= self._spacing).all():
                     self._samples += rows.tolist()
                     self._elapsed += elapsed[first:stop].tolist()
                     self.due = self._samples[-1] + self._spacing

@@ -6,8 +6,6 @@ files in ``.guild``; their events bear no time, so that the run's own is all the
 
 from typing import Any
 
-import yaml
-
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import read_whole
 from milepost.histories.decoding.folder_files import above, beside
@@ -42,6 +40,8 @@ def guild_facts(event_file: str) -> dict[str, Any]:
 
 def _attribute(event_file: str, name: str) -> Any:
     """Return an attribute; None where it is not there, or no YAML."""
+    import yaml
+
     try:
         return yaml.safe_load(read_whole(beside(event_file, f"attrs/{name}"), MAX_BYTES))
     except (HistoryError, yaml.YAMLError, ValueError, RecursionError):

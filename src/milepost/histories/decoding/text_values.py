@@ -118,6 +118,8 @@ class PerIteration:
 
     def elapsed(self, iterations: polars.Series, seconds: polars.Series) -> polars.Series:
         """Return the seconds since the start of the process for lines that tell an iteration and its average time."""
+        if (found := self._of_rising(iterations, seconds)) is not None:
+            return found
         elapsed: list[float | None] = []
         for iteration, each in zip(iterations.to_list(), seconds.to_list(), strict=True):
             if iteration is None or each is None or each != each:
@@ -131,3 +133,19 @@ class PerIteration:
             self.seconds += each * since
             elapsed.append(self.seconds)
         return polars.Series(values=elapsed, dtype=polars.Float64)
+
+    def _of_rising(self, iterations: polars.Series, seconds: polars.Series) -> polars.Series | None:
+        """Return the same at once; None where a line doesn't tell, or training goes on from an earlier iteration."""
+        if iterations.null_count() or seconds.null_count() or not (iterations.is_finite() & ~seconds.is_nan()).all():
+            return None
+        whole = iterations.cast(polars.Int64, strict=False)
+        if not len(whole) or whole.null_count():
+            return None
+        first, last = int(whole[0]), int(whole[-1])
+        since = whole.diff().fill_null(min(first, self.usual) if self.last is None else first - self.last)
+        if (since < 0).any():
+            return None
+        added = polars.concat([polars.Series([self.seconds]), seconds.alias("") * since.alias("")])
+        elapsed = added.cum_sum()[1:]
+        self.last, self.seconds = last, float(elapsed[-1])
+        return elapsed

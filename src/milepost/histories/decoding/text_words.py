@@ -15,6 +15,7 @@ from milepost.histories.decoding.text_values import scale_of, scaled
 
 MOST_LINES = 1000
 MOST_WORDS = 40
+DIGITS = b"0123456789."
 WORD = re.compile(r"([^\s:=,;]+)([:=])([^\s,;]+)")
 
 
@@ -80,7 +81,8 @@ def read_words(
     first = next(iter(shape.columns))
     start, _ = words.places[first]
     wanted = {name: place for name, place in words.places.items() if columns is None or name in columns}
-    if columns is not None and set(columns) & (shape.columns.keys() - words.places.keys()):
+    unplaced = shape.columns.keys() - words.places.keys()
+    if unplaced and (columns is None or unplaced & set(columns)):
         return None
     needed = sorted({0, *(at for _, places in wanted.values() for at in places)})
     names = [_name(at) for at in range(words.width)]
@@ -100,11 +102,11 @@ def read_words(
     is_row = table[_name(0)].str.starts_with(start).fill_null(False)
     if not is_row.all():
         table = table.filter(is_row)
+    lines = _alike(data)
     found = {}
     for name, (prefix, places) in wanted.items():
         values = _values(table, prefix, places, shape.columns[name], is_whole=name in shape.counters)
-        told = 0 if values is None else len(values) - values.null_count()
-        if values is None or (told < table.height and told != _count(data, start, prefix, is_first=name == first)):
+        if values is None or not _is_all(len(values) - values.null_count(), name, words, shape, lines):
             return None
         found[name] = scaled(
             values, scale_of(shape.columns[name].unit, shape.columns[name].unit, in_seconds=in_seconds(name))
@@ -117,11 +119,33 @@ def _name(at: int) -> str:
     return f"column_{at + 1}"
 
 
-def _count(data: bytes, start: str, prefix: str, *, is_first: bool) -> int:
-    """Return in how many words of a block's lines a prefix may stand; of the first, how many lines begin so."""
-    if is_first:
-        return data.count(b"\n" + start.encode()) + data.startswith(start.encode())
-    return data.count(b" " + prefix.encode())
+class _Lines(NamedTuple):
+    """Lines as far as words are counted in them: one that stands for so many, where all are alike but for digits."""
+
+    text: bytes
+    times: int
+    left_out: bytes
+
+
+def _alike(data: bytes) -> _Lines:
+    bare = data.translate(None, DIGITS)
+    line = bare[: bare.find(b"\n") + 1]
+    times = len(bare) // len(line) if line else 0
+    return _Lines(line, times, DIGITS) if line and bare == line * times else _Lines(data, 1, b"")
+
+
+def _is_all(told: int, name: str, words: Words, shape: Shape, lines: _Lines) -> bool:
+    """Say whether a column's key stands nowhere but in words of known places, and each of its words was taken."""
+    prefixes = {each: prefix.encode().translate(None, lines.left_out) for each, (prefix, _) in words.places.items()}
+    key = shape.columns[name].key.encode().translate(None, lines.left_out)
+    mentions = 0
+    for each, prefix in prefixes.items():
+        if key in prefix:
+            starts = (lines.text.startswith(prefix), lines.text.count(b"\n" + prefix), lines.text.count(b" " + prefix))
+            mentions += sum(starts) * prefix.count(key)
+            if each == name and told != sum(starts) * lines.times:
+                return False
+    return bool(key) and lines.text.count(key) == mentions
 
 
 def _values(

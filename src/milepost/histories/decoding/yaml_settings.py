@@ -1,8 +1,7 @@
 """Settings that a tracker keeps as YAML beside a log, read in bounded time."""
 
+from functools import cache
 from typing import Any
-
-import yaml
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import read_whole
@@ -16,21 +15,28 @@ MAX_BRACKETS = 500
 """PyYAML's time grows with the square of how deeply brackets are nested."""
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML's plain types, without aliases: what they stand for may be as large as it likes."""
+@cache
+def _loader() -> Any:
+    """Return what reads YAML's plain types, without aliases: what they stand for may be as large as it likes."""
+    import yaml
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("found an alias, expected settings without any")
-        return super().compose_node(parent, index)
+    class Loader(yaml.SafeLoader):
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("found an alias, expected settings without any")
+            return super().compose_node(parent, index)
+
+    return Loader
 
 
 def yaml_object(data: bytes) -> dict[str, Any]:
     """Return the object that YAML tells; nothing where it tells none, or is too large or too deep."""
     if len(data) > MAX_BYTES or data.count(b"[") + data.count(b"{") > MAX_BRACKETS:
         return {}
+    import yaml
+
     try:
-        found = yaml.load(data, _Loader)
+        found = yaml.load(data, _loader())
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}
     return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}

@@ -4,6 +4,7 @@ Stable-Baselines3, OpenAI's baselines and Spinning Up draw a table an update, Ra
 epoch. Plain lines of ``key: value`` are none of these.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, ClassVar, Literal
@@ -40,6 +41,9 @@ TEXTS = (
 SIGNS = ("-" * 10, "╭", "+--", "Epoch ")
 """One of these stands in all of them."""
 
+HIDING = re.compile(rb"[\x00\x08\x1b]")
+"""What may stand in the midst of such a sign."""
+
 ENOUGH = 200
 """So many tables show which columns there are, and whether they are of Stable-Baselines3."""
 
@@ -55,6 +59,8 @@ class ConsoleReader(Reader):
         if b"\0" in file.head or file.name.lower().endswith(TEXTS) or file.head.lstrip()[:1] in (b"", b"{", b"[", b"<"):
             return None
         block = next(blocks(file.path, whole_records=len), FileBlock(0, b"", True))
+        if not (HIDING.search(block.data) or any(sign.encode() in block.data for sign in SIGNS)):
+            return None
         return None if _kind(list(segments_of(block.data))) is None else stem(file.name)
 
     def histories(self, files: Sequence[str], run: str, wanted: Wanted) -> Iterator[History]:

@@ -5,14 +5,16 @@ Epochs beside batches, and gradient steps beside environment steps, are not.
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy
 
 from milepost.histories.history import History
 
-Array = numpy.ndarray[Any, Any]
+if TYPE_CHECKING:
+    import numpy
+
+    Array = numpy.ndarray[Any, Any]
 
 OWN_STEP = "step"
 """What ``--samples-column`` calls an event's own step, where no tag is called so."""
@@ -24,7 +26,7 @@ APART = 0.1
 """By so much of the later one their last steps differ at most then."""
 
 
-def axes_of(steps: Mapping[str, Array]) -> dict[str, str]:
+def axes_of(steps: Mapping[str, "Array"]) -> dict[str, str]:
     """Return the axis of each key: the densest key of those that share it.
 
     Two keys share an axis where nine of ten of the sparser one's steps are among the other's, and their last steps
@@ -47,13 +49,15 @@ def axes_of(steps: Mapping[str, Array]) -> dict[str, str]:
     return axes
 
 
-def share_axis(sparser: Array, denser: Array) -> bool:
+def share_axis(sparser: "Array", denser: "Array") -> bool:
     """Say whether two keys share an axis, by their steps, ascending, each once."""
     if not len(sparser) or not len(denser):
         return False
     last, other = int(sparser[-1]), int(denser[-1])
     if abs(last - other) > APART * max(abs(last), abs(other)):
         return False
+    import numpy
+
     at = numpy.minimum(numpy.searchsorted(denser, sparser), len(denser) - 1)
     return int(numpy.count_nonzero(denser[at] == sparser)) >= SHARED * len(sparser)
 

@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +11,7 @@ import polars
 
 from milepost.errors import HistoryError
 from milepost.histories.decoding.files import is_url, size_of
+from milepost.histories.decoding.text_bars import Bars, bars_of, read_bars
 from milepost.histories.decoding.text_fields import SECONDS, shown
 from milepost.histories.decoding.text_sample import Sample, sample_of
 from milepost.histories.decoding.text_shapes import Shape
@@ -81,8 +82,10 @@ class TextLog(Text):
         self._choose_stamps(names, notes)
         self.is_set_back = self._is_set_back(notes)
         self.words: Words | None = None
-        if len(sample.shapes) == 1 and not (sample.repeats or self.is_set_back or self.per_iteration):
-            self.words = words_of(main, sample.of(main))
+        self.bars: Bars | None = None
+        if len(sample.shapes) == 1 and not sample.repeats:
+            self.words = None if self.per_iteration else words_of(main, sample.of(main))
+            self.bars = None if self.is_set_back else bars_of(main, sample.of(main))
         self.columns = tuple(names)
         self.notes = tuple(notes)
         self._go_to(None)
@@ -146,10 +149,16 @@ class TextLog(Text):
         return False
 
     def _of(self, data: bytes, columns: Collection[str] | None, *, whole: bool) -> polars.DataFrame:
-        if self.words is not None and whole:
-            shape = self.sample.shapes[0]
+        shape = self.sample.shapes[0]
+        if self.words is not None and whole and not (self.is_set_back and b"nan" in data):
             if (found := read_words(data, self.words, shape, columns, self._is_clock)) is not None:
                 return found
+        elif self.bars is not None and whole:
+            names = {name for name in shape.columns if columns is None or name in columns}
+            if self.per_iteration is not None and (columns is None or ELAPSED in columns):
+                names |= {self.per_iteration[0], "iteration"}
+            if (numbers := read_bars(data, self.bars, shape, names)) is not None:
+                return self._finished(self._of_shape(shape, numbers[""], columns, numbers), columns)
         return super()._of(data, columns, whole=whole)
 
     def _rows(self, lines: polars.Series, columns: Collection[str] | None) -> polars.DataFrame:
@@ -184,12 +193,19 @@ class TextLog(Text):
             self.has_begun = data.height > 0
         return self._finished(data.drop(ROW, COUNTS), columns)
 
-    def _of_shape(self, shape: Shape, lines: polars.Series, columns: Collection[str] | None) -> polars.DataFrame:
-        """Return what lines of one shape tell, of the columns that are wanted."""
+    def _of_shape(
+        self,
+        shape: Shape,
+        lines: polars.Series,
+        columns: Collection[str] | None,
+        numbers: Mapping[str, polars.Series] = {},
+    ) -> polars.DataFrame:
+        """Return what lines of one shape tell, of the columns that are wanted; some numbers may be known."""
         found: dict[str, polars.Series] = {}
         for name, column in shape.columns.items():
             if columns is None or name in columns:
-                found[name] = values_of(lines, column, in_seconds=self._is_clock(name))
+                in_seconds = self._is_clock(name)
+                found[name] = numbers[name] if name in numbers else values_of(lines, column, in_seconds=in_seconds)
         if "train_time" in found and self.is_set_back and "step_avg" in shape.columns:
             warm = lines.str.contains(r"step_avg\s?[:=]\s?nan")
             found["train_time"] = found["train_time"].cast(polars.Float64, strict=False).set(warm, math.nan)
@@ -207,7 +223,12 @@ class TextLog(Text):
             name, _, _ = self.per_iteration
             has_both = {name, "iteration"} <= shape.columns.keys()
             for hidden, of in ((ITERATION, "iteration"), (AVERAGE, name)):
-                one = values_of(lines, shape.columns[of], in_seconds=False) if has_both else _nothing(len(lines))
+                if not has_both:
+                    one = _nothing(len(lines))
+                elif of in numbers or (of in found and not self._is_clock(of)):
+                    one = numbers[of] if of in numbers else found[of]
+                else:
+                    one = values_of(lines, shape.columns[of], in_seconds=False)
                 found[hidden] = one.cast(polars.Float64, strict=False)
         if not found:
             return polars.DataFrame({STAMP: _nothing(len(lines))})

@@ -16,7 +16,6 @@ import msgspec
 from milepost.errors import ConfigError
 from milepost.instances.environment import read, read_number, text, truth, warn, whole
 from milepost.instances.probe import Placement
-from milepost.instances.schedulers.skypilot_task import from_task_file
 from milepost.log import logger
 from milepost.money.instance import FIELDS, Instance
 
@@ -66,6 +65,8 @@ class SkyPilotInstanceInfo:
         Raises:
             ConfigError: It cannot be read, or is no task file.
         """
+        from milepost.instances.schedulers.skypilot_task import from_task_file  # which needs YAML
+
         return from_task_file(Path(path), task_index)
 
 
@@ -105,6 +106,8 @@ def _from_task_variable(environ: Mapping[str, str]) -> Instance:
     path = environ.get(TASK_FILE)
     if not path:
         return Instance()
+    from milepost.instances.schedulers.skypilot_task import from_task_file
+
     try:
         found = from_task_file(Path(path), task_id=environ.get("SKYPILOT_TASK_ID", ""))
     except ConfigError as error:

@@ -1,7 +1,7 @@
-"""Takes many rows of a history through a tracker at once, by the kernel: from and to the tracker's own state.
+"""Takes many rows of a history through a tracker at once, by NumPy or the kernel: from and to the tracker's own state.
 
 A row that does not simply follow the one before it (the first of a run, one that goes back) is taken by the tracker
-itself. What the kernel finds is put where the tracker would have put it: nothing after it can tell the difference.
+itself. What they find is put where the tracker would have put it: nothing after it can tell the difference.
 """
 
 from bisect import bisect_left, bisect_right
@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from milepost.histories.decoding import compiler
 from milepost.money.position import Position
-from milepost.replaying.compiled import kernel
+from milepost.replaying.compiled import layout, vectors
 from milepost.replaying.curves import HistoryCurve
 from milepost.replaying.row_by_row import Feed
 from milepost.replaying.updates import Updates
@@ -23,11 +24,11 @@ from milepost.tracking.tracker import PerformanceThresholdTracker
 Array = np.ndarray[Any, Any]
 
 COMPARISONS = {
-    ">=": kernel.RISING,
-    ">": kernel.RISING_STRICTLY,
-    "<=": kernel.FALLING,
-    "<": kernel.FALLING_STRICTLY,
-    "==": kernel.LEVEL,
+    ">=": layout.RISING,
+    ">": layout.RISING_STRICTLY,
+    "<=": layout.FALLING,
+    "<": layout.FALLING_STRICTLY,
+    "==": layout.LEVEL,
 }
 
 
@@ -56,9 +57,23 @@ class Block(NamedTuple):
     wall_time: Array
 
 
+def arithmetic_of(tracker: PerformanceThresholdTracker) -> Any | None:
+    """Return what works out a tracker's values: NumPy where none is smoothed, else the kernel.
+
+    None where that is needed, and Numba is not there or refuses to be loaded.
+    """
+    if all(series.is_raw for series in tracker.series):
+        return vectors
+    return compiler.load("milepost.replaying.compiled.kernel")
+
+
 def take_all(feed: Feed, updates: Updates) -> None:
     """Take a chunk, as many rows at once as simply follow each other."""
     tracker, timer = feed.tracker, feed.tracker.timer
+    arithmetic = arithmetic_of(tracker)
+    if arithmetic is None:
+        feed.take_each(updates, 0, len(updates))
+        return
     samples = updates.samples.to_numpy()
     told = None if updates.elapsed_seconds is None else updates.elapsed_seconds.to_numpy()
     if updates.wall_time is not None:
@@ -81,7 +96,7 @@ def take_all(feed: Feed, updates: Updates) -> None:
                 counted, walls = counted + timer.count_offset, walls + timer.wall_offset
             elapsed = timer.at(walls) if told is None else told[rows] + timer.told_offset
             last = (timer.samples, timer.elapsed_seconds, timer.wall_time)
-            count = kernel.following(counted, elapsed, walls, *last, timer.hole_seconds)
+            count = arithmetic.following(counted, elapsed, walls, *last, timer.hole_seconds)
             window = 2 * window if count == stop - first else FIRST_WINDOW
         stop = first + max(count, 1)
         if count < FEW_ROWS:
@@ -95,7 +110,7 @@ def take_all(feed: Feed, updates: Updates) -> None:
                 elapsed[:count],
                 walls[:count],
             )
-            _take(tracker, block, [(curve, _within(kept, first, stop)) for curve, kept in curves], first)
+            _take(tracker, arithmetic, block, [(curve, _within(kept, first, stop)) for curve, kept in curves], first)
         first = stop
 
 
@@ -116,7 +131,11 @@ def _within(rows: Array, first: int, stop: int) -> Array:
 
 
 def _take(
-    tracker: PerformanceThresholdTracker, block: Block, curves: Sequence[tuple[HistoryCurve, Array]], first: int
+    tracker: PerformanceThresholdTracker,
+    arithmetic: Any,
+    block: Block,
+    curves: Sequence[tuple[HistoryCurve, Array]],
+    first: int,
 ) -> None:
     """Take a block through a tracker, and give curves what was at their rows; ``first`` is that of the block."""
     rows = len(block.samples)
@@ -132,9 +151,9 @@ def _take(
     wanted = _kept_of(states, [by_series[series][1] if by_series else () for series in present])
     columns = tuple(block.columns[series.metric] for series in present)
     if present:
-        kernel.observe(columns, block.samples, block.elapsed_seconds, states, targets, wanted)
+        arithmetic.observe(columns, block.samples, block.elapsed_seconds, states, targets, wanted)
 
-    crossed = sorted({int(row) for row in targets["confirmed"] if row != kernel.NEVER})
+    crossed = sorted({int(row) for row in targets["confirmed"] if row != layout.NEVER})
     here = tracker.last
 
     def position(row: int, marks: int) -> Position:
@@ -152,7 +171,7 @@ def _take(
 
     def last_seen_at(row: int, series: Series) -> Position:
         """Where the last value was, as the rows after it see it."""
-        if row == kernel.EARLIER:
+        if row == layout.EARLIER:
             return series.left_at or here
         return position(row, bisect_right(crossed, row))
 
@@ -177,7 +196,7 @@ def _take(
 
 
 def _states_of(every_series: Sequence[Series], pending: Sequence[Sequence[Detector]]) -> Array:
-    states = np.zeros(len(every_series) + 1, kernel.SERIES)
+    states = np.zeros(len(every_series) + 1, layout.SERIES)
     first = 0
     for each, series, detectors in zip(states, every_series, pending, strict=False):
         half_life = series.smoothing.half_life
@@ -187,7 +206,7 @@ def _states_of(every_series: Sequence[Series], pending: Sequence[Sequence[Detect
         each["bias_correction"] = series.smoothing.bias_correction
         each["total"], each["weight"] = series.total, series.weight
         each["samples"], each["elapsed_seconds"] = series.samples, series.elapsed_seconds
-        each["left"] = kernel.FLOWING if series.left_at is None else kernel.EARLIER
+        each["left"] = layout.FLOWING if series.left_at is None else layout.EARLIER
         each["first_target"] = first
         first += len(detectors)
     states[-1]["first_target"] = first
@@ -195,20 +214,20 @@ def _states_of(every_series: Sequence[Series], pending: Sequence[Sequence[Detect
 
 
 def _targets_of(detectors: Sequence[Detector]) -> Array:
-    targets = np.zeros(len(detectors), kernel.TARGETS)
+    targets = np.zeros(len(detectors), layout.TARGETS)
     for each, detector in zip(targets, detectors, strict=True):
         threshold = detector.judged
         each["comparison"] = COMPARISONS[threshold.comparison]
         each["target"], each["tolerance"] = threshold.target_value, threshold.tolerance
         each["confirm"], each["held"] = threshold.confirm, detector.held
         each["met_before"] = detector.met_before
-        each["candidate"] = kernel.EARLIER
-    targets["confirmed"] = kernel.NEVER
+        each["candidate"] = layout.EARLIER
+    targets["confirmed"] = layout.NEVER
     return targets
 
 
 def _kept_of(states: Array, rows: Sequence[Any]) -> Array:
-    kept = np.zeros(sum(map(len, rows)), kernel.KEPT)
+    kept = np.zeros(sum(map(len, rows)), layout.KEPT)
     end = 0
     for each, wanted in zip(states, rows, strict=False):
         each["next_kept"] = end
@@ -228,19 +247,19 @@ def _settle(
     """Bring a detector to where the kernel left its threshold."""
     confirmed, candidate = int(target["confirmed"]), int(target["candidate"])
     detector.held, detector.met_before = int(target["held"]), bool(target["met_before"])
-    if not detector.held and confirmed == kernel.NEVER:
+    if not detector.held and confirmed == layout.NEVER:
         detector.candidate = None
         return
-    if candidate != kernel.EARLIER:
+    if candidate != layout.EARLIER:
         at, before = seen_at(candidate), int(target["before"])
         detector.candidate = Crossing(
             position=at,
             value=float(target["value"]),
-            before=None if before == kernel.NEVER else last_seen_at(before, series),
+            before=None if before == layout.NEVER else last_seen_at(before, series),
             confirmed_at_samples=at.samples,
             elapsed_source=elapsed_source,
         )
-    if confirmed != kernel.NEVER:
+    if confirmed != layout.NEVER:
         assert detector.candidate is not None
         confirmed_at = seen_at(confirmed).samples
         detector.crossing = msgspec.structs.replace(detector.candidate, confirmed_at_samples=confirmed_at)
@@ -254,5 +273,5 @@ def _advance(series: Series, states: Any, nulls: int, last_seen_at: Callable[[in
     series.samples, series.elapsed_seconds = float(states["samples"]), float(states["elapsed_seconds"])
     series.absent += misses
     series.skipped += misses - nulls
-    series.left_at = None if left == kernel.FLOWING else last_seen_at(left, series)
+    series.left_at = None if left == layout.FLOWING else last_seen_at(left, series)
     series.renew()

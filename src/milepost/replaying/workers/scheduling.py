@@ -10,6 +10,8 @@ from typing import Literal, get_args
 from milepost.errors import ConfigError
 from milepost.histories.decoding.files import is_url
 from milepost.histories.finding.log import Log
+from milepost.histories.history import History
+from milepost.replaying.results import Skipped
 from milepost.replaying.workers.work import Job, Outcome, Task, Worker
 
 Engine = Literal["auto", "here", "processes", "ray"]
@@ -94,13 +96,26 @@ def outcomes(job: Job, logs: Iterable[Log], engine: Engine, workers: int) -> Ite
 
 
 def _outcomes_reading_ahead(worker: Worker, logs: Iterable[Log]) -> Iterator[Outcome]:
-    """Read each run's first chunk while the run before it is taken through: decoders need no lock of Python's."""
-    opened = (each for log in logs for each in worker.opened(Task(log), with_first_chunk=True))
+    """Read each log's first chunk while the log before it is taken through: decoders need no lock of Python's.
+
+    Runs of one log are read in turn: whether it has another is told by what was read of the one before.
+    """
+    found = iter(logs)
+
+    def open_next() -> tuple[History | Skipped | None, Iterator[History | Skipped]] | None:
+        if (log := next(found, None)) is None:
+            return None
+        runs = worker.opened(Task(log), with_first_chunk=True)
+        return next(runs, None), runs
+
     with ThreadPoolExecutor(1, "milepost-replay") as reader:
-        coming = reader.submit(next, opened, None)
-        while (each := coming.result()) is not None:
-            coming = reader.submit(next, opened, None)
-            yield worker.outcome(each)
+        coming = reader.submit(open_next)
+        while (opened := coming.result()) is not None:
+            coming = reader.submit(open_next)
+            each, runs = opened
+            while each is not None:
+                yield worker.outcome(each)
+                each = next(runs, None)
 
 
 def _tasks(logs: Iterable[Log], workers: int) -> Iterator[Task]:
