@@ -94,8 +94,9 @@ def test_the_sum_of_averages_is_the_same_one_by_one(monkeypatch: pytest.MonkeyPa
 def test_a_log_is_read_once_where_others_are_read_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What adds up from line to line can't be read at two places at once."""
     monkeypatch.setattr(scheduling, "WORTH_READING_AHEAD", 0)
-    paths = [tmp_path / f"{name}.log" for name in ("a", "b")]
+    paths = [tmp_path / name / "train.log" for name in ("a", "b")]  # of one folder, their ends would be looked at too
     for path in paths:
+        path.parent.mkdir()
         path.write_text("\n".join(megatron(row, 5.0 - row / 100) for row in range(1, 400)) + "\n")
     read: list[str] = []
     of = TextLog._of
