@@ -243,7 +243,7 @@ def test_where_nothing_could_be_read_each_reason_is_given(logs: Path, tmp_path: 
 
 
 def test_a_metric_that_no_run_observed_is_warned_about_with_the_nearest_names(logs: Path) -> None:
-    (logs / "fast" / "seed1" / "progress.csv").write_text('samples,seconds,reward,loss,text\n1,1,1,1,n/a\n')
+    (logs / "fast" / "seed1" / "progress.csv").write_text("samples,seconds,reward,loss,text\n1,1,1,1,n/a\n")
     thresholds = ("--threshold", "rewrd >= 2", "--threshold", "text >= 0.5", "--threshold", "loss <= 9")
     _, said = run("replay", logs, *thresholds)
     assert "no run observed the metric 'rewrd'; nearest: reward\n" in said

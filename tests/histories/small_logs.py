@@ -115,6 +115,14 @@ def _neptune(folder: Path) -> Path:
     return folder
 
 
+def _aim(folder: Path) -> Path:
+    """Track by Aim."""
+    rows = [(row.wall, row.count, [(name, value, None) for name, value in row.values.items()]) for row in PLAIN.rows]
+    runs = {"plain": {"processes": [{"started_at": PLAIN.starts[0], "rows": rows}]}}
+    _in_environment("aim", "in_aim.py", {"repository": str(folder), "runs": runs})
+    return folder
+
+
 def _verl(folder: Path) -> Path:
     """Log to verl's file logger."""
     lines = [(row.count // 1000, {**row.values, "timing_s/step": 60.0}) for row in PLAIN.rows]
@@ -175,6 +183,7 @@ SMALL = {
     "optuna": Small(lambda folder: _optuna(folder, is_journal=True), "intermediate_value"),
     "optuna in SQLite": Small(lambda folder: _optuna(folder, is_journal=False), "intermediate_value"),
     "algoperf": Small(_algoperf, "validation/ssim"),
+    "aim": Small(_aim, "reward"),
     "verl": Small(_verl, "reward"),
     "torchrl-csv": Small(_torchrl, "reward"),
 }
