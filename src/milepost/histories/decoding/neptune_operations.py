@@ -1,7 +1,7 @@
 """What Neptune's client kept of one process, as the requests that it would send.
 
 https://github.com/neptune-ai/neptune-client-scale, ``neptune_scale/sync/operations_repository.py``; the messages are
-``neptune_pb/ingest/v1/common.proto`` of https://pypi.org/project/neptune-api.
+``neptune_pb/ingest/v1/common.proto`` of the package neptune-api.
 """
 
 from array import array
