@@ -36,6 +36,6 @@ print("seen:      values told", told, flush=True)
 print("           values in the session", written, flush=True)
 sys.exit(written != [0.9, 0.6, 0.0, 0.0, 0.0, 0.0, 0.0])
 PYTHON
-HOME="$folder" venv/bin/python program.py > output 2>&1 || { tail -5 output; echo "changed"; exit 1; }
+HOME="$folder" venv/bin/python program.py > output 2>&1 || { tail -n 5 output; echo "changed"; exit 1; }
 sed -n '/^seen: /,/^ *values in/p' output
 echo "           lines on its console that tell of it: $(grep -c 'value encountered' output), for 5 values"

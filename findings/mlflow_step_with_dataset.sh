@@ -37,4 +37,4 @@ print("           steps that the client reads", read)
 print("           value that the client calls the latest", last, "(30.0 is that of step 20)")
 sys.exit((written, read, last) != ([10, 20, 30], [10, 20, 0], 30.0))
 PYTHON
-MLFLOW_ALLOW_FILE_STORE=true HOME="$folder" venv/bin/python program.py 2> errors || { tail -5 errors; echo "changed"; exit 1; }
+MLFLOW_ALLOW_FILE_STORE=true HOME="$folder" venv/bin/python program.py 2> errors || { tail -n 5 errors; echo "changed"; exit 1; }

@@ -40,6 +40,6 @@ print("seen:      step and value told", told)
 print("           in its file        ", written)
 sys.exit(written != [(1, 0.25), (2, 0.5), (3, 0.75), (4, 0.875)])
 PYTHON
-HOME="$folder" venv/bin/python program.py > output 2>&1 || { tail -5 output; echo "changed"; exit 1; }
+HOME="$folder" venv/bin/python program.py > output 2>&1 || { tail -n 5 output; echo "changed"; exit 1; }
 sed -n '/^seen: /,$p' output
 echo "           lines on its console that tell of it: $(grep -ciE 'skip|drop|duplicate|too old' output || true)"
