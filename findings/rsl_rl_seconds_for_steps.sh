@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # rsl_rl logs each reward twice: `Train/mean_reward` by iteration, and `Train/mean_reward/time` with whole seconds for steps.
-# Event files don't say so: who takes those steps for iterations counts 60 times as many. https://github.com/leggedrobotics/rsl_rl
+# Event files don't say so: who takes those steps for iterations counts 60 times as many, at a minute each. https://github.com/leggedrobotics/rsl_rl
 set -euo pipefail
 
 package=rsl-rl-lib version=5.5.1
