@@ -1,9 +1,12 @@
 import io
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.console import Console
 
 from milepost.report.live_panel import LivePanel
+from milepost.report.prices import quotes_table
 from milepost.report.terminal import price_line, print_results, results_table
 from milepost.tracked_run.opening import track
 from tests.helpers import ledger, quote, threshold
@@ -61,3 +64,13 @@ def test_price_line_names_fleet_source_and_date() -> None:
     book = book.restated(book.segments[0].id, price)
     expected = "$1.5/h × 2 nodes × 0.5 of each g5.4xlarge on-demand us-east-1 (source: user, as of 2025)"
     assert " ".join(shown(price_line(book.current)).split()) == expected
+
+
+def test_price_of_before_says_how_old_it_is() -> None:
+    today = datetime.now(UTC).date()
+    ages = {}
+    for as_of in (f"{today}", f"{today - timedelta(days=1500)}", f"{today - timedelta(days=2)}T00:00:00+00:00", "2026"):
+        console = Console(width=200, record=True, file=io.StringIO())
+        console.print(quotes_table([quote(1.5, instance_type="g5.xlarge", as_of=as_of)]))
+        ages[as_of[:10]] = re.findall(r"\([^)]* d ago\)", console.export_text())
+    assert list(ages.values()) == [[], ["(1,500 d ago)"], ["(2 d ago)"], []]

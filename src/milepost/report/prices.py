@@ -1,7 +1,7 @@
 """Prices in a terminal: a table of quotes, and how spot prices moved."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from rich.table import Table
 from rich.text import Text
@@ -36,9 +36,18 @@ def quotes_table(quotes: Sequence[Quote], savings: Sequence[float | None] | None
             f"{quote.usd_per_hour:,.4f}{mark}",
             f"{quote.usd_per_hour / quote.gpus:,.4f}{mark}" if quote.gpus else UNKNOWN,
             *saving,
-            " ".join(filter(None, (quote.source, quote.rate, as_of, "(cached)" if quote.cached else ""))),
+            " ".join(filter(None, (quote.source, quote.rate, as_of, _age(quote), "(cached)" if quote.cached else ""))),
         )
     return table
+
+
+def _age(quote: Quote) -> str:
+    """Say how many days ago a price was true, where its day is known; of one of today, nothing."""
+    try:
+        days = (datetime.now(UTC).date() - date.fromisoformat((quote.as_of or "")[:10])).days
+    except ValueError:
+        return ""
+    return f"({days:,} d ago)" if days > 0 else ""
 
 
 def spot_table(history: Mapping[str, Sequence[PriceStep]], since: float, until: float) -> Table:
