@@ -103,3 +103,16 @@ def test_detect_off_a_cloud_says_so_and_pretends_nothing() -> None:
 def test_detect_asks_nobody_where_variables_tell() -> None:
     found = detected(MILEPOST_INSTANCE_TYPE="g5.xlarge", MILEPOST_REGION="us-east-1", MILEPOST_MARKET="on_demand")
     assert list(found["probes"]) == ["gpus"]
+
+
+def test_text_among_earlier_logs_is_read_by_patterns(tmp_path: Path) -> None:
+    thresholds = "thresholds:\n- {name: t, metric: L, target_value: 0.001, comparison: '<='}\n"
+    config = write(tmp_path, f"{thresholds}prices: {{price_per_hour: 1}}\n")
+    log = tmp_path / "train.out"
+    log.write_text("".join(f"upd<{at}> L<{1 / at}>\n" for at in range(1, 40)))
+    checked = ("doctor", "--config", config, "--logs", str(log))
+    assert milepost(*checked).returncode == 2
+    done = milepost(*checked, "--pattern", r"upd<(?P<step>\d+)> L<(?P<L>[\d.]+)>")
+    assert done.returncode in (0, 1), done.stderr
+    assert "no further than 0.0403585 to 1, smoothed: not to <= 0.001" in done.stdout
+    assert milepost("doctor", "--pattern", "x").returncode == 2

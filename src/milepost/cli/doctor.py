@@ -27,6 +27,9 @@ def doctor(
     logs: Annotated[
         list[str] | None, typer.Option(metavar="PATH", help="Logs of earlier runs, to hold the thresholds against.")
     ] = None,
+    pattern: Annotated[
+        list[str] | None, typer.Option(metavar="REGEX", help="Reads lines of text among the --logs, as for replay.")
+    ] = None,
     plugins: Annotated[
         bool, typer.Option("--plugins", help="List what other packages add, and what of it can't be used; no more.")
     ] = False,
@@ -37,9 +40,11 @@ def doctor(
         raise typer.Exit(_show_plugins(as_json=as_json))
     if logs and config is None:
         raise ConfigError("doctor: expected --config beside --logs: its thresholds are held against them")
+    if pattern and not logs:
+        raise ConfigError("doctor: expected --logs beside --pattern, which reads their lines")
     settings = None if config is None else load_performance_thresholds(config, strict=True)
     with Console(stderr=True).status("looking …"):
-        findings = examine(settings, checkpoints=checkpoints, logs=logs or ())
+        findings = examine(settings, checkpoints=checkpoints, logs=logs or (), patterns=pattern or ())
     if as_json:
         for finding in findings:
             print_json(finding)

@@ -31,6 +31,7 @@ def examine(
     *,
     checkpoints: Path | None = None,
     logs: Sequence[str] = (),
+    patterns: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
 ) -> list[Finding]:
     """Return what is wrong with a setup, a configuration on this machine, the worst first. Takes seconds.
@@ -39,6 +40,7 @@ def examine(
         settings: The configuration of the run; only the machine is looked at where not given.
         checkpoints: Folder of the trainer's checkpoints.
         logs: Paths of the logs of earlier runs, whose metrics the thresholds are held against.
+        patterns: Regular expressions that lines of text among these logs are read by.
         environ: Environment variables; this process's where not given.
 
     Raises:
@@ -46,7 +48,7 @@ def examine(
         HistoryError: Nothing could be read of the logs.
     """
     with gathered():
-        known = metrics_in_logs(logs) if logs else None
+        known = metrics_in_logs(logs, patterns=patterns) if logs else None
     checks = CHECKS if settings is not None else [check for check in CHECKS if check is not thresholds.check]
     settings = settings or Config(thresholds=())
     pricer = Pricer(settings)
