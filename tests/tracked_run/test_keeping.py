@@ -132,8 +132,10 @@ def test_other_ranks_keep_nothing_and_start_nothing(tmp_path: Path, monkeypatch:
 
 
 def test_folder_that_cannot_be_written_is_said_once_and_training_goes_on(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("milepost.tracked_run.recorder.CLOSE_SECONDS", 0.5)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "file").touch()
     with caplog.at_level(logging.WARNING), track(
         thresholds=[threshold()], run="r", store=tmp_path / "file" / "milepost.db", **FIXED

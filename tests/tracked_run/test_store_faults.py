@@ -72,6 +72,7 @@ def left_by_a_run(tmp_path: Path, lock: sqlite3.Connection, monkeypatch: pytest.
     run.update({"m": 1.0}, 6)
     run.update({"m": 9.0}, 7)
     run.close()
+    writer_of(run)._thread.join(30)  # else it may write, once it can
     lock.execute("COMMIT")
     assert kept_in(tmp_path / "a.db").crossings == {}
 

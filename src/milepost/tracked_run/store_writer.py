@@ -77,7 +77,6 @@ class StoreWriter:
         self._pending: RunRecord | None = None
         self._last: RunRecord | None = None
         self._writing: RunRecord | None = None  # what is not known to be on disk as yet
-        self._whole: RunRecord | None = None  # all that is known of the run, should its store vanish
         self._is_slow = False
         self._deadline = math.inf
         self._put = self._written = 0  # how many snapshots were put, and how many of them are on disk
@@ -192,7 +191,7 @@ class StoreWriter:
             self.run = latest_of_job(store, self.run)
         known = store.load(self.run)
         with self._changed:
-            self.known = self._whole = known
+            self.known = known
             self._is_open = True
             self._failing = False
             self._changed.notify_all()
@@ -203,15 +202,23 @@ class StoreWriter:
         return store
 
     def _open_anew(self, gone: "Store") -> "Store":
-        """Make the store anew in the place of one whose file was removed, and have all of the run written to it."""
+        """Make the store anew in the place of one whose file was removed, and have all of the run written to it.
+
+        The file that is gone can still be read by whoever has it open.
+        """
         from milepost.store.store import Store
 
+        try:
+            whole = gone.load(self.run)
+        except MilepostError:
+            whole = None
         gone.close()
         store = Store(self._where)
         logger("store").error("run %r: the file of its store was removed: it is written anew", self.run)
         with self._changed:
-            if self._whole is not None:
-                self._pending = self._whole if self._pending is None else _joined(self._whole, self._pending)
+            latest = self._pending or self._last
+            if latest is not None:
+                self._pending = _joined(whole, latest)
         return store
 
     def _wait_for_work(self) -> bool:
@@ -236,7 +243,6 @@ class StoreWriter:
                 self._writing = None
                 self._pending = snapshot if self._pending is None else _joined(snapshot, self._pending)
             raise
-        self._whole = snapshot if self._whole is None else _joined(self._whole, snapshot)
         with self._changed:
             if self._failing:
                 logger("store").warning("run %r is kept again; nothing was lost", self.run)
