@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.timing import Ratio, side_by_side
+from benchmarks.timing import Ratio, peak_bytes, side_by_side
 from milepost.replaying.replay import replay
 from milepost.replaying.workers.scheduling import Engine
 
@@ -196,15 +196,6 @@ def _write(folder: Path) -> list[Path]:
 
 
 def _peak_bytes(folder: Path) -> float:
-    """Return the peak memory of a process that replays a folder.
-
-    A process between says so: a child's peak counts from what its parent held as it was made, and this one holds much.
-    """
+    """Return the peak memory of a process that replays a folder."""
     command = [sys.executable, "-m", "milepost", "replay", str(folder), "--threshold", TARGETS[-1], "--workers", "1"]
-    code = (
-        "import resource, subprocess; "
-        f"subprocess.run({[*command, '--json']!r}, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL); "
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    )
-    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    return int(said) * 1024.0
+    return peak_bytes([*command, "--json"])

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.timing import Ratio, side_by_side
+from benchmarks.timing import Ratio, peak_bytes, side_by_side
 
 LINES = 1_000_000
 
@@ -31,7 +31,7 @@ def of_a_long_log_s_memory() -> Iterator[Ratio]:
     with tempfile.TemporaryDirectory() as folder:
         long, short = (_write(Path(folder) / f"{lines}.log", lines) for lines in (LINES, LINES // 5))
         name = f"peak memory of a replay of a text log of {LINES:,} lines against one of {LINES // 5:,}"
-        yield Ratio(name, _peak_bytes(long), _peak_bytes(short), bound=1.2, of_memory=True)
+        yield Ratio(name, peak_bytes(_replay(long)), peak_bytes(_replay(short)), bound=1.2, of_memory=True)
 
 
 def _write(path: Path, lines: int) -> Path:
@@ -50,14 +50,3 @@ def _replay(log: Path) -> list[str]:
 
 def _plain() -> dict[str, str]:
     return os.environ | {"LC_ALL": "C"}
-
-
-def _peak_bytes(log: Path) -> float:
-    """Return the peak memory of a process that replays a log; as in `benchmarks.replay`, by a process between."""
-    code = (
-        "import resource, subprocess; "
-        f"subprocess.run({_replay(log)!r}, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL); "
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    )
-    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    return int(said) * 1024.0

@@ -3,8 +3,10 @@
 import math
 import os
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 Work = Callable[[], object]
@@ -79,3 +81,17 @@ def _shown(seconds: float) -> str:
 
 def _shown_bytes(size: float) -> str:
     return f"{size / 2**20:.4g} MiB"
+
+
+def peak_bytes(command: Sequence[str]) -> float:
+    """Return the peak memory of a command's process.
+
+    A process between says so: a child's peak counts from what its parent held as it was made, and this one holds much.
+    """
+    code = (
+        "import resource, subprocess; "
+        f"subprocess.run({[*command]!r}, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    return int(said) * 1024.0

@@ -18,7 +18,7 @@ from milepost.histories.decoding.files import BOM, is_url, read_whole, stem
 from milepost.histories.history import History, Wanted
 from milepost.histories.reader import File, Reader
 from milepost.histories.tables.histories import histories_of
-from milepost.histories.tables.row_table import RowTable
+from milepost.histories.tables.logged_rows import LoggedRows
 from milepost.log import logger
 
 NAME = "trainer_state.json"
@@ -53,7 +53,7 @@ class TrainerStateReader(Reader):
         """
         for file in files:
             state = _read(file)
-            table = LogHistory(file, [row for row in state["log_history"] if isinstance(row, dict)])
+            table = LoggedRows(file, [row for row in state["log_history"] if isinstance(row, dict)])
             runtimes = [row["train_runtime"] for row in table.logged if _is_number(row.get("train_runtime"))]
             yield from histories_of(
                 table,
@@ -64,26 +64,6 @@ class TrainerStateReader(Reader):
                 untimed_because=UNTIMED,
                 uncounted_because=UNCOUNTED,
             )
-
-
-class LogHistory(RowTable):
-    """The ``log_history`` of a state.
-
-    Args:
-        file: The file.
-        logged: What was logged.
-    """
-
-    closed = True
-
-    def __init__(self, file: str, logged: list[dict[str, Any]]) -> None:
-        self.where, self.logged = file, logged
-        self.columns = tuple(dict.fromkeys(name for row in logged for name in row))
-
-    def rows(self, wanted: frozenset[str] | None) -> Iterator[dict[str, Any]]:
-        """Yield the rows."""
-        for row in self.logged:
-            yield {name: value for name, value in row.items() if wanted is None or name in wanted}
 
 
 def _read(file: str) -> dict[str, Any]:

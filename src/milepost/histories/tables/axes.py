@@ -26,6 +26,11 @@ APART = 0.1
 """By so much of the later one their last steps differ at most then."""
 
 
+def count_nothing(steps: "Array | None") -> bool:
+    """Say whether the steps of an axis, each once, are all 0: such are none."""
+    return steps is not None and len(steps) == 1 and bool(steps[0] == 0)
+
+
 def axes_of(steps: Mapping[str, "Array"]) -> dict[str, str]:
     """Return the axis of each key: the densest key of those that share it.
 

@@ -8,7 +8,7 @@ import numpy
 from milepost.errors import HistoryError
 from milepost.histories.decoding.event_columns import EventChunk, EventScan
 from milepost.histories.history import History, Wanted
-from milepost.histories.tables.axes import OWN_STEP, along_axes, axes_of, counted_in, share_axis
+from milepost.histories.tables.axes import OWN_STEP, along_axes, axes_of, count_nothing, counted_in, share_axis
 from milepost.histories.tables.counter_keys import choose_counter
 from milepost.histories.tables.event_order import Order, merged, unix_second, unix_seconds
 from milepost.histories.tables.event_rows import AxisRows
@@ -87,7 +87,7 @@ class EventLog:
 
     def _along(self, run: str, axis: str, tags: list[str]) -> History:
         """Return the history of tags that are counted along one axis."""
-        steps_count = self.counts is not None or not (self._stands_still(axis) or axis in self._by_seconds)
+        steps_count = self.counts is not None or not (count_nothing(self._steps.get(axis)) or axis in self._by_seconds)
         told = counted_in(
             *(self.counter, steps_count, self._wanted.samples_per_step),
             "a step of event files may count anything, and no tag is known to count samples",
@@ -288,10 +288,6 @@ class EventLog:
             return True
         own, other = (self._told_by(each, of_any_value=True) for each in (tag, backbone))
         return not lags(own, other)
-
-    def _stands_still(self, axis: str) -> bool:
-        steps = self._steps.get(axis)
-        return steps is not None and len(steps) == 1 and steps[0] == 0
 
 
 def _each_once(steps: Array) -> Array:

@@ -11,7 +11,7 @@ import polars
 
 from milepost.errors import HistoryError
 from milepost.histories.history import Boundary, History, Rows, Wanted
-from milepost.histories.tables.axes import OWN_STEP, along_axes, axes_of, counted_in, share_axis
+from milepost.histories.tables.axes import OWN_STEP, along_axes, axes_of, count_nothing, counted_in, share_axis
 from milepost.histories.tables.counter_keys import choose_counter
 from milepost.histories.tables.event_order import unix_seconds
 from milepost.histories.tables.flags import flagged, passed_over, shown
@@ -105,7 +105,7 @@ class KeyPoints:
         read = list(keys)
         if backbone in self._points and not any(self._is_as_dense(key, backbone) for key in keys):
             read.append(backbone)
-        counted = self._counts is not None or not self._stands_still(axis)
+        counted = self._counts is not None or not count_nothing(self._steps.get(axis))
         unit = counted_in(
             *(self._counter, counted, self._wanted.samples_per_step),
             "a step may count anything, and no key is known to count samples",
@@ -207,10 +207,6 @@ class KeyPoints:
         if key == backbone or not share_axis(self._steps[backbone], self._steps[key]):
             return key == backbone
         return not lags(self._told_by(key), self._told_by(backbone))
-
-    def _stands_still(self, axis: str) -> bool:
-        steps = self._steps.get(axis)
-        return steps is not None and len(steps) == 1 and steps[0] == 0
 
 
 def _numbers(values: Iterable[float], kind: str) -> Array:
